@@ -53,3 +53,27 @@ CONFIDENCE: Final = Threshold(
     "Convention",
     "Intervals cover the true value in 19 of 20 such cases.",
 )
+FALSE_DISCOVERY: Final = Threshold(
+    0.05,
+    date(2026, 11, 22),
+    "Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57(1). doi:10.1111/j.2517-6161.1995.tb02031.x",
+    "Of the groups flagged on one page, about one in twenty may be chance.",
+)
+NEGLIGIBLE_VARIANCE: Final = Threshold(
+    0.01,
+    date(2026, 11, 22),
+    "Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd ed., p. 284 (small: .0099)",
+    "Groups that explain less than one per cent of the variation are alike for every practical purpose.",
+)
+SMALL_DIFFERENCE: Final = Threshold(
+    0.2,
+    date(2026, 11, 22),
+    "Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd ed., p. 25",
+    "A difference under a fifth of the spread between people is too small to act upon.",
+)
+GUIDANCE_TOLERANCE: Final = Threshold(
+    0.05,
+    date(2026, 11, 22),
+    "Custom of forced-distribution schemes; no norm prescribes it",
+    "People come in whole numbers: a share within five percentage points of its target meets it.",
+)
