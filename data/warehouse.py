@@ -1,0 +1,460 @@
+"""The warehouse: immutable versions on disk and one pointer that says which is in force.
+
+A version is a DuckDB file nobody changes once it stands under its own name. `Catalogue`, a small JSON
+file replaced in one step, lists the published versions and names the current one; a file it does not
+list was never published and is swept away by the next import. Readers go on with the version they
+opened. One import runs at a time, under a lock the operating system releases when the process dies.
+
+Everything this tool keeps stands below one folder, `home()`::
+
+    warehouse/   warehouse-<version>.duckdb, catalogue.json, .lock
+    exports/     <digest>/…   originals as they were loaded
+    profiles/    saved mappings
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import IO, Final
+
+import duckdb
+import polars as pl
+
+from data.contracts import TABLES
+from data.engine import DuckDBEngine
+from data.problems import Problem
+
+SOURCE_ID: Final = "_source_id"
+"""Provenance column of every table: which source brought the row, a key of `_sources`."""
+
+PROVENANCE: Final = (SOURCE_ID, "_line")
+"""Provenance columns of every table: where the row came from, and on which line it stood."""
+
+SQL_TYPES: Final[Mapping[type[pl.DataType] | pl.DataType, str]] = MappingProxyType(
+    {
+        pl.String: "VARCHAR",
+        pl.Enum: "VARCHAR",
+        pl.Date: "DATE",
+        pl.Datetime: "TIMESTAMP",
+        pl.Float64: "DOUBLE",
+        pl.Int64: "BIGINT",
+        pl.Boolean: "BOOLEAN",
+    }
+)
+"""How a column of a contract is kept in the warehouse."""
+
+BOOKS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "_meta": "version_id VARCHAR, created_at TIMESTAMP, contracts VARCHAR, as_of DATE, rules VARCHAR",
+        "_sources": "source_id VARCHAR, file VARCHAR, sheet VARCHAR, digest VARCHAR, source VARCHAR, "
+        "profile VARCHAR, mapping VARCHAR, headers VARCHAR[], rows BIGINT, accepted BIGINT, "
+        "rejected BIGINT, imported_at TIMESTAMP",
+        "_rejected": 'source_id VARCHAR, line BIGINT, "table" VARCHAR, rule VARCHAR, "column" VARCHAR, '
+        'value VARCHAR, message VARCHAR, "row" VARCHAR',
+    }
+)
+"""Tables about the data itself: columns of each."""
+
+
+def home() -> Path:
+    """The folder that holds everything this tool keeps: ``EVENHAND_HOME``, or ``.evenhand`` here."""
+    return Path(os.environ.get("EVENHAND_HOME", ".evenhand"))
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@functools.cache
+def columns_of(table: str) -> Mapping[str, str]:
+    """Columns of a table in the warehouse: name → SQL type, provenance last."""
+    kept = {name: SQL_TYPES[column.dtype.base_type()] for name, column in TABLES[table].columns().items()}
+    return MappingProxyType({**kept, SOURCE_ID: "VARCHAR", "_line": "BIGINT"})
+
+
+def keys_of(table: str) -> tuple[str, ...]:
+    """Columns that together name one row of a table."""
+    return tuple(TABLES[table].primary_key())
+
+
+@functools.cache
+def rules_of(table: str) -> tuple[str, ...]:
+    """Names of the rules each row of a table keeps."""
+    return tuple(TABLES[table]._validation_rules(with_cast=False))
+
+
+@functools.cache
+def contracts_version() -> str:
+    """What the tables mean, as a short fingerprint: changes whenever a column or rule does."""
+    meaning = {table: [dict(columns_of(table)), keys_of(table), rules_of(table)] for table in TABLES}
+    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Version:
+    """One published state of the warehouse.
+
+    Attributes
+    ----------
+    version_id
+        Names the version; sorts by time of creation.
+    created_at
+        When the import that made it began, UTC.
+    contracts
+        Fingerprint of the contracts it was checked against.
+    rows
+        Table → number of rows.
+    path
+        Its file. To be opened through DuckDB only.
+    """
+
+    version_id: str
+    created_at: datetime
+    contracts: str
+    rows: Mapping[str, int]
+    path: Path
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Which versions were published, and which is in force."""
+
+    current: str | None
+    versions: tuple[Version, ...]
+
+
+class Warehouse:
+    """The versions in one home folder.
+
+    Parameters
+    ----------
+    home
+        The folder; see `home()`. Nothing is created before something is imported.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.folder = home / "warehouse"
+
+    def current(self) -> Version | None:
+        """The version in force, or None before the first import."""
+        catalogue = self._catalogue()
+        return next((v for v in catalogue.versions if v.version_id == catalogue.current), None)
+
+    def versions(self) -> tuple[Version, ...]:
+        """All published versions, oldest first."""
+        return self._catalogue().versions
+
+    def version(self, version_id: str) -> Version:
+        """The version of that name.
+
+        Raises
+        ------
+        Problem
+            If there is none.
+        """
+        for version in self.versions():
+            if version.version_id == version_id:
+                return version
+        raise Problem(
+            "There is no version {version} in {folder}. List the versions there are and name one of them.",
+            version=version_id,
+            folder=self.folder,
+        )
+
+    def open(self, version_id: str | None = None) -> DuckDBEngine:
+        """The engine that answers from a version, the current one unless named.
+
+        Opened once per file and process; everybody shares it.
+
+        Raises
+        ------
+        Problem
+            If nothing has been imported yet, the version is unknown, or it was written under contracts
+            this release no longer reads.
+        """
+        version = self.current() if version_id is None else self.version(version_id)
+        if version is None:
+            raise Problem(
+                "Nothing has been imported into {folder} yet. Import your exports, or load the demo company.",
+                folder=self.folder,
+            )
+        if version.contracts != contracts_version():
+            raise Problem(
+                "Version {version} was written by another release, whose tables differ from those read here. "
+                "Import the exports again; the originals are in {exports}.",
+                version=version.version_id,
+                exports=self.home / "exports",
+            )
+        try:
+            return _opened(version.path.resolve(), version.version_id)
+        except duckdb.Error as error:
+            raise Problem(
+                "The file {file} of version {version} cannot be opened. Roll back to another version.",
+                file=version.path,
+                version=version.version_id,
+            ) from error
+
+    def roll_back(self, version_id: str) -> Version:
+        """Put an earlier (or later) published version in force. No file changes.
+
+        Raises
+        ------
+        Problem
+            If the version is unknown, or an import is running.
+        """
+        with self.importing():
+            version = self.version(version_id)
+            self._write_catalogue(Catalogue(version_id, self.versions()))
+        return version
+
+    def remove(self, version_id: str) -> None:
+        """Delete a version for good. Who has it open keeps reading it; nobody can open it again.
+
+        Raises
+        ------
+        Problem
+            If the version is unknown or in force, or an import is running.
+        """
+        with self.importing():
+            catalogue = self._catalogue()
+            version = self.version(version_id)
+            if catalogue.current == version_id:
+                raise Problem(
+                    "Version {version} is in force. Roll back to another version before removing it.",
+                    version=version_id,
+                )
+            kept = tuple(v for v in catalogue.versions if v.version_id != version_id)
+            self._write_catalogue(Catalogue(catalogue.current, kept))
+            _opened.cache_clear()
+            self._sweep()
+            # A system that does not delete open files keeps it until the next sweep.
+            with contextlib.suppress(PermissionError):
+                version.path.unlink(missing_ok=True)
+
+    def compare(self, before: str, after: str) -> pl.DataFrame:
+        """What changed from one version to another.
+
+        Returns
+        -------
+        DataFrame
+            One row per table in the order of the contracts: ``table``, ``before``, ``after`` (rows),
+            ``added``, ``removed``, ``changed`` (same key, other values, wherever they came from).
+        """
+        first, second = self.version(before), self.version(after)
+        with duckdb.connect(config={"threads": "2"}) as connection:
+            for alias, version in (("a", first), ("b", second)):
+                connection.execute(f"ATTACH {literal(str(version.path))} AS {alias} (READ_ONLY)")
+            rows = []
+            for table in TABLES:
+                keys = keys_of(table)
+                values = [c for c in columns_of(table) if c not in keys and c not in PROVENANCE]
+                same_key = " AND ".join(f"a.{quoted(k)} = b.{quoted(k)}" for k in keys)
+                differs = " OR ".join(f"a.{quoted(c)} IS DISTINCT FROM b.{quoted(c)}" for c in values)
+                in_a, in_b = f"a.{quoted(keys[0])} IS NOT NULL", f"b.{quoted(keys[0])} IS NOT NULL"
+                n_before, n_after, added, removed, changed = connection.execute(
+                    f"""
+                    SELECT count_if({in_a}), count_if({in_b}), count_if(NOT {in_a}), count_if(NOT {in_b}),
+                           count_if({in_a} AND {in_b} AND ({differs or "false"}))
+                    FROM a.{quoted(table)} a FULL JOIN b.{quoted(table)} b ON {same_key}
+                    """
+                ).fetchall()[0]
+                rows.append((table, n_before, n_after, added, removed, changed))
+        return pl.DataFrame(
+            rows,
+            schema={
+                "table": pl.String,
+                "before": pl.Int64,
+                "after": pl.Int64,
+                "added": pl.Int64,
+                "removed": pl.Int64,
+                "changed": pl.Int64,
+            },
+            orient="row",
+        )
+
+    @contextlib.contextmanager
+    def importing(self) -> Iterator[None]:
+        """Be the only one who changes the warehouse; sweep up after imports that were killed.
+
+        Raises
+        ------
+        Problem
+            If somebody else is changing it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("a+b") as lock:
+            if not _locked(lock):
+                raise Problem(
+                    "Another import into {folder} is running. Wait until it is done, then try again.",
+                    folder=self.folder,
+                )
+            try:
+                self._sweep()
+                yield
+            finally:
+                _unlock(lock)
+
+    def draft(self) -> Path:
+        """Where an import writes before it publishes: a fresh folder, swept if it dies. Hold the lock."""
+        draft = self.folder / f".draft-{secrets.token_hex(6)}"
+        draft.mkdir(mode=0o700)
+        return draft
+
+    def publish(
+        self, draft: Path, *, version_id: str, created_at: datetime, rows: Mapping[str, int]
+    ) -> Version:
+        """Give a finished, closed file its name and put it in force, in one step. Hold the lock.
+
+        Parameters
+        ----------
+        draft
+            The file, complete and closed.
+        version_id
+            As from `new_version_id`.
+        created_at
+            Aware time of the import.
+        rows
+            Table → number of rows.
+        """
+        path = self.folder / f"warehouse-{version_id}.duckdb"
+        # The file is nobody's but ours until it has its name, so no lock of DuckDB's can be lost here.
+        _flush_to_disk(draft)
+        draft.replace(path)
+        _flush_to_disk(self.folder)
+        version = Version(version_id, created_at.astimezone(UTC), contracts_version(), rows, path)
+        self._write_catalogue(Catalogue(version_id, (*self.versions(), version)))
+        return version
+
+    def _catalogue(self) -> Catalogue:
+        try:
+            written = json.loads((self.folder / "catalogue.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return Catalogue(None, ())
+        return Catalogue(
+            written["current"],
+            tuple(
+                Version(
+                    v["version_id"],
+                    datetime.fromisoformat(v["created_at"]),
+                    v["contracts"],
+                    MappingProxyType(v["rows"]),
+                    self.folder / f"warehouse-{v['version_id']}.duckdb",
+                )
+                for v in written["versions"]
+            ),
+        )
+
+    def _write_catalogue(self, catalogue: Catalogue) -> None:
+        written = {
+            "current": catalogue.current,
+            "versions": [
+                {
+                    "version_id": v.version_id,
+                    "created_at": v.created_at.isoformat(),
+                    "contracts": v.contracts,
+                    "rows": dict(v.rows),
+                }
+                for v in catalogue.versions
+            ],
+        }
+        fresh = self.folder / ".catalogue.json"
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump(written, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.folder / "catalogue.json")
+        _flush_to_disk(self.folder)
+
+    def _sweep(self) -> None:
+        """Delete what killed imports left. Only under the lock, so that nothing found can be in use."""
+        published = {version.path.name for version in self.versions()}
+        leftovers = [path for path in self.folder.glob("warehouse-*.duckdb") if path.name not in published]
+        for draft in self.folder.glob(".draft-*"):
+            leftovers += [path for path in draft.rglob("*") if path.is_file()]
+        # A system that does not delete open files keeps a removed version until its last reader is gone.
+        for path in leftovers:
+            with contextlib.suppress(PermissionError):
+                path.unlink(missing_ok=True)
+        for draft in self.folder.glob(".draft-*"):
+            for folder in sorted(draft.rglob("*"), reverse=True):
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            with contextlib.suppress(OSError):
+                draft.rmdir()
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """All tables of a version, empty, in the database the connection stands in."""
+    for name, columns in BOOKS.items():
+        connection.execute(f"CREATE TABLE {name} ({columns})")
+    for table in TABLES:
+        columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns_of(table).items())
+        connection.execute(f"CREATE TABLE {quoted(table)} ({columns})")
+
+
+def new_version_id(now: datetime) -> str:
+    """A name no other version has, sorting by time."""
+    return f"{now.astimezone(UTC):%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def literal(value: str) -> str:
+    """A text as SQL takes it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+@functools.lru_cache(maxsize=8)
+def _opened(path: Path, version_id: str) -> DuckDBEngine:
+    return DuckDBEngine(path, version=version_id)
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Ask the system to write a file, or the names in a folder, to the disk itself."""
+    if path.is_dir() and sys.platform == "win32":
+        return  # a folder cannot be opened there; its journal keeps the order of names
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _locked(lock: IO[bytes]) -> bool:
+        try:
+            lock.seek(0)
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(lock: IO[bytes]) -> None:
+        lock.seek(0)
+        msvcrt.locking(lock.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _locked(lock: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(lock: IO[bytes]) -> None:
+        fcntl.flock(lock.fileno(), fcntl.LOCK_UN)

@@ -1,0 +1,192 @@
+"""Versions are published in one step, never change, and can be listed, compared, put back and removed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+import narwhals as nw
+import polars as pl
+import pytest
+
+from data import warehouse as w
+from data.contracts import TABLES
+from data.problems import Problem
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+EMPLOYEES = "INSERT INTO employees VALUES ('{id}', '{name}', NULL, NULL, NULL, 's', 2)"
+
+
+def publish(warehouse: w.Warehouse, people: dict[str, str]) -> w.Version:
+    """A version with these employees (id → name)."""
+    with warehouse.importing():
+        draft = warehouse.draft() / "new.duckdb"
+        with duckdb.connect(str(draft)) as connection:
+            w.create_tables(connection)
+            for key, name in people.items():
+                connection.execute(EMPLOYEES.format(id=key, name=name))
+        return warehouse.publish(
+            draft, version_id=w.new_version_id(NOW), created_at=NOW, rows={"employees": len(people)}
+        )
+
+
+def names(warehouse: w.Warehouse, version: str | None = None) -> list[str]:
+    frame = warehouse.open(version).query(lambda tables: tables("employees").select("display_name"))
+    return sorted(frame["display_name"])
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> w.Warehouse:
+    return w.Warehouse(tmp_path / "home")
+
+
+def test_an_empty_warehouse_says_what_to_do_and_creates_nothing(warehouse: w.Warehouse) -> None:
+    assert warehouse.current() is None
+    assert warehouse.versions() == ()
+    with pytest.raises(Problem, match="Import your exports"):
+        warehouse.open()
+    assert not warehouse.home.exists()
+
+
+def test_home_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENHAND_HOME", "/somewhere/else")
+    assert w.home() == Path("/somewhere/else")
+    monkeypatch.delenv("EVENHAND_HOME")
+    assert w.home() == Path(".evenhand")
+
+
+def test_every_table_of_the_contracts_is_in_a_version_with_its_provenance(warehouse: w.Warehouse) -> None:
+    publish(warehouse, {})
+    engine = warehouse.open()
+    for table, contract in TABLES.items():
+        frame = engine.query(lambda tables, table=table: tables(table))
+        assert frame.columns == [*contract.column_names(), "_source_id", "_line"]
+
+
+def test_a_published_version_is_in_force_and_the_older_ones_stay(warehouse: w.Warehouse) -> None:
+    first = publish(warehouse, {"1": "Ann"})
+    second = publish(warehouse, {"1": "Ann", "2": "Bo"})
+    assert warehouse.current() == second
+    assert [v.version_id for v in warehouse.versions()] == [first.version_id, second.version_id]
+    assert names(warehouse) == ["Ann", "Bo"]
+    assert names(warehouse, first.version_id) == ["Ann"]
+
+
+def test_readers_go_on_with_the_version_they_opened(warehouse: w.Warehouse) -> None:
+    publish(warehouse, {"1": "Ann"})
+    engine = warehouse.open()
+    publish(warehouse, {"2": "Bo"})
+    assert engine.query(lambda tables: tables("employees"))["employee_id"].to_list() == ["1"]
+    assert warehouse.open().version != engine.version
+
+
+def test_a_version_is_opened_once_and_shared(warehouse: w.Warehouse) -> None:
+    publish(warehouse, {"1": "Ann"})
+    assert warehouse.open() is warehouse.open()
+
+
+def test_rolling_back_moves_the_pointer_and_keeps_every_version(warehouse: w.Warehouse) -> None:
+    first = publish(warehouse, {"1": "Ann"})
+    second = publish(warehouse, {"2": "Bo"})
+    assert warehouse.roll_back(first.version_id) == first
+    assert names(warehouse) == ["Ann"]
+    assert len(warehouse.versions()) == 2
+    warehouse.roll_back(second.version_id)
+    assert names(warehouse) == ["Bo"]
+
+
+def test_an_unknown_version_is_a_problem_that_names_it(warehouse: w.Warehouse) -> None:
+    publish(warehouse, {})
+    for ask in (warehouse.open, warehouse.roll_back, warehouse.remove):
+        with pytest.raises(Problem, match="no version 2020-01-01"):
+            ask("2020-01-01")
+
+
+def test_comparing_counts_rows_added_removed_and_changed_by_key(warehouse: w.Warehouse) -> None:
+    # 1 stays, 2 goes, 3 is renamed, 4 and 5 come.
+    a = publish(warehouse, {"1": "Ann", "2": "Bo", "3": "Cy"})
+    b = publish(warehouse, {"1": "Ann", "3": "Cyrus", "4": "Di", "5": "Ed"})
+    found = warehouse.compare(a.version_id, b.version_id)
+    assert found.columns == ["table", "before", "after", "added", "removed", "changed"]
+    assert found["table"].to_list() == list(TABLES)
+    assert found.row(0) == ("employees", 3, 4, 2, 1, 1)
+    assert found[1:].select(pl.exclude("table").sum()).row(0) == (0, 0, 0, 0, 0)
+
+
+def test_a_removed_version_cannot_be_opened_but_its_reader_keeps_it(warehouse: w.Warehouse) -> None:
+    first = publish(warehouse, {"1": "Ann"})
+    engine = warehouse.open()
+    publish(warehouse, {"2": "Bo"})
+    warehouse.remove(first.version_id)
+    assert not first.path.exists()
+    with pytest.raises(Problem):
+        warehouse.open(first.version_id)
+    assert engine.query(lambda tables: tables("employees").select(nw.len()))["len"].item() == 1
+
+
+def test_the_version_in_force_cannot_be_removed(warehouse: w.Warehouse) -> None:
+    version = publish(warehouse, {"1": "Ann"})
+    with pytest.raises(Problem, match="in force"):
+        warehouse.remove(version.version_id)
+    assert names(warehouse) == ["Ann"]
+
+
+def test_a_second_import_at_the_same_time_is_refused(warehouse: w.Warehouse) -> None:
+    with warehouse.importing(), pytest.raises(Problem, match="Another import"), warehouse.importing():
+        pass
+    with warehouse.importing():
+        pass
+
+
+def test_what_a_dead_import_left_is_swept_and_never_counted(warehouse: w.Warehouse) -> None:
+    version = publish(warehouse, {"1": "Ann"})
+    # Died while writing, and died between the file's name and the catalogue.
+    with warehouse.importing():
+        draft = warehouse.draft()
+    (draft / "spill").mkdir()
+    (draft / "spill" / "x.tmp").write_text("half")
+    stray = warehouse.folder / "warehouse-2026-03-02-000000-abcdef.duckdb"
+    stray.write_text("whole but unpublished")
+    assert warehouse.versions() == (version,)
+    with warehouse.importing():
+        pass
+    assert not draft.exists()
+    assert not stray.exists()
+    assert names(warehouse) == ["Ann"]
+
+
+def test_a_version_of_other_contracts_is_not_read(
+    warehouse: w.Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(warehouse, {"1": "Ann"})
+    monkeypatch.setattr(w, "contracts_version", lambda: "other")
+    with pytest.raises(Problem, match="Import the exports again"):
+        warehouse.open()
+
+
+def test_a_broken_file_is_a_problem_not_a_crash(warehouse: w.Warehouse) -> None:
+    version = publish(warehouse, {"1": "Ann"})
+    version.path.write_bytes(b"not a database")
+    with pytest.raises(Problem, match="Roll back"):
+        warehouse.open()
+
+
+def test_version_names_sort_by_time() -> None:
+    earlier = w.new_version_id(datetime(2026, 3, 1, 9, tzinfo=UTC))
+    later = w.new_version_id(datetime(2026, 11, 1, 8, tzinfo=UTC))
+    assert earlier < later
+    assert earlier.startswith("2026-03-01-090000-")
+
+
+def test_dates_and_times_come_back_as_such(warehouse: w.Warehouse) -> None:
+    with warehouse.importing():
+        draft = warehouse.draft() / "new.duckdb"
+        with duckdb.connect(str(draft)) as connection:
+            w.create_tables(connection)
+            connection.execute(
+                "INSERT INTO employees VALUES ('1', 'Ann', NULL, DATE '2020-02-29', NULL, 's', 2)"
+            )
+        warehouse.publish(draft, version_id="v", created_at=NOW, rows={})
+    assert warehouse.open().query(lambda t: t("employees"))["hire_date"].to_list() == [date(2020, 2, 29)]
