@@ -1,0 +1,582 @@
+"""Who is signed in, who looked at what, and which groups somebody just asked about.
+
+The operational store is one SQLite file, ``operations.sqlite`` in the home folder, shared by all server
+processes of a host. It holds nothing that an export could bring back and nothing that decides about
+people; decisions live in the ledger.
+
+Reads    what the pages report: a sign-in, a look, a download, a filter.
+Returns  polars frames for the pages that show sessions and the access log.
+
+What is kept, and for how long
+------------------------------
+sign-in sessions  40 days from sign-in: longer than any browser keeps the cookie, so that a cookie that
+                  was ended here stays ended.
+access log        365 days, then removed by `Operations.tidy`. Younger rows can be neither changed nor
+                  removed, triggers refuse it. (At least six months are asked for by the Cybersecurity Law
+                  of the People's Republic of China, 2017 text, article 21(3).)
+recent filters    24 hours: the ids of the people a filter selected, sorted and compressed. The ids
+                  themselves are kept, not digests, because refusing a difference needs to know *how many*
+                  people two selections differ by. Only `recent_filters` reads them.
+
+Writes are ``BEGIN IMMEDIATE`` under write-ahead logging with synchronous FULL: a revocation that was
+confirmed has reached the disk. One connection per process, guarded by a lock; several processes wait for
+each other for up to ten seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import polars as pl
+
+from data.access import Permission, Viewer
+from data.problems import Problem
+
+KEEP_SESSIONS: Final = timedelta(days=40)
+KEEP_LOG: Final = timedelta(days=365)
+KEEP_FILTERS: Final = timedelta(hours=24)
+LOOK_AGAIN: Final = timedelta(minutes=1)
+"""Looking at the same page with the same filters again within this time is the same look."""
+
+Action = Literal["signed_in", "signed_out", "revoked", "refused", "looked", "downloaded", "imported"]
+
+_VERSION: Final = 1
+_SCHEMA: Final = f"""
+CREATE TABLE IF NOT EXISTS sessions (
+    session_id TEXT PRIMARY KEY,
+    subject    TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    device     TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    seen_at    INTEGER NOT NULL,
+    ended_at   INTEGER,
+    ended_why  TEXT,
+    ended_by   TEXT,
+    CHECK ((ended_at IS NULL) = (ended_why IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sessions_by_subject ON sessions (subject);
+CREATE TABLE IF NOT EXISTS access_log (
+    entry   INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    action  TEXT NOT NULL,
+    object  TEXT NOT NULL,
+    detail  TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS access_log_by_subject ON access_log (subject, at);
+CREATE INDEX IF NOT EXISTS access_log_by_time ON access_log (at);
+CREATE TRIGGER IF NOT EXISTS access_log_is_never_changed BEFORE UPDATE ON access_log
+    BEGIN SELECT RAISE(ABORT, 'the access log is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS access_log_is_kept BEFORE DELETE ON access_log
+    WHEN OLD.at > (unixepoch('now') - {int(KEEP_LOG.total_seconds())}) * 1000
+    BEGIN SELECT RAISE(ABORT, 'the access log is kept'); END;
+CREATE TABLE IF NOT EXISTS recent_filters (
+    subject TEXT NOT NULL,
+    about   TEXT NOT NULL,
+    digest  BLOB NOT NULL,
+    at      INTEGER NOT NULL,
+    people  BLOB NOT NULL,
+    PRIMARY KEY (subject, about, digest)
+) STRICT, WITHOUT ROWID;
+"""
+
+_Columns = Mapping[str, pl.DataType | type[pl.DataType]]
+_SESSIONS: Final[_Columns] = {
+    "session_id": pl.String,
+    "subject": pl.String,
+    "name": pl.String,
+    "device": pl.String,
+    "created_at": pl.Datetime("ms", "UTC"),
+    "seen_at": pl.Datetime("ms", "UTC"),
+    "ended_at": pl.Datetime("ms", "UTC"),
+    "ended_why": pl.String,
+    "ended_by": pl.String,
+}
+_LOG: Final[_Columns] = {
+    "entry": pl.Int64,
+    "at": pl.Datetime("ms", "UTC"),
+    "subject": pl.String,
+    "name": pl.String,
+    "action": pl.String,
+    "object": pl.String,
+    "detail": pl.String,
+}
+
+
+class Standing(StrEnum):
+    """How a sign-in session stands."""
+
+    OPEN = "open"
+    UNKNOWN = "unknown"
+    STALE = "stale"
+    IDLE = "idle"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    SIGNED_OUT = "signed_out"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a sign-in lasts.
+
+    Attributes
+    ----------
+    idle
+        Without any page run for this long, sign in again.
+    absolute
+        So long after signing in, sign in again, however busy.
+    fresh
+        A sign-in that was never seen here must have been issued within this time: an old cookie does not
+        open a session after the store was lost or tidied.
+    """
+
+    idle: timedelta = timedelta(minutes=30)
+    absolute: timedelta = timedelta(hours=12)
+    fresh: timedelta = timedelta(minutes=10)
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            if getattr(self, limit.name) <= timedelta(0):
+                raise ValueError(f"{limit.name} must be longer than nought; got {getattr(self, limit.name)}")
+        if self.absolute + self.fresh > KEEP_SESSIONS:
+            raise ValueError(f"absolute must be shorter than {KEEP_SESSIONS}; got {self.absolute}")
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Limits:
+        """Read ``EVENHAND_IDLE_MINUTES`` and ``EVENHAND_SESSION_HOURS``; the rest keeps its default."""
+        usual = cls()
+        try:
+            return cls(
+                idle=_span(environment, "EVENHAND_IDLE_MINUTES", "minutes", usual.idle),
+                absolute=_span(environment, "EVENHAND_SESSION_HOURS", "hours", usual.absolute),
+            )
+        except (ValueError, OverflowError) as error:
+            raise Problem(
+                "The limits of a sign-in are not usable: {reason}. Correct EVENHAND_IDLE_MINUTES or "
+                "EVENHAND_SESSION_HOURS, or remove them.",
+                reason=str(error),
+            ) from error
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """One sign-in as a browser presents it.
+
+    Attributes
+    ----------
+    session_id
+        Digest of what the identity provider said at this sign-in; unique to it, useless as a cookie.
+    subject, name
+        Who.
+    device
+        The browser, in its own words, so that people recognise their sessions.
+    issued_at
+        When the provider issued it; None if it did not say.
+    """
+
+    session_id: str
+    subject: str
+    name: str
+    device: str
+    issued_at: datetime | None
+
+
+def home() -> Path:
+    """The folder of this installation: ``EVENHAND_HOME``, else ``.evenhand`` beside the code."""
+    given = os.environ.get("EVENHAND_HOME", "")
+    return Path(given) if given else Path(__file__).resolve().parent.parent / ".evenhand"
+
+
+class Operations:
+    """The operational store.
+
+    Parameters
+    ----------
+    folder
+        The home folder; created (readable by its owner only) where missing.
+    limits
+        How long a sign-in lasts.
+    clock
+        What time it is, with a time zone.
+
+    Raises
+    ------
+    Problem
+        The file cannot be opened, or a newer release wrote it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limits: Limits | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.path = folder / "operations.sqlite"
+        self.limits = limits or Limits()
+        self._clock = clock
+        self._lock = threading.RLock()
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Born private: the sidecar files of SQLite inherit the mode of the main one.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._connection = _connect(self.path)
+        except (OSError, sqlite3.Error) as error:
+            raise Problem(
+                "The operational store {path} cannot be opened: {reason}. Check that the folder can be "
+                "written by the account that runs the server.",
+                path=str(self.path),
+                reason=str(error),
+            ) from error
+        try:
+            self._create()
+        except Problem:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._connection.close()
+
+    # --- sign-in sessions -------------------------------------------------------------------------
+
+    def admit(self, sign_in: SignIn) -> Standing:
+        """Open a session at the first sight of a fresh sign-in; afterwards say how it stands.
+
+        Being admitted counts as activity. A session past a limit is ended here, for good.
+        """
+        now = self._now()
+        standing = self._check(sign_in.session_id, now, touch=True)
+        if standing is not Standing.UNKNOWN:
+            return standing
+        if sign_in.issued_at is None or abs(_ms(sign_in.issued_at) - now) > _span_ms(self.limits.fresh):
+            return Standing.STALE
+        with self._write() as write:
+            opened = write.execute(
+                "INSERT INTO sessions (session_id, subject, name, device, created_at, seen_at)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (sign_in.session_id, sign_in.subject, sign_in.name, sign_in.device[:200], now, now),
+            ).rowcount
+            if opened:
+                _append(
+                    write, (now, sign_in.subject, sign_in.name, "signed_in", sign_in.device[:200], _json({}))
+                )
+        return self._check(sign_in.session_id, now, touch=False)
+
+    def standing(self, session_id: str) -> Standing:
+        """How a session stands, without counting as activity."""
+        return self._check(session_id, self._now(), touch=False)
+
+    def sign_out(self, session_id: str) -> None:
+        """End one's own session; the cookie that belongs to it opens nothing any more."""
+        self._end(session_id, Standing.SIGNED_OUT, by=None)
+
+    def sessions(self, viewer: Viewer) -> pl.DataFrame:
+        """The sessions a viewer may end: all with the right to manage sessions, else their own.
+
+        Returns
+        -------
+        pl.DataFrame
+            One row per session, latest first: session_id, subject, name, device, created_at, seen_at,
+            ended_at, ended_why, ended_by. ``ended_at`` is null while it is open.
+        """
+        self._end_overdue()
+        everyone = viewer.may(Permission.MANAGE_SESSIONS)
+        return self._frame(
+            f"SELECT {', '.join(_SESSIONS)} FROM sessions WHERE ? OR subject = ?"
+            " ORDER BY created_at DESC, session_id",
+            (everyone, viewer.subject),
+            _SESSIONS,
+        )
+
+    def revoke(self, viewer: Viewer, session_id: str) -> None:
+        """End a session: anybody's with the right to manage sessions, else one's own.
+
+        Raises
+        ------
+        Problem
+            There is no such session among those the viewer may end.
+        """
+        allowed = self.sessions(viewer).filter(pl.col("session_id") == session_id)
+        if allowed.is_empty():
+            raise Problem("There is no such session among those you may end. Load the list again.")
+        self._end(session_id, Standing.REVOKED, by=viewer)
+
+    # --- access log -------------------------------------------------------------------------------
+
+    def record(self, viewer: Viewer, action: Action, object: str, detail: Mapping[str, object]) -> None:  # noqa: A002
+        """Append who did what to what.
+
+        The same look again within a minute is not written again.
+        """
+        now = self._now()
+        if action == "looked" and self._looked(viewer.subject, object, _json(detail), now):
+            return
+        with self._write() as write:
+            # Asked again inside the transaction: another process may have written it meanwhile.
+            if action == "looked" and self._looked(viewer.subject, object, _json(detail), now):
+                return
+            _append(write, (now, viewer.subject, viewer.name, action, object, _json(detail)))
+
+    def read_log(
+        self,
+        viewer: Viewer,
+        *,
+        since: datetime | None = None,
+        subject: str | None = None,
+        limit: int = 1000,
+    ) -> pl.DataFrame:
+        """The access log, latest first.
+
+        Parameters
+        ----------
+        viewer
+            Needs the right to see the access log.
+        since
+            Only entries from this time on.
+        subject
+            Only what this person did.
+        limit
+            At most so many entries.
+
+        Returns
+        -------
+        pl.DataFrame
+            entry, at (UTC), subject, name, action, object, detail (JSON).
+        """
+        if limit < 1:
+            raise ValueError(f"limit must be at least 1; got {limit}")
+        if not viewer.may(Permission.SEE_ACCESS_LOG):
+            raise Problem(
+                "The access log is open only to people who have the right to see it, as auditors do."
+            )
+        return self._frame(
+            f"SELECT {', '.join(_LOG)} FROM access_log WHERE at >= ? AND (? IS NULL OR subject = ?)"
+            " ORDER BY entry DESC LIMIT ?",
+            (_ms(since) if since else 0, subject, subject, limit),
+            _LOG,
+        )
+
+    # --- recent filters ---------------------------------------------------------------------------
+
+    def remember_filter(self, subject: str, people: frozenset[str], *, about: str) -> None:
+        """Keep which people somebody's filter selected, for 24 hours.
+
+        Parameters
+        ----------
+        subject
+            Who asked.
+        people
+            Employee ids selected.
+        about
+            What was asked about them (the measure): only selections about the same thing can be
+            subtracted from each other.
+        """
+        packed = zlib.compress(json.dumps(sorted(people), separators=(",", ":")).encode())
+        digest = hashlib.sha256(packed).digest()
+        now = self._now()
+        known = self._rows(
+            "SELECT at FROM recent_filters WHERE subject = ? AND about = ? AND digest = ?",
+            (subject, about, digest),
+        )
+        if known and now - known[0][0] < _span_ms(LOOK_AGAIN):
+            return
+        with self._write() as write:
+            write.execute(
+                "INSERT INTO recent_filters (subject, about, digest, at, people) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (subject, about, digest) DO UPDATE SET at = excluded.at",
+                (subject, about, digest, now, packed),
+            )
+            write.execute("DELETE FROM recent_filters WHERE at < ?", (now - _span_ms(KEEP_FILTERS),))
+
+    def recent_filters(self, subject: str, *, about: str) -> tuple[frozenset[str], ...]:
+        """The selections somebody asked about in the last 24 hours, oldest first."""
+        rows = self._rows(
+            "SELECT people FROM recent_filters WHERE subject = ? AND about = ? AND at >= ?"
+            " ORDER BY at, digest",
+            (subject, about, self._now() - _span_ms(KEEP_FILTERS)),
+        )
+        return tuple(_unpacked(row[0]) for row in rows)
+
+    # --- retention --------------------------------------------------------------------------------
+
+    def tidy(self) -> None:
+        """Remove what is older than it is kept. Called when the server starts."""
+        now = self._now()
+        with self._write() as write:
+            write.execute("DELETE FROM sessions WHERE created_at < ?", (now - _span_ms(KEEP_SESSIONS),))
+            write.execute("DELETE FROM recent_filters WHERE at < ?", (now - _span_ms(KEEP_FILTERS),))
+            write.execute("DELETE FROM access_log WHERE at < ?", (now - _span_ms(KEEP_LOG),))
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _create(self) -> None:
+        with self._write() as write:
+            (found,) = write.execute("PRAGMA user_version").fetchone()
+            if found > _VERSION:
+                raise Problem(
+                    "The operational store {path} was written by a newer release. Start that release, or "
+                    "move the file away to begin a new one.",
+                    path=str(self.path),
+                )
+            if found < _VERSION:
+                # executescript would commit the open transaction first.
+                for statement in _statements(_SCHEMA):
+                    write.execute(statement)
+                write.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def _now(self) -> int:
+        return _ms(self._clock())
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def _frame(self, query: str, values: tuple[object, ...], schema: _Columns) -> pl.DataFrame:
+        stored = {name: pl.String if kind == pl.String else pl.Int64 for name, kind in schema.items()}
+        frame = pl.DataFrame(self._rows(query, values), schema=stored, orient="row")
+        return frame.cast({name: kind for name, kind in schema.items() if kind != stored[name]})
+
+    def _check(self, session_id: str, now: int, *, touch: bool) -> Standing:
+        rows = self._rows(
+            "SELECT created_at, seen_at, ended_why FROM sessions WHERE session_id = ?", (session_id,)
+        )
+        if not rows:
+            return Standing.UNKNOWN
+        created, seen, ended = rows[0]
+        if ended is not None:
+            return Standing(ended)
+        over = self._overdue(created, seen, now)
+        if over is not None:
+            self._end(session_id, over, by=None)
+            return over
+        # A write for every run would be a disk flush for every run.
+        step = min(_span_ms(timedelta(seconds=15)), _span_ms(self.limits.idle) // 4)
+        if touch and now - seen >= step:
+            with self._write() as write:
+                write.execute(
+                    "UPDATE sessions SET seen_at = max(seen_at, ?) WHERE session_id = ? AND ended_at IS NULL",
+                    (now, session_id),
+                )
+        return Standing.OPEN
+
+    def _overdue(self, created: int, seen: int, now: int) -> Standing | None:
+        if now - created > _span_ms(self.limits.absolute):
+            return Standing.EXPIRED
+        if now - seen > _span_ms(self.limits.idle):
+            return Standing.IDLE
+        return None
+
+    def _end_overdue(self) -> None:
+        now = self._now()
+        for session_id, created, seen in self._rows(
+            "SELECT session_id, created_at, seen_at FROM sessions WHERE ended_at IS NULL", ()
+        ):
+            over = self._overdue(created, seen, now)
+            if over is not None:
+                self._end(session_id, over, by=None)
+
+    def _end(self, session_id: str, why: Standing, *, by: Viewer | None) -> None:
+        now = self._now()
+        with self._write() as write:
+            ended = write.execute(
+                "UPDATE sessions SET ended_at = ?, ended_why = ?, ended_by = ?"
+                " WHERE session_id = ? AND ended_at IS NULL RETURNING subject, name, device",
+                (now, why.value, by.subject if by else None, session_id),
+            ).fetchone()
+            if ended is None:
+                return
+            subject, name, device = ended
+            if by is not None:
+                detail = {"session_id": session_id, "subject": subject}
+                _append(write, (now, by.subject, by.name, "revoked", name, _json(detail)))
+            elif why is Standing.SIGNED_OUT:
+                _append(write, (now, subject, name, "signed_out", device, _json({})))
+
+    def _looked(self, subject: str, object: str, detail: str, now: int) -> bool:  # noqa: A002
+        rows = self._rows(
+            "SELECT 1 FROM access_log WHERE subject = ? AND at > ? AND action = 'looked'"
+            " AND object = ? AND detail = ? LIMIT 1",
+            (subject, now - _span_ms(LOOK_AGAIN), object, detail),
+        )
+        return bool(rows)
+
+
+def _append(write: sqlite3.Connection, entry: tuple[int, str, str, Action, str, str]) -> None:
+    write.execute(
+        "INSERT INTO access_log (at, subject, name, action, object, detail) VALUES (?, ?, ?, ?, ?, ?)", entry
+    )
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    # Two processes that turn the log on at the same moment do not wait for each other by themselves.
+    for patience in range(50):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            break
+        except sqlite3.OperationalError:
+            if patience == 49:
+                connection.close()
+                raise
+            time.sleep(0.1)
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines():
+        statement += line + "\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _span(environment: Mapping[str, str], name: str, unit: str, usual: timedelta) -> timedelta:
+    given = environment.get(name, "").strip()
+    return timedelta(**{unit: float(given)}) if given else usual
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def _span_ms(span: timedelta) -> int:
+    return round(span.total_seconds() * 1000)
+
+
+def _json(detail: Mapping[str, object]) -> str:
+    return json.dumps(detail, ensure_ascii=False, sort_keys=True, default=str)
+
+
+@lru_cache(maxsize=64)
+def _unpacked(packed: bytes) -> frozenset[str]:
+    return frozenset(json.loads(zlib.decompress(packed)))
