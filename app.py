@@ -1,0 +1,52 @@
+"""The entry: page config, sign-in gate, navigation over the sections; nothing else."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from data.access import Permission
+from pages.kit import cards, reader, session
+
+st.set_page_config(page_title="Evenhand 持衡", page_icon="pages/kit/icon.svg", layout="wide")
+cards.stylesheet(reader.mode())
+viewer = session.gate()
+
+with st.sidebar:
+    t = reader.choose_language()
+
+
+def page(path: str, title: str, url: str, permission: Permission, *, default: bool = False) -> object:
+    """A page of the navigation; one the viewer may not see is not listed but answers with why."""
+    visible = "visible" if viewer.may(permission) else "hidden"
+    return st.Page(f"pages/{path}.py", title=title, url_path=url, default=default, visibility=visible)
+
+
+chosen = st.navigation(
+    {
+        "": [
+            page("overview/overview", t("Overview"), "overview", Permission.SEE_OWN, default=True),
+        ],
+        t("Fairness"): [
+            page(
+                "fairness/distributions",
+                t("Rating distributions"),
+                "distributions",
+                Permission.SEE_DISTRIBUTIONS,
+            ),
+            page("fairness/leniency", t("Leniency"), "leniency", Permission.SEE_LENIENCY),
+        ],
+        t("Strategy"): [
+            page("goals/risk", t("Goal risk"), "goals", Permission.SEE_GOALS),
+        ],
+        t("Mine"): [
+            page("mine/mine", t("What is mine"), "mine", Permission.SEE_OWN),
+        ],
+        t("Records"): [
+            page("sources/data", t("Data"), "data", Permission.SEE_IMPORTS),
+            page("sources/access", t("Access"), "access", Permission.SEE_ACCESS_LOG),
+        ],
+    }
+)
+with st.sidebar:
+    session.choose_role(t)
+chosen.run()

@@ -1,0 +1,506 @@
+"""The named reads: what a viewer may read, written once for every engine.
+
+Each read takes the viewer, checks the permission it stands for, keeps to the people that permission
+reaches, and returns a polars frame that ends in an explicit sort. The large tables are filtered and
+joined inside the engine (the portable narwhals subset, see `data.engine`); only what one page needs
+comes back.
+
+``model_ratings`` is the one read that looks past the reach: a rater's severity is relative to everybody
+else's, so it can only be computed on the whole company. It carries no names and is for computation; what
+is shown of its result is narrowed by ``visible_raters``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any, Final, Literal
+
+import narwhals as nw
+import polars as pl
+
+from data.access import Permission, Reach, Viewer
+from data.contracts.ratings import OVERALL
+from data.engine import Engine, Tables
+from data.problems import Problem
+
+Stage = Literal["initial", "final"]
+Lazy = nw.LazyFrame[Any]
+
+LEADER_SOURCES: Final = ("manager", "skip_level", "cross_department")
+"""Sources in which somebody rates others' work as a leader; what severity is read from by default."""
+
+
+class RefusedError(Problem):
+    """The viewer lacks a permission; nothing was read."""
+
+
+@dataclass(frozen=True)
+class Departments:
+    """The department tree as it stood on one day.
+
+    Attributes
+    ----------
+    frame
+        department_id, name, parent_id; one row per department, sorted by id. A parent that is not itself
+        described counts as no parent.
+    """
+
+    frame: pl.DataFrame
+
+    @cached_property
+    def parents(self) -> dict[str, str | None]:
+        """department → its parent, None at the top."""
+        known = set(self.frame["department_id"])
+        return {
+            row["department_id"]: row["parent_id"] if row["parent_id"] in known else None
+            for row in self.frame.iter_rows(named=True)
+        }
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """department → its name."""
+        return dict(zip(self.frame["department_id"], self.frame["name"], strict=True))
+
+    @cached_property
+    def children(self) -> dict[str | None, list[str]]:
+        """parent → its departments, None for the tops."""
+        found: dict[str | None, list[str]] = {}
+        for department, parent in self.parents.items():
+            found.setdefault(parent, []).append(department)
+        return found
+
+    def path(self, department: str) -> tuple[str, ...]:
+        """From the top down to the department."""
+        path = [department]
+        while (parent := self.parents.get(path[-1])) is not None and parent not in path:
+            path.append(parent)
+        return tuple(reversed(path))
+
+    def below(self, department: str) -> frozenset[str]:
+        """The department and everything under it."""
+        found = {department}
+        queue = [department]
+        while queue:
+            for child in self.children.get(queue.pop(), []):
+                if child not in found:
+                    found.add(child)
+                    queue.append(child)
+        return frozenset(found)
+
+    def outline(self) -> list[str]:
+        """All departments, each under its parent, siblings by name."""
+        ordered: list[str] = []
+
+        def walk(parent: str | None) -> None:
+            for child in sorted(self.children.get(parent, []), key=lambda d: (self.names[d], d)):
+                ordered.append(child)
+                walk(child)
+
+        walk(None)
+        return ordered
+
+    def branches(self, at: str | None) -> dict[str, str]:
+        """department → the branch directly under ``at`` that holds it.
+
+        ``at=None`` starts at the top; a single top is stepped through, so that a company that is one
+        root department still falls into its parts. ``at`` itself stands for its own direct members.
+        """
+        tops = self.children.get(None, [])
+        start = at if at is not None else (tops[0] if len(tops) == 1 else None)
+        found = {} if start is None else {start: start}
+        for branch in self.children.get(start, []):
+            found.update(dict.fromkeys(self.below(branch), branch))
+        return found
+
+
+def cycles(engine: Engine) -> pl.DataFrame:
+    """Review cycles with their scale, newest first: cycle_id, name, starts_on, ends_on, scale_id, n_ratings.
+
+    Only cycles with ratings; how many there are of all sources is no secret.
+    """
+
+    def read(tables: Tables) -> Lazy:
+        counted = tables("ratings").group_by("cycle_id").agg(nw.len().alias("n_ratings"))
+        return (
+            tables("review_cycles")
+            .select("cycle_id", "name", "starts_on", "ends_on", "scale_id")
+            .join(counted, on="cycle_id", how="inner")
+        )
+
+    return engine.query(read).sort("ends_on", "cycle_id", descending=True)
+
+
+def levels(engine: Engine, scale_id: str) -> pl.DataFrame:
+    """Levels of a scale, lowest first: level, code, label, points. Empty if the scale is continuous."""
+    return engine.query(
+        lambda tables: (
+            tables("scale_levels")
+            .filter(nw.col("scale_id") == scale_id)
+            .select("level", "code", "label", "points")
+        )
+    ).sort("level")
+
+
+def sources(engine: Engine, cycle_id: str) -> list[str]:
+    """Sources with overall ratings in a cycle, most ratings first."""
+    counted = engine.query(
+        lambda tables: (
+            tables("ratings")
+            .filter(nw.col("cycle_id") == cycle_id, nw.col("dimension") == OVERALL)
+            .group_by("source")
+            .agg(nw.len().alias("n"))
+        )
+    )
+    return counted.sort("n", "source", descending=[True, False])["source"].cast(pl.String).to_list()
+
+
+def latest_day(engine: Engine) -> date | None:
+    """The day the data are of: the last check-in, submission or cycle end on record. None if empty."""
+    moments: list[date] = []
+    for table, column in (("check_ins", "checked_at"), ("ratings", "submitted_at")):
+        found = engine.query(_latest(table, column))["latest"].item()
+        if found is not None:
+            moments.append(found.date())
+    if not moments:
+        found = engine.query(_latest("review_cycles", "ends_on"))["latest"].item()
+        return found if isinstance(found, date) else None
+    return max(moments)
+
+
+def _latest(table: str, column: str) -> Callable[[Tables], Lazy]:
+    return lambda tables: tables(table).select(nw.col(column).max().alias("latest"))
+
+
+def departments(engine: Engine, *, on: date) -> Departments:
+    """The department tree as described on a day; before the first description, the first holds."""
+
+    def read(tables: Tables) -> Lazy:
+        return _as_of(tables("departments"), "department_id", on).select("department_id", "name", "parent_id")
+
+    return Departments(engine.query(read).sort("department_id"))
+
+
+def standing(tables: Tables, on: date) -> Lazy:
+    """Where everybody stood on a day; ``assumed`` where only a later assignment is known."""
+    return _as_of(tables("assignments"), "employee_id", on).select(
+        "employee_id",
+        "department_id",
+        "manager_id",
+        "level",
+        "job_family",
+        "location",
+        "employment_type",
+        "assumed",
+    )
+
+
+def _as_of(table: Lazy, key: str, on: date) -> Lazy:
+    past = nw.when(nw.col("valid_from") <= nw.lit(on)).then(nw.col("valid_from"))
+    chosen = (
+        table.with_columns(past.alias("past"))
+        .group_by(key)
+        .agg(nw.col("past").max().alias("latest"), nw.col("valid_from").min().alias("first"))
+        .with_columns(
+            nw.coalesce("latest", "first").alias("valid_from"), nw.col("latest").is_null().alias("assumed")
+        )
+        .select(key, "valid_from", "assumed")
+    )
+    return table.join(chosen, on=[key, "valid_from"], how="inner")
+
+
+def ratings(viewer: Viewer, engine: Engine, *, cycle_id: str, source: str, stage: Stage) -> pl.DataFrame:
+    """Overall ratings of one cycle and source, with where the ratee stood when the cycle ended.
+
+    Parameters
+    ----------
+    stage
+        ``initial``: as the rater gave it. ``final``: the calibrated one where there is one.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per rating the viewer's permission to see distributions reaches: cycle_id, ratee_id,
+        rater_id, source, score, level, department_id, grade, job_family, location, manager_id; sorted by
+        ratee and rater. ``grade`` is the ratee's job level (``level`` is the rating's).
+    """
+    _require(viewer, Permission.SEE_DISTRIBUTIONS)
+    ends_on = _cycle_end(engine, cycle_id)
+
+    def read(tables: Tables) -> Lazy:
+        stood = standing(tables, ends_on).rename(
+            {"employee_id": "ratee_id", "level": "grade", "department_id": "stood_in"}
+        )
+        return (
+            tables("ratings")
+            .filter(
+                nw.col("cycle_id") == cycle_id,
+                nw.col("source") == source,
+                nw.col("dimension") == OVERALL,
+            )
+            .select(
+                "cycle_id",
+                "ratee_id",
+                "rater_id",
+                "source",
+                "stage",
+                "score",
+                "level",
+                "department_id",
+            )
+            .join(stood, on="ratee_id", how="left")
+            .with_columns(nw.coalesce("department_id", "stood_in").alias("department_id"))
+            .drop("stood_in", "assumed", "employment_type")
+        )
+
+    found = engine.query(read).with_columns(pl.col("source", "stage").cast(pl.String))
+    if stage == "initial":
+        found = found.filter(pl.col("stage") == "initial")
+    else:
+        # "calibrated" sorts before "initial": the first of each pair is the later stage.
+        found = found.sort("stage").unique(["ratee_id", "rater_id"], keep="first", maintain_order=True)
+    return _within(viewer, Permission.SEE_DISTRIBUTIONS, engine, found, on=ends_on).sort(
+        "ratee_id", "rater_id"
+    )
+
+
+def model_ratings(engine: Engine, *, cycle_ids: Sequence[str], rating_sources: Sequence[str]) -> pl.DataFrame:
+    """Overall initial ratings of several cycles for the severity model: the whole company, no names.
+
+    Returns
+    -------
+    polars.DataFrame
+        cycle_id, ratee_id, rater_id, source, department_id, score; sorted by cycle, ratee, rater, source.
+    """
+    wanted, sources_wanted = list(cycle_ids), list(rating_sources)
+    frames: list[pl.DataFrame] = []
+    for cycle_id in wanted:
+        ends_on = _cycle_end(engine, cycle_id)
+
+        def read(tables: Tables, cycle_id: str = cycle_id, ends_on: date = ends_on) -> Lazy:
+            stood = standing(tables, ends_on).select(
+                nw.col("employee_id").alias("ratee_id"), nw.col("department_id").alias("stood_in")
+            )
+            return (
+                tables("ratings")
+                .filter(
+                    nw.col("cycle_id") == cycle_id,
+                    nw.col("source").is_in(sources_wanted),
+                    nw.col("dimension") == OVERALL,
+                    nw.col("stage") == "initial",
+                )
+                .select("cycle_id", "ratee_id", "rater_id", "source", "score", "department_id")
+                .join(stood, on="ratee_id", how="left")
+                .with_columns(nw.coalesce("department_id", "stood_in").alias("department_id"))
+                .drop("stood_in")
+            )
+
+        frames.append(engine.query(read).with_columns(pl.col("source").cast(pl.String)))
+    if not frames:
+        raise ValueError("cycle_ids must name at least one cycle")
+    return pl.concat(frames).sort("cycle_id", "ratee_id", "rater_id", "source")
+
+
+def visible_raters(viewer: Viewer, engine: Engine, *, on: date) -> frozenset[str] | None:
+    """Raters whose leniency the viewer may look at; None means everybody."""
+    _require(viewer, Permission.SEE_LENIENCY)
+    return _people(viewer, Permission.SEE_LENIENCY, engine, on=on)
+
+
+def names(viewer: Viewer, engine: Engine) -> dict[str, str]:
+    """employee → display name, for those the viewer may know by name.
+
+    Who may see individual ratings or leniency of the whole company sees all names; everybody else those
+    within reach, and their own. Somebody without a name on record goes by their id.
+    """
+    people = engine.query(lambda tables: tables("employees").select("employee_id", "display_name"))
+    reached = frozenset[str]()
+    on = latest_day(engine) or date.max
+    for permission in (
+        Permission.SEE_LENIENCY,
+        Permission.SEE_INDIVIDUAL_RATINGS,
+        Permission.SEE_GOALS,
+        Permission.SEE_OWN,
+    ):
+        if viewer.may(permission):
+            found = _people(viewer, permission, engine, on=on)
+            if found is None:
+                break
+            reached |= found
+    else:
+        people = people.filter(pl.col("employee_id").is_in(list(reached)))
+    return {
+        row["employee_id"]: row["display_name"] or row["employee_id"] for row in people.iter_rows(named=True)
+    }
+
+
+def goals(viewer: Viewer, engine: Engine) -> pl.DataFrame:
+    """Goals the viewer reaches, as the contract has them; company goals are everybody's. Sorted by id."""
+    _require(viewer, Permission.SEE_GOALS)
+    found = engine.query(
+        lambda tables: tables("goals").drop("_source_id", "_line", strict=False)
+    ).with_columns(pl.col("scope", "framework", "perspective", "kind", "status").cast(pl.String))
+    on = latest_day(engine)
+    if on is None or Reach.COMPANY in viewer.reaches(Permission.SEE_GOALS):
+        return found.sort("goal_id")
+    people = _people(viewer, Permission.SEE_GOALS, engine, on=on) or frozenset()
+    reached = _reached_departments(viewer, Permission.SEE_GOALS, engine, on=on)
+    return found.filter(
+        (pl.col("scope") == "company")
+        | pl.col("owner_id").is_in(list(people))
+        | pl.col("department_id").is_in(list(reached))
+    ).sort("goal_id")
+
+
+def check_ins(viewer: Viewer, engine: Engine, *, goal_ids: Sequence[str] | None = None) -> pl.DataFrame:
+    """Check-ins of goals the viewer reaches: goal_id, checked_at, value, target, confidence; sorted so."""
+    reached = goals(viewer, engine).select("goal_id")
+    found = engine.query(
+        lambda tables: tables("check_ins").select("goal_id", "checked_at", "value", "target", "confidence")
+    ).join(reached, on="goal_id", how="semi")
+    if goal_ids is not None:
+        found = found.filter(pl.col("goal_id").is_in(list(goal_ids)))
+    return found.sort("goal_id", "checked_at")
+
+
+def own_ratings(viewer: Viewer, engine: Engine) -> pl.DataFrame:
+    """The viewer's own overall ratings, final stage, by their manager and themselves.
+
+    Who of their peers said what is not theirs to see, so other sources stay out. Columns: cycle_id,
+    cycle, ends_on, source, score, level, label; newest first.
+    """
+    _require(viewer, Permission.SEE_OWN)
+    employee_id = viewer.employee_id or ""
+
+    def read(tables: Tables) -> Lazy:
+        return (
+            tables("ratings")
+            .filter(
+                nw.col("ratee_id") == employee_id,
+                nw.col("dimension") == OVERALL,
+                nw.col("source").is_in(["manager", "self"]),
+            )
+            .select("cycle_id", "source", "stage", "score", "level")
+            .join(
+                tables("review_cycles").select(
+                    "cycle_id", nw.col("name").alias("cycle"), "ends_on", "scale_id"
+                ),
+                on="cycle_id",
+                how="inner",
+            )
+            .join(
+                tables("scale_levels").select("scale_id", "level", "label"),
+                on=["scale_id", "level"],
+                how="left",
+            )
+        )
+
+    return (
+        engine.query(read)
+        .with_columns(pl.col("source", "stage").cast(pl.String))
+        .sort("stage")
+        .unique(["cycle_id", "source"], keep="first", maintain_order=True)
+        .drop("stage", "scale_id")
+        .sort("ends_on", "source", descending=[True, False])
+    )
+
+
+def own_goals(viewer: Viewer, engine: Engine) -> pl.DataFrame:
+    """The viewer's own goals, as the contract has them; sorted by due date."""
+    _require(viewer, Permission.SEE_OWN)
+    employee_id = viewer.employee_id or ""
+    return (
+        engine.query(
+            lambda tables: (
+                tables("goals")
+                .filter(nw.col("owner_id") == employee_id)
+                .drop("_source_id", "_line", strict=False)
+            )
+        )
+        .with_columns(pl.col("scope", "framework", "perspective", "kind", "status").cast(pl.String))
+        .sort("due_on", "goal_id")
+    )
+
+
+def own_check_ins(viewer: Viewer, engine: Engine) -> pl.DataFrame:
+    """Check-ins of the viewer's own goals; columns and order as `check_ins`."""
+    mine = own_goals(viewer, engine).select("goal_id")
+    return (
+        engine.query(
+            lambda tables: tables("check_ins").select(
+                "goal_id", "checked_at", "value", "target", "confidence"
+            )
+        )
+        .join(mine, on="goal_id", how="semi")
+        .sort("goal_id", "checked_at")
+    )
+
+
+def _require(viewer: Viewer, permission: Permission) -> None:
+    if not viewer.may(permission):
+        raise RefusedError("{name} may not: {permission}.", name=viewer.name, permission=permission.value)
+
+
+def _cycle_end(engine: Engine, cycle_id: str) -> date:
+    found = engine.query(
+        lambda tables: tables("review_cycles").filter(nw.col("cycle_id") == cycle_id).select("ends_on")
+    )
+    if found.is_empty():
+        raise Problem("There is no review cycle {cycle}. Choose another one.", cycle=cycle_id)
+    ends_on = found["ends_on"].item()
+    assert isinstance(ends_on, date)
+    return ends_on
+
+
+def _within(
+    viewer: Viewer, permission: Permission, engine: Engine, found: pl.DataFrame, *, on: date
+) -> pl.DataFrame:
+    reaches = viewer.reaches(permission)
+    if Reach.COMPANY in reaches:
+        return found
+    people = _people(viewer, permission, engine, on=on) or frozenset()
+    reached = _reached_departments(viewer, permission, engine, on=on)
+    return found.filter(
+        pl.col("ratee_id").is_in(list(people)) | pl.col("department_id").is_in(list(reached)).fill_null(False)
+    )
+
+
+def _reached_departments(
+    viewer: Viewer, permission: Permission, engine: Engine, *, on: date
+) -> frozenset[str]:
+    if Reach.DEPARTMENTS not in viewer.reaches(permission):
+        return frozenset()
+    tree = departments(engine, on=on)
+    return frozenset().union(*(tree.below(department) for department in viewer.departments))
+
+
+def _people(viewer: Viewer, permission: Permission, engine: Engine, *, on: date) -> frozenset[str] | None:
+    """Who the permission reaches on a day, None for everybody. A manager reaches all below them."""
+    reaches = viewer.reaches(permission)
+    if Reach.COMPANY in reaches:
+        return None
+    found: set[str] = set()
+    if Reach.SELF in reaches or permission is Permission.SEE_OWN:
+        found |= {viewer.employee_id} if viewer.employee_id else set()
+    if Reach.DEPARTMENTS in reaches or Reach.REPORTS in reaches:
+        stood = engine.query(
+            lambda tables: standing(tables, on).select("employee_id", "department_id", "manager_id")
+        )
+        reached = _reached_departments(viewer, permission, engine, on=on)
+        found |= set(stood.filter(pl.col("department_id").is_in(list(reached)))["employee_id"])
+        if Reach.REPORTS in reaches and viewer.employee_id is not None:
+            found |= _reports(stood, viewer.employee_id)
+    return frozenset(found)
+
+
+def _reports(stood: pl.DataFrame, manager_id: str) -> set[str]:
+    """Everybody below a manager, level by level; a loop in the export ends the walk, not the page."""
+    found: set[str] = set()
+    above = [manager_id]
+    while above:
+        below = set(stood.filter(pl.col("manager_id").is_in(above))["employee_id"]) - found - {manager_id}
+        found |= below
+        above = sorted(below)
+    return found
