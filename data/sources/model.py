@@ -17,6 +17,17 @@ import polars as pl
 LINE = "_line"
 """Name of the column that says where a row stood: 1-based line (CSV), row (XLSX) or item (JSON)."""
 
+EXTRA = "_extra"
+"""Name of a column batches have only if some row holds more fields than the header: the first field too
+many. Where it is not null the row has slipped, and the importer rejects it."""
+
+MANAGER = "@manager"
+"""As ``ratings.rater_id``: whoever was the ratee's manager at the end of the cycle, as the assignments
+say. The importer puts the manager's id there and rejects the row where none is known."""
+
+SELF = "@self"
+"""As ``ratings.rater_id``: the ratee. The importer puts the ratee's id there."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -37,7 +48,10 @@ class Sheet:
     rows
         Number of rows, if known without reading all.
     batches
-        Reads all rows from the start, shaped as ``sample``; callable again and again.
+        Reads all rows from the start, shaped as ``sample``; callable again and again. Both may have a
+        further column `EXTRA`.
+    hidden
+        Whether the workbook hides this sheet. It is listed, and read only if a person says so.
     """
 
     file: str
@@ -47,6 +61,7 @@ class Sheet:
     sample: pl.DataFrame
     rows: int | None
     batches: Callable[[], Iterator[pl.DataFrame]]
+    hidden: bool = False
 
     @property
     def place(self) -> str:
