@@ -22,6 +22,7 @@ import narwhals as nw
 import polars as pl
 
 from data.access import Permission, Reach, Viewer
+from data.contracts import TABLES
 from data.contracts.ratings import OVERALL
 from data.engine import Engine, Tables
 from data.problems import Problem
@@ -309,6 +310,48 @@ def visible_raters(viewer: Viewer, engine: Engine, *, on: date) -> frozenset[str
     return _people(viewer, Permission.SEE_LENIENCY, engine, on=on)
 
 
+def beside_others(
+    viewer: Viewer, engine: Engine, *, rater_id: str, rating_sources: Sequence[str]
+) -> pl.DataFrame:
+    """Everybody a rater rated, beside what others gave the same people: the evidence under a severity.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per ratee: ratee_id, n_given, given (mean overall score by this rater, initial stage),
+        n_others, others (mean by all others, null if nobody else rated them); sorted by ratee.
+    """
+    _require(viewer, Permission.SEE_INDIVIDUAL_RATINGS)
+    _require(viewer, Permission.SEE_LENIENCY)
+    sources_wanted = list(rating_sources)
+
+    def read(tables: Tables) -> Lazy:
+        rows = tables("ratings").filter(
+            nw.col("source").is_in(sources_wanted),
+            nw.col("dimension") == OVERALL,
+            nw.col("stage") == "initial",
+        )
+        given = (
+            rows.filter(nw.col("rater_id") == rater_id)
+            .group_by("ratee_id")
+            .agg(nw.len().alias("n_given"), nw.col("score").mean().alias("given"))
+        )
+        others = (
+            rows.filter(nw.col("rater_id") != rater_id)
+            .group_by("ratee_id")
+            .agg(nw.len().alias("n_others"), nw.col("score").mean().alias("others"))
+        )
+        return given.join(others, on="ratee_id", how="left").with_columns(
+            nw.col("n_others").fill_null(0).alias("n_others")
+        )
+
+    found = engine.query(read)
+    allowed = _people(viewer, Permission.SEE_INDIVIDUAL_RATINGS, engine, on=latest_day(engine) or date.max)
+    if allowed is not None:
+        found = found.filter(pl.col("ratee_id").is_in(list(allowed)))
+    return found.sort("ratee_id")
+
+
 def names(viewer: Viewer, engine: Engine) -> dict[str, str]:
     """employee → display name, for those the viewer may know by name.
 
@@ -436,6 +479,35 @@ def own_check_ins(viewer: Viewer, engine: Engine) -> pl.DataFrame:
         .join(mine, on="goal_id", how="semi")
         .sort("goal_id", "checked_at")
     )
+
+
+def imports(viewer: Viewer, engine: Engine) -> pl.DataFrame:
+    """What was loaded, newest first: file, sheet, source, profile, rows, accepted, rejected, imported_at."""
+    _require(viewer, Permission.SEE_IMPORTS)
+    return engine.query(lambda tables: tables("_sources").drop("digest", "mapping", "headers")).sort(
+        "imported_at", "file", "sheet", descending=[True, False, False], nulls_last=True
+    )
+
+
+def rejected(viewer: Viewer, engine: Engine) -> pl.DataFrame:
+    """Rows that were not accepted, each with file, line, rule, column, value and the reason in words."""
+    _require(viewer, Permission.SEE_IMPORTS)
+
+    def read(tables: Tables) -> Lazy:
+        files = tables("_sources").select("source_id", "file", "sheet")
+        return tables("_rejected").drop("row").join(files, on="source_id", how="left")
+
+    return engine.query(read).sort("file", "sheet", "line", "rule", "column", nulls_last=True)
+
+
+def row_counts(viewer: Viewer, engine: Engine) -> pl.DataFrame:
+    """How many rows each table of the warehouse holds: table, rows; in the order of the contracts."""
+    _require(viewer, Permission.SEE_IMPORTS)
+
+    def counted(table: str) -> int:
+        return int(engine.query(lambda tables: tables(table).select(nw.len().alias("n")))["n"].item())
+
+    return pl.DataFrame({"table": list(TABLES), "rows": [counted(table) for table in TABLES]})
 
 
 def _require(viewer: Viewer, permission: Permission) -> None:
