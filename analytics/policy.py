@@ -77,3 +77,111 @@ GUIDANCE_TOLERANCE: Final = Threshold(
     "Custom of forced-distribution schemes; no norm prescribes it",
     "People come in whole numbers: a share within five percentage points of its target meets it.",
 )
+GOAL_SILENCE: Final = Threshold(
+    30,
+    date(2026, 11, 22),
+    "Custom: a monthly review, for goals that name no cadence of their own",
+    "A goal nobody has updated for a month says nothing about today.",
+)
+
+
+@dataclass(frozen=True)
+class PacePreset:
+    """A published rule that turns the pace of a goal into a word.
+
+    Attributes
+    ----------
+    name
+        What to ask for it by.
+    measure
+        ``gap``: expected minus actual progress, a share (lower is better). ``ratio``: actual ÷ expected
+        progress (higher is better). ``pace_needed``: pace needed from now on ÷ pace so far (lower is
+        better). ``confidence``: the owner's latest stated chance (higher is better). ``worst_child``: the
+        worst of the goals below, and ``gap`` where there are none.
+    on_track
+        Limit of *on track*.
+    behind
+        Limit of *behind*; beyond it a goal is *at risk*.
+    strict
+        Whether a goal exactly on the limit of *on track* is no longer on track.
+    since
+        In force in this product from this day.
+    source
+        Whose rule it is.
+    why
+        One sentence a reader outside statistics understands.
+    """
+
+    name: str
+    measure: str
+    on_track: float
+    behind: float
+    strict: bool
+    since: date
+    source: str
+    why: str
+
+
+PACE_PRESETS: Final = (
+    PacePreset(
+        "remaining_work",
+        "pace_needed",
+        1.25,
+        2.0,
+        False,
+        date(2026, 11, 22),
+        "This product. Remaining work ranks 3,834 sprints (Choetkiertikul et al. 2017, "
+        "doi:10.1109/TSE.2017.2693989) at AUC .83 to .85; the two limits are custom",
+        "A goal that needs more than twice the pace it had will hardly arrive in time.",
+    ),
+    PacePreset(
+        "engagedly",
+        "gap",
+        0.165,
+        0.33,
+        True,
+        date(2026, 11, 22),
+        "Engagedly, goal status: gap to a straight line under 16.5 points, up to 33, more",
+        "Up to a sixth behind a straight line from start to due date is in order.",
+    ),
+    PacePreset(
+        "upraise",
+        "ratio",
+        0.95,
+        0.75,
+        False,
+        date(2026, 11, 22),
+        "UpRaise, objective status: 95 and 75 per cent of the ideal progress",
+        "A goal should have 95 per cent of the progress a straight line would have.",
+    ),
+    PacePreset(
+        "recruiterflow",
+        "ratio",
+        0.99,
+        0.81,
+        False,
+        date(2026, 11, 22),
+        "Recruiterflow, goal status: 99 and 81 per cent of the expected progress",
+        "A goal should have all the progress a straight line would have.",
+    ),
+    PacePreset(
+        "worst_child",
+        "worst_child",
+        0.165,
+        0.33,
+        True,
+        date(2026, 11, 22),
+        "Perdoo; Feishu OKR status_calculate_type 2 (worst key result); below that Engagedly's limits",
+        "A goal stands no better than the worst of the goals it rests on.",
+    ),
+    PacePreset(
+        "owner",
+        "confidence",
+        0.7,
+        0.4,
+        False,
+        date(2026, 11, 22),
+        "Google re:Work, OKR grades: green from .7, yellow from .4; applied to the owner's stated chance",
+        "The owner thinks that the goal will land.",
+    ),
+)
