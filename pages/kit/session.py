@@ -322,7 +322,7 @@ def _offer_sign_in(standing: Standing | None) -> NoReturn:
         Standing.STALE: t("This sign-in is too old to begin a session with."),
     }
     lines = [reasons[standing]] if standing in reasons else []
-    _screen(
+    screen(
         t("Sign in to Evenhand"),
         *lines,
         t("It shows people's ratings and goals, each reader only what their role may see."),
@@ -343,7 +343,7 @@ def _refuse(viewer: Viewer, permission: Permission) -> NoReturn:
     t = reader.language()
     names = _role_names(t)
     having = [names[role] for role, rights in ROLES.items() if permission in rights.permissions]
-    _screen(
+    screen(
         t("Your role does not open this page"),
         _missing(permission, t),
         t("Roles that do: {roles}.", roles=t.listing(having)),
@@ -359,7 +359,7 @@ def _refuse(viewer: Viewer, permission: Permission) -> NoReturn:
 def _refuse_unknown(viewer: Viewer) -> NoReturn:
     t = reader.language()
     record_unknown(viewer)
-    _screen(
+    screen(
         t("You are signed in, but have no role here yet"),
         t("Signed in as {name}.", name=viewer.name),
         _whom_to_ask(t),
@@ -379,11 +379,12 @@ def record_unknown(viewer: Viewer) -> None:
 
 
 def _stop_with(headline: str, *lines: str) -> NoReturn:
-    _screen(headline, *lines)
+    screen(headline, *lines)
     st.stop()
 
 
-def _screen(headline: str, *lines: str) -> None:
+def screen(headline: str, *lines: str) -> None:
+    """A page-wide state in words: sign in, refused, error."""
     # Not the language switch: the entry has one in the sidebar, and this may be reached after it.
     body = "".join(f"<p>{escape(line)}</p>" for line in lines)
     st.html(f'<section class="eh-state" role="status"><h1>{escape(headline)}</h1>{body}</section>')
