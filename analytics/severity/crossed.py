@@ -1,0 +1,614 @@
+"""Which part of a score belongs to each of several crossed groupings?
+
+Reads    a score per row, fixed covariates, and for every random factor the level each row belongs to.
+Returns  variances, coefficients, and for every level its conditional mode with two standard errors.
+
+The model is ``y = X b + sum_k Z_k u_k + e`` with independent ``u_k ~ N(0, s_k^2)`` and ``e ~ N(0, s^2)``.
+The block of the largest factor is diagonal and is eliminated exactly; what remains is one dense
+symmetric block, whose size is the number of all other levels. The variance ratios are found by
+average-information steps on the profiled criterion (restricted or full likelihood, with the constant
+that lme4 prints), and a ratio may lie on its boundary, nought.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg, sparse
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+REFERENCE: Final = (
+    "Bates et al. (2015), J. Stat. Softw. 67(1). doi:10.18637/jss.v067.i01; "
+    "Gilmour, Thompson & Cullis (1995), Biometrics 51, 1440-1450. doi:10.2307/2533274"
+)
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+_MOST_STEPS: Final = 60
+_DECREMENT: Final = 1e-8  # expected gain in the criterion below which the search stops
+_FLOOR: Final = 1e-6  # ratio x mean rows per level: as good as nought, yet its gradient can be computed
+_CEILING: Final = 1e6
+_LONGEST_STEP: Final = 10.0  # a ratio changes at most by this factor at once
+
+
+class NotEstimable(ValueError):
+    """The scores leave no residual, or there are fewer rows than coefficients."""
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The levels of one random factor.
+
+    Attributes
+    ----------
+    values
+        Conditional modes (best linear unbiased predictions), shape (levels,), in units of the score.
+    conditional_sd
+        Standard deviation given the coefficients, shape (levels,): lme4's ``condVar``. It ignores that the
+        coefficients are estimated.
+    standard_error
+        Standard error of prediction ``sd(predicted - true)`` from the full mixed-model equations, shape
+        (levels,). It is never smaller, and it is the one intervals should use.
+    """
+
+    values: Floats
+    conditional_sd: Floats
+    standard_error: Floats
+
+
+@dataclass(frozen=True)
+class CrossedFit:
+    """What `fit_crossed` found.
+
+    Attributes
+    ----------
+    criterion
+        Minus twice the log likelihood, restricted if ``reml``, with the constant of lme4.
+    reml
+        Whether the likelihood was restricted.
+    variances
+        Variance by factor, in squared units of the score; exactly 0 on the boundary.
+    residual
+        Residual variance.
+    coefficients, coefficient_errors
+        Fixed effects and their standard errors by covariate, without the dropped ones.
+    dropped
+        Covariates that repeat what earlier ones already say.
+    modes
+        Modes by factor.
+    n
+        Number of rows.
+    steps
+        Steps of the search.
+    converged
+        Whether the search ended where nothing more could be gained.
+    """
+
+    criterion: float
+    reml: bool
+    variances: Mapping[str, float]
+    residual: float
+    coefficients: Mapping[str, float]
+    coefficient_errors: Mapping[str, float]
+    dropped: tuple[str, ...]
+    modes: Mapping[str, Modes]
+    n: int
+    steps: int
+    converged: bool
+    _system: _System
+    _solution: _Solution
+
+    def contrasts(self, weights: Mapping[str, Floats]) -> tuple[Floats, Floats]:
+        """Weighted sums of modes, with their standard errors from the full mixed-model equations.
+
+        Parameters
+        ----------
+        weights
+            By factor an array of shape (contrasts, levels); factors left out have weight 0.
+
+        Returns
+        -------
+        tuple of arrays
+            Values and standard errors, each of shape (contrasts,).
+        """
+        return self._system.contrasts(self._solution, dict(weights))
+
+
+def fit_crossed(
+    score: npt.ArrayLike,
+    *,
+    factors: Mapping[str, npt.ArrayLike],
+    covariates: Mapping[str, npt.ArrayLike] | None = None,
+    reml: bool = True,
+) -> CrossedFit:
+    """Fit a linear mixed model with crossed random factors.
+
+    Parameters
+    ----------
+    score
+        Shape (rows,).
+    factors
+        By name the level of each row, integers 0 to levels - 1, shape (rows,). At least one.
+    covariates
+        By name a column of shape (rows,); an intercept is always first. A column that repeats the earlier
+        ones is dropped and named.
+    reml
+        Restricted likelihood, or the full one.
+
+    Returns
+    -------
+    CrossedFit
+        Variances, coefficients, modes with standard errors.
+
+    Raises
+    ------
+    NotEstimable
+        If nothing is left to estimate a residual from.
+    ValueError
+        If an argument has the wrong shape or is not finite.
+    """
+    y = np.ascontiguousarray(score, dtype=np.float64)
+    if y.ndim != 1 or y.size == 0 or not np.isfinite(y).all():
+        raise ValueError("score must be one column of finite numbers with at least one row")
+    if not factors:
+        raise ValueError("factors must name at least one random factor; got none")
+    levels = {name: _codes(name, codes, y.size) for name, codes in factors.items()}
+    columns = {"intercept": np.ones(y.size)}
+    for name, column in (covariates or {}).items():
+        values = np.asarray(column, dtype=np.float64)
+        if values.shape != y.shape or not np.isfinite(values).all():
+            raise ValueError(f"covariates must be finite and as long as score; {name!r} is not")
+        columns[name] = values
+    # One thread: on shared cores the threads of a dense factorisation wait for each other many times
+    # longer than they work, and the last digits would depend on their number.
+    with threadpool_limits(limits=1, user_api="blas"):
+        design, kept, dropped = _independent(columns)
+        if y.size <= design.shape[1]:
+            raise NotEstimable("there are no more rows than coefficients")
+        system = _System(y, design, levels, reml=reml)
+        solution, steps, converged = _search(system)
+        modes = system.modes(solution)
+    ratios = {system.names[k]: solution.ratios[place] for place, k in enumerate(system.order)}
+    errors = np.sqrt(solution.residual * np.diag(solution.coefficient_covariance))
+    return CrossedFit(
+        criterion=solution.criterion,
+        reml=reml,
+        variances=MappingProxyType({name: solution.residual * float(ratios[name]) for name in system.names}),
+        residual=solution.residual,
+        coefficients=MappingProxyType(dict(zip(kept, solution.coefficients.tolist(), strict=True))),
+        coefficient_errors=MappingProxyType(dict(zip(kept, errors.tolist(), strict=True))),
+        dropped=dropped,
+        modes=MappingProxyType(modes),
+        n=y.size,
+        steps=steps,
+        converged=converged,
+        _system=system,
+        _solution=solution,
+    )
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """The mixed-model equations solved at given ratios."""
+
+    ratios: Floats
+    criterion: float
+    residual: float
+    coefficients: Floats
+    effects: list[Floats]
+    errors: Floats  # the rows' residuals
+    upper: Floats  # Cholesky factor of the dense block, upper triangle
+    inverse: Floats | None = None  # of the dense block, upper triangle
+
+    @property
+    def coefficient_covariance(self) -> Floats:
+        assert self.inverse is not None
+        p = self.coefficients.size
+        fixed = np.triu(self.inverse[-p:, -p:])
+        return np.asarray(fixed + np.triu(fixed, 1).T)
+
+
+class _System:
+    """The cross products of one data set, and what follows from them at given variance ratios.
+
+    Inside, factor 0 is the largest one; the others are stacked into one block of ``self.size`` levels. The
+    equations are scaled by the square roots of the ratios, so that a ratio of nought is an ordinary value.
+    """
+
+    def __init__(self, y: Floats, design: Floats, levels: Mapping[str, Integers], *, reml: bool) -> None:
+        self.names = tuple(levels)
+        sizes = [int(codes.max()) + 1 for codes in levels.values()]
+        self.order = sorted(range(len(sizes)), key=lambda k: (-sizes[k], k))
+        self.codes = [list(levels.values())[k] for k in self.order]
+        self.sizes = [sizes[k] for k in self.order]
+        self.y, self.design, self.reml = y, design, reml
+        n, p = design.shape
+        self.n, self.p = n, p
+        self.freedom = n - p if reml else n
+        ends = np.cumsum([0, *self.sizes[1:]])
+        self.slices = [slice(int(a), int(b)) for a, b in pairwise(ends)]
+        self.size = int(ends[-1])
+
+        largest = self.codes[0]
+        self.counts = np.bincount(largest, minlength=self.sizes[0]).astype(np.float64)
+        self.first_design = self._sums(largest, self.sizes[0], design)
+        stacked = [codes + part.start for codes, part in zip(self.codes[1:], self.slices, strict=True)]
+        self.stack_design = np.zeros((self.size, p))
+        self.stack = np.zeros((self.size, self.size))  # upper triangle only
+        for k, codes in enumerate(stacked):
+            part = self.slices[k]
+            self.stack_design[part] = self._sums(self.codes[k + 1], self.sizes[k + 1], design)
+            np.fill_diagonal(
+                self.stack[part, part], np.bincount(self.codes[k + 1], minlength=self.sizes[k + 1])
+            )
+            for other in stacked[k + 1 :]:
+                cells, shared = np.unique(codes * self.size + other, return_counts=True)
+                self.stack.ravel()[cells] = shared
+        self.cross = sparse.csr_matrix(
+            (
+                np.ones(n * len(stacked)),
+                (np.tile(largest, len(stacked)), np.concatenate(stacked) if stacked else largest[:0]),
+            ),
+            shape=(self.sizes[0], self.size),
+        )
+        self.cross.sum_duplicates()
+        self.pairs = _Pairs(self.cross)
+        self.design_square = design.T @ design
+
+    @staticmethod
+    def _sums(codes: Integers, size: int, columns: Floats) -> Floats:
+        """Sum the rows of ``columns`` by level: shape (size, columns)."""
+        return np.stack([_totals(codes, column, size) for column in columns.T], axis=1)
+
+    def start(self) -> Floats:
+        """Rough ratios from one-way analyses of variance, each factor by itself."""
+        fixed = np.linalg.solve(self.design_square, self.design.T @ self.y)
+        rest = self.y - self.design @ fixed
+        total = float(rest @ rest) / self.n
+        if total <= 1e-12 * max(1.0, float(self.y @ self.y) / self.n):
+            raise NotEstimable("every score is what the covariates say")
+        found = []
+        for codes, size in zip(self.codes, self.sizes, strict=True):
+            times = np.bincount(codes, minlength=size)
+            used = times > 0
+            sums = _totals(codes, rest, size)[used]
+            times = times[used]
+            between = float((sums**2 / times).sum())
+            groups = times.size
+            if groups < 2 or groups == self.n:
+                found.append(0.1 * total)
+                continue
+            within = (float(rest @ rest) - between) / (self.n - groups)
+            typical = (self.n - float((times**2).sum()) / self.n) / (groups - 1)
+            found.append((between / (groups - 1) - within) / typical)
+        variances = np.clip(found, 0.01 * total, None)
+        residual = max(total - float(variances.sum()), 0.2 * total)
+        return np.asarray(np.clip(variances / residual, 0.01, 10.0))
+
+    def solve(self, ratios: Floats) -> _Solution:
+        """Factor the equations at these ratios (in the order of ``self.codes``)."""
+        scale = self._scale(ratios)
+        diagonal = 1.0 + ratios[0] * self.counts
+        shrink = ratios[0] / diagonal
+        block = np.empty((self.size + self.p, self.size + self.p))
+        q = self.size
+        inner = block[:q, :q]
+        np.subtract(self.stack, self.pairs.product(shrink), out=inner)
+        inner *= scale
+        inner *= scale[:, None]
+        block[np.arange(q), np.arange(q)] += 1.0
+        weighted = shrink[:, None] * self.first_design
+        block[:q, q:] = scale[:, None] * (self.stack_design - self.cross.T @ weighted)
+        block[q:, q:] = self.design_square - self.first_design.T @ weighted
+        upper, failed = linalg.lapack.dpotrf(block.T, lower=1, overwrite_a=1, clean=0)
+        if failed:
+            raise NotEstimable("the equations are singular")
+        upper = upper.T
+        solved = _Solution(ratios, 0.0, 0.0, np.empty(0), [], np.empty(0), upper)
+        coefficients, effects, errors = self.project(solved, self.y)
+        penalty = float(errors @ errors) + sum(
+            float(u @ u) / ratio for u, ratio in zip(effects, ratios.tolist(), strict=True) if ratio > 0
+        )
+        residual = penalty / self.freedom
+        if residual <= 1e-13 * max(1e-300, float(self.y @ self.y) / self.n):
+            raise NotEstimable("the scores leave no residual")
+        roots = np.log(np.diag(upper))
+        logs = float(np.log(diagonal).sum() + 2.0 * roots[:q].sum())
+        if self.reml:
+            logs += 2.0 * float(roots[q:].sum())
+        criterion = logs + self.freedom * (1.0 + math.log(2.0 * math.pi * residual))
+        return _Solution(ratios, criterion, residual, coefficients, effects, errors, upper)
+
+    def project(self, solution: _Solution, y: Floats) -> tuple[Floats, list[Floats], Floats]:
+        """Coefficients, effects and residuals of any column ``y`` at the ratios of a solution."""
+        first = _totals(self.codes[0], y, self.sizes[0])
+        stack = [_totals(c, y, s) for c, s in zip(self.codes[1:], self.sizes[1:], strict=True)]
+        effects, coefficients = self._back(
+            solution, first, np.concatenate([*stack, np.empty(0)]), self.design.T @ y
+        )
+        errors = y - self.design @ coefficients
+        for codes, effect in zip(self.codes, effects, strict=True):
+            errors -= effect[codes]
+        return coefficients, effects, errors
+
+    def _back(
+        self, solution: _Solution, first: Floats, stack: Floats, fixed: Floats
+    ) -> tuple[list[Floats], Floats]:
+        """Solve the mixed-model equations for right-hand sides of shape (levels,) or (levels, sides)."""
+        ratios = solution.ratios
+        shape = (-1, *([1] * (first.ndim - 1)))
+        scale = self._scale(ratios).reshape(shape)
+        shrink = (ratios[0] / (1.0 + ratios[0] * self.counts)).reshape(shape)
+        weighted = shrink * first
+        right = np.concatenate(
+            [scale * (stack - self.cross.T @ weighted), fixed - self.first_design.T @ weighted]
+        )
+        found, _ = linalg.lapack.dpotrs(solution.upper.T, right, lower=1)
+        found = found.reshape(right.shape)
+        rest, coefficients = scale * found[: self.size], found[self.size :]
+        largest = weighted - shrink * (self.cross @ rest + self.first_design @ coefficients)
+        return [largest, *(rest[part] for part in self.slices)], coefficients
+
+    def invert(self, solution: _Solution) -> _Solution:
+        """The same solution with the inverse of its dense block."""
+        inverse, _ = linalg.lapack.dpotri(solution.upper.T.copy(order="F"), lower=1, overwrite_c=1)
+        return replace(solution, inverse=inverse.T)
+
+    def spreads(self, solution: _Solution) -> tuple[list[Floats], list[Floats]]:
+        """Diagonal of the inverse of the scaled equations by factor: coefficients known, and estimated.
+
+        With known coefficients the inverse of the dense block is what is left of it after a product of the
+        size of the coefficients, so that one inverse serves both.
+        """
+        inverse = solution.inverse
+        assert inverse is not None
+        q, ratios = self.size, solution.ratios
+        scale = self._scale(ratios)
+        diagonal = 1.0 + ratios[0] * self.counts
+        both: Floats = inverse[:q, q:]
+        fixed = solution.coefficient_covariance
+        dense: Floats = np.asarray(np.diag(inverse)[:q])
+        reached = np.asarray(self.cross @ (scale[:, None] * both))
+        quadratic = self.pairs.quadratic(inverse[:q, :q], scale)
+        known_quadratic = quadratic - _rowwise(reached, np.asarray(np.linalg.solve(fixed, reached.T)).T)
+        full_quadratic = (
+            quadratic
+            + 2.0 * _rowwise(reached, self.first_design)
+            + _rowwise(self.first_design @ fixed, self.first_design)
+        )
+        known_dense = dense - _rowwise(both, np.asarray(np.linalg.solve(fixed, both.T)).T)
+        weight = ratios[0] / diagonal**2
+        known = [1.0 / diagonal + weight * known_quadratic, *(known_dense[part] for part in self.slices)]
+        full = [1.0 / diagonal + weight * full_quadratic, *(dense[part] for part in self.slices)]
+        return known, full
+
+    def slope(self, solution: _Solution) -> tuple[Floats, Floats]:
+        """Gradient and averaged curvature of the criterion in the ratios."""
+        known, full = self.spreads(solution)
+        spreads = full if self.reml else known
+        back, squares, traces = [], [], []
+        for codes, size, spread, ratio in zip(self.codes, self.sizes, spreads, solution.ratios, strict=True):
+            sums = _totals(codes, solution.errors, size)
+            back.append(sums[codes])
+            squares.append(float(sums @ sums))
+            traces.append((size - float(spread.sum())) / ratio)
+        square = np.array(squares)
+        gradient = np.array(traces) - square / solution.residual
+        left = [self.project(solution, column)[2] for column in back]
+        curvature = np.array([[float(a @ b) for b in left] for a in back]) / solution.residual
+        curvature -= np.outer(square, square) / (self.freedom * solution.residual**2)
+        return gradient, 0.5 * (curvature + curvature.T)
+
+    def modes(self, solution: _Solution) -> dict[str, Modes]:
+        """Effects and standard errors by factor, in the order the factors were given."""
+        known, full = self.spreads(solution)
+        found = {}
+        for place, k in enumerate(self.order):
+            variance = solution.residual * solution.ratios[place]
+            found[self.names[k]] = Modes(
+                values=solution.effects[place],
+                conditional_sd=np.sqrt(variance * known[place]),
+                standard_error=np.sqrt(variance * full[place]),
+            )
+        return {name: found[name] for name in self.names}
+
+    def contrasts(self, solution: _Solution, weights: dict[str, Floats]) -> tuple[Floats, Floats]:
+        unknown = set(weights) - set(self.names)
+        if unknown:
+            raise ValueError(f"weights must name factors among {self.names}; got {sorted(unknown)}")
+        many = max(len(w) for w in weights.values())
+        sides = [
+            np.ascontiguousarray(weights[self.names[k]].T, dtype=np.float64)
+            if self.names[k] in weights
+            else np.zeros((size, many))
+            for k, size in zip(self.order, self.sizes, strict=True)
+        ]
+        effects, _ = self._back(
+            solution, sides[0], np.concatenate([*sides[1:], np.empty((0, many))]), np.zeros((self.p, many))
+        )
+        variance = sum(_rowwise(side.T, effect.T) for side, effect in zip(sides, effects, strict=True))
+        values = sum(side.T @ effect for side, effect in zip(sides, solution.effects, strict=True))
+        return np.asarray(values), np.sqrt(solution.residual * np.clip(np.asarray(variance), 0.0, None))
+
+    def _scale(self, ratios: Floats) -> Floats:
+        return np.repeat(np.sqrt(ratios[1:]), self.sizes[1:])
+
+
+class _Pairs:
+    """Products ``C' diag(w) C`` of a sparse matrix of counts, for many ``w``.
+
+    Which entries of a row meet does not change, so it is listed once. Where rows are so full that the list
+    would cost more than dense products, dense products are used.
+    """
+
+    def __init__(self, cross: sparse.csr_matrix) -> None:
+        rows, self.size = cross.shape
+        self.rows = rows
+        times = np.diff(cross.indptr).astype(np.int64)
+        many = int((times * (times + 1) // 2).sum())
+        # A listed pair costs about as much as 240 multiplications inside a dense product.
+        self.dense = cross.toarray() if rows * self.size**2 < 240 * many and rows * self.size < 5e7 else None
+        if self.dense is not None:
+            return
+        entries = np.arange(cross.nnz)
+        reach = np.repeat(cross.indptr[1:].astype(np.int64), times) - entries
+        first = np.repeat(entries, reach)
+        starts = np.cumsum(reach) - reach
+        second = first + np.arange(many) - np.repeat(starts, reach)
+        self.row = np.repeat(np.repeat(np.arange(rows, dtype=np.int32), times), reach)
+        self.used = np.flatnonzero(times)
+        self.starts = np.searchsorted(self.row, self.used)
+        column = cross.indices.astype(np.int64)
+        self.cell = column[first] * self.size + column[second]
+        self.times = cross.data[first] * cross.data[second]
+        self.entry_row = np.repeat(np.arange(rows), times)
+        self.entry_column = column
+        self.entry_square = cross.data**2
+
+    def product(self, weights: Floats) -> Floats:
+        """``C' diag(weights) C``, upper triangle, shape (columns, columns)."""
+        if self.dense is not None:
+            return np.asarray((self.dense * weights[:, None]).T @ self.dense)
+        flat = _totals(self.cell, weights[self.row] * self.times, self.size**2)
+        return flat.reshape(self.size, self.size)
+
+    def quadratic(self, matrix: Floats, scale: Floats) -> Floats:
+        """``c' diag(scale) matrix diag(scale) c`` for every row c of C, shape (rows,).
+
+        Of the symmetric ``matrix`` only the upper triangle is read.
+        """
+        scaled = matrix * scale
+        scaled *= scale[:, None]
+        if self.dense is not None:
+            upper = np.triu(scaled)
+            upper[np.diag_indices(self.size)] *= 0.5
+            return 2.0 * _rowwise(self.dense @ upper, self.dense)
+        alone = np.diag(scaled)[self.entry_column] * self.entry_square
+        total = -_totals(self.entry_row, alone, self.rows)
+        if self.used.size:
+            values = self.times * scaled.ravel()[self.cell]
+            total[self.used] += 2.0 * np.add.reduceat(values, self.starts)
+        return np.asarray(total)
+
+
+def _search(system: _System) -> tuple[_Solution, int, bool]:
+    """Average-information steps from a rough start; plain descent where such a step does not improve."""
+    rows = np.array([system.n / size for size in system.sizes])
+    floor = _FLOOR / rows
+    here = system.solve(np.maximum(system.start(), floor))
+    converged, steps = False, 0
+    while steps < _MOST_STEPS and not converged:
+        steps += 1
+        here = system.invert(here)
+        gradient, curvature = system.slope(here)
+        held = ((here.ratios <= floor) & (gradient >= 0)) | ((here.ratios >= _CEILING) & (gradient <= 0))
+        # A ratio that hardly matters any more may go to nought at once; others only by a factor.
+        lowest = np.where(here.ratios * rows < 0.05, floor, np.maximum(here.ratios / _LONGEST_STEP, floor))
+        highest = np.minimum(here.ratios * _LONGEST_STEP, _CEILING)
+        step, gain = _newton(gradient, curvature, held, lowest - here.ratios, highest - here.ratios)
+        converged = gain < _DECREMENT
+        if converged:
+            break
+        aim = np.minimum(here.ratios + step, _CEILING)
+        better = _improve(system, here, np.where(aim <= 1.001 * floor, floor, aim), 6)
+        if better is None:
+            pull = here.ratios * np.where(held, 0.0, gradient)
+            bend = here.ratios**2 * np.diag(curvature) + np.abs(pull) + 1e-300
+            reach = np.clip(-pull / bend, -1.0, 1.0) * math.log(_LONGEST_STEP)
+            better = _improve(system, here, np.clip(here.ratios * np.exp(reach), floor, _CEILING), 30)
+        if better is None:
+            converged = gain < 1e-4
+            break
+        here = better
+    ratios = np.where(here.ratios <= floor, 0.0, here.ratios)
+    if here.inverse is None or (ratios != here.ratios).any():
+        here = system.invert(system.solve(ratios))
+    return here, steps, converged
+
+
+def _newton(
+    gradient: Floats, curvature: Floats, held: Bools, down: Floats, up: Floats
+) -> tuple[Floats, float]:
+    """The step that gains most within the bounds ``down`` and ``up``, and what it is expected to gain.
+
+    Where a step would leave its bounds it ends on them, and the others step as that one allows.
+    """
+    step = np.zeros_like(gradient)
+    fixed = held.copy()
+    # A factor that the coefficients already explain has a slope but no curvature: it goes to its bound.
+    reach = np.where(gradient > 0, np.maximum(-down, 1e-300), np.maximum(up, 1e-300))
+    slope = np.abs(gradient)
+    flat = np.where(np.diag(curvature) * reach < 1e-6 * slope, slope / reach, 0.0) * ~held
+    bent = curvature + np.diag(1e-8 * np.diag(curvature) + flat + 1e-300)
+    for _ in range(gradient.size):
+        free = ~fixed
+        if not free.any():
+            break
+        right = gradient[free] + bent[np.ix_(free, fixed)] @ step[fixed]
+        unit = np.sqrt(np.diag(bent)[free])
+        scaled = bent[np.ix_(free, free)] / np.outer(unit, unit)
+        step[free] = -linalg.lstsq(scaled, right / unit)[0] / unit
+        beyond = free & ((step < down) | (step > up))
+        if not beyond.any():
+            break
+        step[beyond] = np.clip(step, down, up)[beyond]
+        fixed |= beyond
+    return step, abs(float(gradient @ step + 0.5 * step @ curvature @ step))
+
+
+def _improve(system: _System, here: _Solution, aim: Floats, tries: int) -> _Solution | None:
+    """The solution at ``aim``, or nearer to here, that is no worse than here; None if there is none."""
+    for _ in range(tries):
+        try:
+            there = system.solve(aim)
+        except NotEstimable:
+            there = None
+        if there is not None and there.criterion <= here.criterion:
+            return there
+        aim = np.sqrt(aim * here.ratios)
+    return None
+
+
+def _totals(codes: Integers, column: Floats, size: int) -> Floats:
+    """Sum a column by level, shape (size,)."""
+    return np.asarray(np.bincount(codes, column, size), dtype=np.float64)
+
+
+def _rowwise(a: Floats, b: Floats) -> Floats:
+    """Inner products of the rows of two matrices."""
+    return np.asarray(np.einsum("ij,ij->i", a, b))
+
+
+def _codes(name: str, codes: npt.ArrayLike, n: int) -> Integers:
+    values = np.asarray(codes)
+    if values.shape != (n,) or not np.issubdtype(values.dtype, np.integer) or int(values.min()) < 0:
+        raise ValueError(f"factors must be whole numbers from 0, as long as score; {name!r} is not")
+    return values.astype(np.int64)
+
+
+def _independent(columns: Mapping[str, Floats]) -> tuple[Floats, list[str], tuple[str, ...]]:
+    """Keep the columns that add something to the ones before them."""
+    kept: list[str] = []
+    dropped: list[str] = []
+    basis: list[Any] = []
+    for name, column in columns.items():
+        rest = column.copy()
+        for unit in basis:
+            rest -= (unit @ rest) * unit
+        size = float(np.linalg.norm(rest))
+        if size <= 1e-8 * max(float(np.linalg.norm(column)), 1e-300):
+            dropped.append(name)
+            continue
+        rest /= size
+        basis.append(rest)
+        kept.append(name)
+    return np.stack([columns[name] for name in kept], axis=1), kept, tuple(dropped)

