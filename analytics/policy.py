@@ -185,3 +185,33 @@ PACE_PRESETS: Final = (
         "The owner thinks that the goal will land.",
     ),
 )
+PRACTICAL_SEVERITY: Final = Threshold(
+    0.2,
+    date(2026, 11, 22),
+    "Cohen (1988), Statistical Power Analysis, small effect: 0.2 standard deviations",
+    "A rater within a fifth of the usual spread of ratings rates like an average rater for any purpose.",
+)
+FALSE_SIGN_RATE: Final = Threshold(
+    0.05,
+    date(2026, 11, 22),
+    "Stephens (2017), Biostatistics 18(2). doi:10.1093/biostatistics/kxw041",
+    "A flag is raised only if the chance that it points the wrong way is at most 1 in 20.",
+)
+MINIMUM_RATEES: Final = Threshold(
+    5,
+    date(2026, 11, 22),
+    "Same as the smallest group shown: Culture Amp and vivainsights practice",
+    "From fewer than five people a rater's habit cannot be told from who they happened to rate.",
+)
+MINIMUM_LINKED_RATERS: Final = Threshold(
+    5,
+    date(2026, 11, 22),
+    "Gelman & Hill (2007), Data Analysis Using Regression and Multilevel Models, p. 247",
+    "Among fewer than five raters nobody can say what an average rater would do.",
+)
+MOST_ISLANDS: Final = Threshold(
+    40,
+    date(2026, 11, 22),
+    "Our choice: each island costs a coefficient of its own",
+    "Raters are compared within at most forty groups that share nobody with each other.",
+)
