@@ -87,15 +87,14 @@ def t_interval(
     Returns
     -------
     tuple of arrays
-        Lower end, upper end, p. nan where there are no degrees of freedom; p is nan also where the
-        variance is nought, for then nothing can be said about chance.
+        Lower end, upper end, p. nan where there are no degrees of freedom or no variance (as good as
+        none): equal ratings of a few people do not make the mean of such people certain.
     """
-    usable = (df > 0) & np.isfinite(variance)
+    usable = (df > 0) & np.isfinite(variance) & (variance > 1e-15)
     freedom = np.where(usable, df, np.nan)
     error = np.sqrt(np.where(usable, variance, np.nan))
     half = special.stdtrit(freedom, 0.5 + confidence / 2) * error
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * special.stdtr(freedom, -np.abs(value) / np.where(error > 0, error, np.nan))
+    p = 2 * special.stdtr(freedom, -np.abs(value) / error)
     return value - half, value + half, np.asarray(p)
 
 
@@ -163,7 +162,8 @@ def contrast(
     with np.errstate(divide="ignore", invalid="ignore"):
         a = within * n / (n - 1)
         b = outside * m / (m - 1)
+        covariance = across * np.sqrt(n / (n - 1) * m / (m - 1))
         df = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (m - 1))
     usable = (n > 1) & (m > 1)
-    variance = np.where(usable, np.maximum(a + b + 2 * across, 0.0), np.nan)
+    variance = np.where(usable, np.maximum(a + b + 2 * covariance, 0.0), np.nan)
     return Contrast(variance, np.where(usable, np.where(np.isfinite(df), df, n + m - 2), np.nan))
