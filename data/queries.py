@@ -408,6 +408,26 @@ def check_ins(viewer: Viewer, engine: Engine, *, goal_ids: Sequence[str] | None 
     return found.sort("goal_id", "checked_at")
 
 
+def goal_changes(viewer: Viewer, engine: Engine) -> pl.DataFrame:
+    """Changes to goals the viewer reaches, as the contract has them; sorted by goal, moment, field."""
+    reached = goals(viewer, engine).select("goal_id")
+    return (
+        engine.query(lambda tables: tables("goal_changes").drop("_source_id", "_line", strict=False))
+        .join(reached, on="goal_id", how="semi")
+        .sort("goal_id", "changed_at", "field")
+    )
+
+
+def goal_alignments(viewer: Viewer, engine: Engine) -> pl.DataFrame:
+    """Which further goals the goals within reach serve: goal_id, serves_goal_id, share; sorted by both."""
+    reached = goals(viewer, engine).select("goal_id")
+    return (
+        engine.query(lambda tables: tables("goal_alignments").drop("_source_id", "_line", strict=False))
+        .join(reached, on="goal_id", how="semi")
+        .sort("goal_id", "serves_goal_id")
+    )
+
+
 def own_ratings(viewer: Viewer, engine: Engine) -> pl.DataFrame:
     """The viewer's own overall ratings, final stage, by their manager and themselves.
 
