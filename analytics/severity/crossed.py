@@ -32,11 +32,13 @@ REFERENCE: Final = (
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Weights = Floats | sparse.csr_matrix
 
 _MOST_STEPS: Final = 60
 _DECREMENT: Final = 1e-8  # expected gain in the criterion below which the search stops
 _FLOOR: Final = 1e-6  # ratio x mean rows per level: as good as nought, yet its gradient can be computed
 _CEILING: Final = 1e6
+_AT_ONCE: Final = 512  # contrasts solved for together
 _LONGEST_STEP: Final = 10.0  # a ratio changes at most by this factor at once
 
 
@@ -107,20 +109,38 @@ class CrossedFit:
     _system: _System
     _solution: _Solution
 
-    def contrasts(self, weights: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-        """Weighted sums of modes, with their standard errors from the full mixed-model equations.
+    def contrasts(self, weights: Mapping[str, Weights]) -> Modes:
+        """Weighted sums of modes, with the same two standard errors.
 
         Parameters
         ----------
         weights
-            By factor an array of shape (contrasts, levels); factors left out have weight 0.
+            By factor an array or sparse matrix of shape (contrasts, levels); factors left out weigh nothing.
 
         Returns
         -------
-        tuple of arrays
-            Values and standard errors, each of shape (contrasts,).
+        Modes
+            One entry per contrast.
         """
-        return self._system.contrasts(self._solution, dict(weights))
+        unknown = set(weights) - set(self.variances)
+        if unknown or not weights:
+            raise ValueError(
+                f"weights must name factors among {', '.join(self.variances)}; got {sorted(unknown)}"
+            )
+        rows = {name: sparse.csr_matrix(matrix) for name, matrix in weights.items()}
+        many = next(iter(rows.values())).shape[0]
+        with threadpool_limits(limits=1, user_api="blas"):
+            parts = [
+                self._system.contrasts(
+                    self._solution, {name: matrix[at : at + _AT_ONCE] for name, matrix in rows.items()}
+                )
+                for at in range(0, many, _AT_ONCE)
+            ]
+        return Modes(
+            values=np.concatenate([part.values for part in parts]),
+            conditional_sd=np.concatenate([part.conditional_sd for part in parts]),
+            standard_error=np.concatenate([part.standard_error for part in parts]),
+        )
 
 
 def fit_crossed(
@@ -421,23 +441,27 @@ class _System:
             )
         return {name: found[name] for name in self.names}
 
-    def contrasts(self, solution: _Solution, weights: dict[str, Floats]) -> tuple[Floats, Floats]:
-        unknown = set(weights) - set(self.names)
-        if unknown:
-            raise ValueError(f"weights must name factors among {self.names}; got {sorted(unknown)}")
-        many = max(len(w) for w in weights.values())
+    def contrasts(self, solution: _Solution, weights: dict[str, sparse.csr_matrix]) -> Modes:
+        """Weighted sums of effects, from solving the equations for the weights."""
+        many = next(iter(weights.values())).shape[0]
         sides = [
-            np.ascontiguousarray(weights[self.names[k]].T, dtype=np.float64)
-            if self.names[k] in weights
-            else np.zeros((size, many))
+            weights[self.names[k]].T.toarray() if self.names[k] in weights else np.zeros((size, many))
             for k, size in zip(self.order, self.sizes, strict=True)
         ]
-        effects, _ = self._back(
+        effects, coefficients = self._back(
             solution, sides[0], np.concatenate([*sides[1:], np.empty((0, many))]), np.zeros((self.p, many))
         )
-        variance = sum(_rowwise(side.T, effect.T) for side, effect in zip(sides, effects, strict=True))
-        values = sum(side.T @ effect for side, effect in zip(sides, solution.effects, strict=True))
-        return np.asarray(values), np.sqrt(solution.residual * np.clip(np.asarray(variance), 0.0, None))
+        values, full = np.zeros(many), np.zeros(many)
+        for side, effect, mode in zip(sides, effects, solution.effects, strict=True):
+            values += mode @ side
+            full += _rowwise(side.T, effect.T)
+        through = np.asarray(np.linalg.solve(solution.coefficient_covariance, coefficients))
+        known = full - _rowwise(coefficients.T, through.T)
+        return Modes(
+            values=values,
+            conditional_sd=np.sqrt(solution.residual * np.clip(known, 0.0, None)),
+            standard_error=np.sqrt(solution.residual * np.clip(full, 0.0, None)),
+        )
 
     def _scale(self, ratios: Floats) -> Floats:
         return np.repeat(np.sqrt(ratios[1:]), self.sizes[1:])

@@ -121,13 +121,13 @@ def test_contrasts_of_single_levels_are_the_modes_and_differences_know_their_cov
     weights = np.zeros((3, factors["f1"].max() + 1))
     weights[0, 0] = weights[1, 1] = 1.0
     weights[2, :2] = [1.0, -1.0]
-    values, errors = fit.contrasts({"f1": weights})
-    modes = fit.modes["f1"]
-    np.testing.assert_allclose(values[:2], modes.values[:2], atol=1e-10)
-    np.testing.assert_allclose(errors[:2], modes.standard_error[:2], atol=1e-10)
-    assert values[2] == pytest.approx(modes.values[0] - modes.values[1])
+    found, modes = fit.contrasts({"f1": weights}), fit.modes["f1"]
+    np.testing.assert_allclose(found.values[:2], modes.values[:2], atol=1e-10)
+    np.testing.assert_allclose(found.standard_error[:2], modes.standard_error[:2], atol=1e-10)
+    np.testing.assert_allclose(found.conditional_sd[:2], modes.conditional_sd[:2], atol=1e-10)
+    assert found.values[2] == pytest.approx(modes.values[0] - modes.values[1])
     # The mean they share cancels in the difference, so it is surer than if they were independent.
-    assert errors[2] < np.hypot(*modes.standard_error[:2])
+    assert found.standard_error[2] < np.hypot(*modes.standard_error[:2])
 
 
 def test_a_covariate_said_twice_is_dropped_and_named() -> None:
