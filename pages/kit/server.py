@@ -1,7 +1,7 @@
 """The server: `python -m pages.kit.server [--host ADDRESS] [--port PORT]`.
 
-Reads    ``[auth]`` of ``secrets.toml`` (in the home folder or in ``.streamlit``), ``.streamlit/config.toml``,
-         ``EVENHAND_IDLE_MINUTES``, ``EVENHAND_SESSION_HOURS``.
+Reads    ``[auth]`` of ``secrets.toml`` (in the home folder; if there is none, in ``.streamlit``),
+         ``.streamlit/config.toml``, ``EVENHAND_IDLE_MINUTES``, ``EVENHAND_SESSION_HOURS``.
 Returns  an exit code: 1 with one sentence where starting would be unsafe.
 Source   OWASP Secure Headers Project; Content Security Policy Level 3; RFC 6265bis.
 
@@ -358,8 +358,15 @@ def show_error(error: Exception) -> bool:
     return True
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, script: Path = ROOT / "app.py") -> int:
     """Start the server and stay until it is stopped.
+
+    Parameters
+    ----------
+    arguments
+        As on the command line.
+    script
+        The entry script.
 
     Returns
     -------
@@ -376,13 +383,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, help="port to listen on; 8501 unless set")
     chosen = parser.parse_args(arguments)
     # Streamlit looks for its settings beside the script that was started.
-    sys.argv = [str(ROOT / "app.py")]
+    sys.argv = [str(script)]
     config._main_script_path = sys.argv[0]
     try:
         if config.is_manually_set("secrets.files"):
             files = [Path(file) for file in config.get_option("secrets.files")]
         else:
-            files = [ROOT / ".streamlit" / "secrets.toml", home().resolve() / "secrets.toml"]
+            own = home().resolve() / "secrets.toml"
+            files = [own if own.exists() else ROOT / ".streamlit" / "secrets.toml"]
         how = serving(
             address=chosen.host or config.get_option("server.address") or "127.0.0.1",
             port=chosen.port or config.get_option("server.port"),
@@ -400,7 +408,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     else:
         _log.info("Sign-in is on. Evenhand listens on %s:%d", _written(how.address), how.port)
-    application(how).run(
+    application(how, script=script).run(
         config={
             "server.address": how.address,
             "server.port": how.port,

@@ -50,7 +50,9 @@ def gate() -> Viewer:
     """
     viewer = _admitted()
     if not is_local():
-        _watch(session_of(st.user.to_dict()))
+        # Emptying a screen left open: the check on every run does not reach a page that nobody touches.
+        often = min(timedelta(seconds=30), operations().limits.idle / 2)
+        st.fragment(_watch, run_every=often)(session_of(st.user.to_dict()))
     return viewer
 
 
@@ -223,9 +225,7 @@ def _local_role() -> Role:
     return Role(st.session_state.get(_ROLE, Role.HR_LEADERSHIP))
 
 
-@st.fragment(run_every=timedelta(seconds=30))
 def _watch(session_id: str) -> None:
-    """Empties a screen left open: the check on every run does not reach a page nobody touches."""
     if operations().standing(session_id) is not Standing.OPEN:
         st.rerun()
 
@@ -303,7 +303,9 @@ def _stand_ins(folder: Path, version_id: str) -> _StandIns:
 
 
 def _offer_sign_in(standing: Standing | None) -> NoReturn:
-    st.session_state.clear()
+    # What the last session chose goes; the press of the button below must stay.
+    for key in [key for key in st.session_state if not str(key).startswith("sign_in")]:
+        del st.session_state[key]
     t = reader.language()
     limits = operations().limits
     reasons = {
