@@ -1,0 +1,209 @@
+"""Will the strategy land, judging by what hangs below each strategy goal?
+
+Reads    the pace of every goal (`analytics.goals.pace`) and the goal tree (`analytics.goals.tree`).
+Returns  one row per strategic goal, per branch directly below one, per perspective and per department:
+         goals by status, the worst status, progress by weight, what nobody took up and nobody updates.
+
+Only goals below a strategic goal count for it; drafts count nowhere. A strategy goal's own word is its
+owner's or its metric's; what is shown here is what carries it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import ClassVar, Final
+
+import polars as pl
+
+from analytics.disclosure import Cells
+from analytics.goals.pace import STATUSES, GoalPace, weighted_mean
+from analytics.goals.tree import below, downwards, tree
+from data.contracts.goals import PERSPECTIVES
+
+COUNTED: Final = tuple(status for status in STATUSES if status != "draft")
+_WORST: Final = ("done", "not_started", "on_track", "cannot_tell", "behind", "at_risk")
+
+
+@dataclass(frozen=True)
+class RollUp:
+    """What hangs below the strategy goals, and the same goals by perspective and department.
+
+    Each frame has ``goals`` (drafts left out), ``owners`` (different people) and a count for each of
+    `COUNTED`.
+
+    Attributes
+    ----------
+    strategy
+        One row per strategic goal, by perspective (as the contract orders them, none last) and title:
+        ``goal_id``, ``title``, ``perspective``, ``owner_id``, ``due_on``, ``status`` (its own), the
+        counts of the goals below it; ``worst`` (worst status below; null if there is nothing), ``progress``
+        (mean of what hangs below by weight, level by level, each goal between 0 and 1; its own where
+        nothing hangs below), ``taken_up`` (anything but drafts and abandoned goals hangs below), ``silent``
+        (goals run below it and every one of them is stale).
+    branches
+        One row per goal directly below a strategic goal, sorted by ``strategic_id`` and ``goal_id``:
+        ``goal_id``, ``title``, ``strategic_id``, ``department_id``, ``goals`` (itself included),
+        ``silent_days`` (since anything in it was updated; null if nothing in it runs), ``silent``.
+    perspectives
+        One row per balanced-scorecard perspective of the goals that have or inherit one.
+    departments
+        One row per department that owns goals; shares are about its people, so small ones are hidden.
+    loops
+        ``goal_id``, ``loop``: goals caught in or hanging below a loop, which count for no strategic goal.
+    preset
+        Name of the rule behind the statuses.
+    as_of
+        The day the goals are looked at.
+    """
+
+    strategy: pl.DataFrame
+    branches: pl.DataFrame
+    perspectives: pl.DataFrame
+    departments: pl.DataFrame
+    loops: pl.DataFrame
+    preset: str
+    as_of: date
+
+    cells: ClassVar[tuple[Cells, ...]] = (
+        Cells("departments", "department_id", "owners", ("goals", "owners", *COUNTED)),
+        Cells("perspectives", "perspective", "owners", ("goals", "owners", *COUNTED)),
+    )
+
+
+def rollup(found: GoalPace) -> RollUp:
+    """Sum statuses up to strategy goals, perspectives and departments.
+
+    Parameters
+    ----------
+    found
+        Result of `analytics.goals.pace.pace`.
+
+    Returns
+    -------
+    RollUp
+        Frames may be empty; a goal in a loop is listed in ``loops`` and counts for its department only.
+    """
+    placed = tree(found.goals).goals.select("goal_id", "depth", "path", "strategic_id", "loop")
+    goals = found.goals.join(placed, on="goal_id", how="left", maintain_order="left")
+    perspective = goals.select(pl.col("goal_id").alias("strategic_id"), pl.col("perspective").alias("_above"))
+    goals = goals.join(perspective, on="strategic_id", how="left", maintain_order="left").with_columns(
+        pl.coalesce("perspective", "_above").cast(pl.Enum(PERSPECTIVES)).alias("perspective")
+    )
+    strategic = pl.col("goal_id") == pl.col("strategic_id")
+    counted = goals.filter(pl.col("status") != "draft")
+    under = counted.filter(~strategic & pl.col("strategic_id").is_not_null())
+    return RollUp(
+        _strategy(goals.filter(strategic), under, _progress(found.goals)),
+        _branches(goals, counted),
+        _counts(counted.drop_nulls("perspective"), "perspective").sort("perspective"),
+        _counts(counted.drop_nulls("department_id"), "department_id").sort("department_id"),
+        goals.drop_nulls("loop").select("goal_id", "loop").sort("loop", "goal_id"),
+        found.preset,
+        found.as_of,
+    )
+
+
+def _counts(goals: pl.DataFrame, by: str) -> pl.DataFrame:
+    return goals.group_by(by).agg(
+        pl.len().cast(pl.Int64).alias("goals"),
+        pl.col("owner_id").drop_nulls().n_unique().cast(pl.Int64).alias("owners"),
+        *((pl.col("status") == status).sum().cast(pl.Int64).alias(status) for status in COUNTED),
+    )
+
+
+def _strategy(strategic: pl.DataFrame, under: pl.DataFrame, progress: dict[str, float]) -> pl.DataFrame:
+    counts = _counts(under, "strategic_id")
+    # The last of the columns from best to worst that counts anything.
+    worst = pl.coalesce(pl.when(pl.col(status) > 0).then(pl.lit(status)) for status in reversed(_WORST))
+    return (
+        strategic.select("goal_id", "title", "perspective", "owner_id", "due_on", "status")
+        .join(counts, left_on="goal_id", right_on="strategic_id", how="left")
+        .join(_silence(under, "strategic_id"), left_on="goal_id", right_on="strategic_id", how="left")
+        .with_columns(
+            pl.col("goals", "owners", *COUNTED).fill_null(0), pl.col("silent").fill_null(value=False)
+        )
+        .with_columns(
+            worst.alias("worst"),
+            pl.col("goal_id")
+            .replace_strict(progress, default=None, return_dtype=pl.Float64)
+            .alias("progress"),
+            (pl.col("goals") > pl.col("abandoned")).alias("taken_up"),
+        )
+        .select(
+            "goal_id",
+            "title",
+            "perspective",
+            "owner_id",
+            "due_on",
+            "status",
+            "goals",
+            "owners",
+            *COUNTED,
+            "worst",
+            "progress",
+            "taken_up",
+            "silent",
+        )
+        .sort("perspective", "title", "goal_id", nulls_last=True)
+    )
+
+
+def _branches(goals: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
+    """What hangs directly below strategic goals, each with all below it."""
+    # On the path from the root the branch is the goal after the strategic one.
+    steps = (
+        counted.select("goal_id", "strategic_id", "path", "silent_days", "stale")
+        .drop_nulls("strategic_id")
+        .explode("path")
+        .with_columns(pl.col("path").shift().over("goal_id").alias("_before"))
+        .filter(pl.col("_before") == pl.col("strategic_id"))
+        .rename({"path": "branch_id"})
+    )
+    named = goals.select(pl.col("goal_id").alias("branch_id"), "title", "department_id")
+    return (
+        steps.group_by("branch_id", "strategic_id")
+        .agg(pl.len().cast(pl.Int64).alias("goals"))
+        .join(_silence(steps, "branch_id"), on="branch_id", how="left")
+        .join(named, on="branch_id", how="left")
+        .select(
+            pl.col("branch_id").alias("goal_id"),
+            "title",
+            "strategic_id",
+            "department_id",
+            "goals",
+            "silent_days",
+            pl.col("silent").fill_null(value=False),
+        )
+        .sort("strategic_id", "goal_id")
+    )
+
+
+def _silence(goals: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Whether anything that runs was updated in time."""
+    running = goals.drop_nulls("silent_days")
+    return running.group_by(by).agg(pl.col("silent_days").min(), pl.col("stale").all().alias("silent"))
+
+
+def _progress(goals: pl.DataFrame) -> dict[str, float]:
+    """Progress of every goal from what hangs below it, and its own where nothing does."""
+    rows = goals.select("goal_id", "parent_id", "progress", "weight", "status").rows()
+    ids = {row[0] for row in rows}
+    parents = {row[0]: row[1] if row[1] in ids else None for row in rows}
+    weights = {row[0]: row[3] for row in rows}
+    counted = {row[0] for row in rows if row[4] not in ("draft", "abandoned")}
+    own = {
+        row[0]: min(max(row[2], 0.0), 1.0) if row[2] is not None else 1.0
+        for row in rows
+        if row[2] is not None or row[4] == "done"
+    }
+    summed: dict[str, float] = {}
+    children = below(parents)
+    for goal in reversed(list(downwards(parents))):
+        parts = [one for one in children.get(goal, ()) if one in counted and one in summed]
+        mean = weighted_mean([summed[one] for one in parts], [weights[one] for one in parts])
+        if mean is None:
+            mean = own.get(goal)
+        if mean is not None:
+            summed[goal] = mean
+    return summed
