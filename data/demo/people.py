@@ -1,0 +1,368 @@
+"""Who worked where, for whom, from when to when?
+
+Returns  a `History`: one entry per person ever employed, and where each stood at every snapshot. People
+         join, leave, move between teams, take over a leaver's seat or swap seats; closed teams keep their
+         manager and see nobody move in or out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.demo.company import (
+    AS_OF,
+    CULTURE_FUNCTION,
+    PERFORMANCE_FUNCTION,
+    SNAPSHOTS,
+    Company,
+    Flags,
+    Floats,
+    Ints,
+    Size,
+    Texts,
+)
+from data.demo.draws import stream
+from data.demo.words import FAMILY, FAMILY_ZH, FEMALE, FEMALE_ZH, MALE, MALE_ZH
+
+LEAVING: Final = 0.045
+JOINING: Final = 0.052
+MOVING: Final = 0.08
+MOVING_WITHIN_FUNCTION: Final = 0.6
+SWAPPING_SEATS: Final = 0.12
+LEAVING_SEATS: Final = 0.03
+
+FEMALE_CODE: Final = 0
+MALE_CODE: Final = 1
+UNDISCLOSED_CODE: Final = 2
+GENDER_NAMES: Final = ("female", "male", "undisclosed")
+
+SEVERITY_SD: Final = 0.32
+PLANTED_SEVERITY: Final = 0.8
+CULTURE_SHIFT: Final = 0.45
+PERFORMANCE_SHIFT: Final = 0.45
+PERFORMANCE_SD: Final = 0.45
+CENTRAL_SHRINK: Final = 0.25
+HALO_SHRINK: Final = 0.15
+
+
+Days = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who people are; the attributes are those of `History`."""
+
+    employee_id: Texts
+    display_name: Texts
+    email: Texts
+    hired: Days
+    left: Days
+    born: Days
+    gender: Ints
+    woman: Flags
+
+
+@dataclass(frozen=True)
+class History(Identity):
+    """People and where they stood.
+
+    Attributes
+    ----------
+    employee_id, display_name, email, hired, left, born
+        One per person; ``left`` is NaT while employed.
+    gender
+        Position in ``GENDER_NAMES`` as disclosed.
+    woman
+        What was drawn, disclosed or not.
+    chinese
+        Whether they are on the roster of the Chinese subsidiary.
+    active, team, seat, manager, department
+        Snapshots × people: whether employed, the team they are a member of, the team whose seat they hold
+        (-1: none), the person they report to (-1: nobody) and the department they stand in.
+    occupant
+        Snapshots × teams: who holds the seat.
+    """
+
+    chinese: Flags
+    active: Flags
+    team: Ints
+    seat: Ints
+    manager: Ints
+    department: Ints
+    occupant: Ints
+
+    def rated(self, cycle: int) -> Ints:
+        """Who is rated in a cycle: employed when it starts and still when the next one starts."""
+        return np.flatnonzero(self.active[cycle] & self.active[cycle + 1])
+
+
+@dataclass(frozen=True)
+class Traits:
+    """The truth about each person that no export says.
+
+    Attributes
+    ----------
+    severity
+        Rating points the person gives above an average rater for the same work, culture not included.
+    performance
+        Rating points the person's work is worth above average, the department's share not included.
+    central, halo
+        Whether they crowd the middle, or rate all dimensions alike.
+    lenient, harsh
+        Whether a large severity was planted in them.
+    closed
+        Holders of the seats of closed teams: their severity cannot be told.
+    """
+
+    severity: Floats
+    performance: Floats
+    central: Flags
+    halo: Flags
+    lenient: Flags
+    harsh: Flags
+    closed: Flags
+
+
+def populate(company: Company, *, size: Size, seed: int) -> tuple[History, Traits]:
+    """People the teams and let them live through the snapshots."""
+    planted = _planted_seats(company, size, stream(seed, "planted"))
+    history = _history(company, np.concatenate(list(planted.values())), seed)
+    return history, _traits(company, history, planted, seed)
+
+
+def _planted_seats(company: Company, size: Size, rng: np.random.Generator) -> dict[str, Ints]:
+    function = company.code[company.function[company.unit]]
+    open_leaf = (company.members >= 7) & ~company.closed
+    elsewhere = ~np.isin(function, ("MI", CULTURE_FUNCTION, PERFORMANCE_FUNCTION))
+    seats = rng.permutation(np.flatnonzero(open_leaf & elsewhere))
+    others = rng.permutation(np.flatnonzero(open_leaf & ~elsewhere & (function != "MI")))
+    each = 3 if size == "small" else max(3, len(seats) // 20)
+    few = 2 if size == "small" else max(2, len(others) // 20)
+    return {
+        "lenient": seats[:each],
+        "harsh": seats[each : 2 * each],
+        "central": others[:few],
+        "halo": others[few : 2 * few],
+        "closed": np.flatnonzero(company.closed),
+    }
+
+
+def _history(company: Company, fixed_seats: Ints, seed: int) -> History:
+    rng = stream(seed, "history")
+    teams = len(company.unit)
+    start = teams + int(company.members.sum())
+    capacity = int(start * (1 + len(SNAPSHOTS) * JOINING * 1.5)) + 100
+    leaf_teams = np.flatnonzero(company.members > 0)
+    function = company.function[company.unit]
+    chinese_team = company.chinese[company.unit]
+    is_fixed = np.zeros(teams, dtype=np.bool_)
+    is_fixed[fixed_seats] = True
+
+    active = np.zeros(capacity, dtype=np.bool_)
+    team = np.full(capacity, -1)
+    seat = np.full(capacity, -1)
+    chinese = np.zeros(capacity, dtype=np.bool_)
+    joined = np.zeros(capacity, dtype=np.int64)
+    gone = np.full(capacity, len(SNAPSHOTS))
+    retiring = np.zeros(capacity, dtype=np.bool_)
+    active[:start] = True
+    seat[:teams] = np.arange(teams)
+    team[:teams] = company.above
+    team[teams:start] = np.repeat(np.arange(teams), company.members)
+    chinese[:start] = chinese_team[np.where(seat[:start] >= 0, seat[:start], team[:start])]
+    occupant = np.arange(teams)
+    people = start
+
+    rows: dict[str, list[Ints | Flags]] = {
+        name: [] for name in ("active", "team", "seat", "manager", "department")
+    }
+    occupants = []
+    for snapshot in range(len(SNAPSHOTS)):
+        above, unit = company.above_at(snapshot), company.units_at(snapshot)
+        holders = occupant.copy()
+        team[holders] = above
+        if snapshot > 0:
+            members = np.flatnonzero(active & (seat < 0))
+            # Leavers of the ordinary kind.
+            leavers = rng.choice(members, round(LEAVING * len(members)), replace=False)
+            active[leavers] = False
+            gone[leavers] = snapshot
+            vacancies = team[leavers]
+            # Some seats fall vacant and a member of the team takes over.
+            successors = np.full(teams, -1)
+            candidates = rng.permutation(np.flatnonzero(active & (seat < 0)))
+            of, first = np.unique(team[candidates], return_index=True)
+            successors[of] = candidates[first]
+            vacated = np.flatnonzero(
+                (rng.random(teams) < LEAVING_SEATS) & ~is_fixed & (successors >= 0) & (company.members > 3)
+            )
+            retired, promoted = occupant[vacated], successors[vacated]
+            active[retired] = False
+            gone[retired] = snapshot
+            retiring[retired] = True
+            seat[promoted], team[promoted] = vacated, above[vacated]
+            occupant[vacated] = promoted
+            vacancies = np.concatenate([vacancies, vacated])
+            # Managers swap teams within a function.
+            swapping = np.flatnonzero(
+                (rng.random(teams) < SWAPPING_SEATS) & ~is_fixed & (company.members > 0) & (function > 0)
+            )
+            swapping = swapping[np.argsort(function[swapping], kind="stable")]
+            swapped = rolled_within(swapping, function[swapping])
+            occupant[swapping] = occupant[swapped]
+            seat[occupant[swapping]], team[occupant[swapping]] = swapping, above[swapping]
+            # Members move; sizes stay, because movers trade places.
+            movable = np.flatnonzero(active & (seat < 0) & ~company.closed[team])
+            movers = rng.choice(movable, round(MOVING * len(movable)), replace=False)
+            near = rng.random(len(movers)) < MOVING_WITHIN_FUNCTION
+            for moving, group in (
+                (movers[near], function[team[movers[near]]]),
+                (movers[~near], chinese_team[team[movers[~near]]].astype(np.int64)),
+            ):
+                shuffled = rng.permutation(len(moving))
+                here = moving[shuffled][np.argsort(group[shuffled], kind="stable")]
+                team[here] = team[rolled_within(here, np.sort(group))]
+            # Joiners fill the vacancies and a few new places.
+            joiners = np.arange(people, people + round(JOINING * len(members)))
+            extra = rng.choice(leaf_teams, max(0, len(joiners) - len(vacancies)))
+            places = np.concatenate([rng.permutation(vacancies), extra])[: len(joiners)]
+            active[joiners], team[joiners], joined[joiners] = True, places, snapshot
+            chinese[joiners] = chinese_team[places]
+            people += len(joiners)
+        stands_in = np.where(seat[:people] >= 0, seat[:people], team[:people])
+        here = active[:people]
+        row_team = np.where(here, team[:people], -1)
+        rows["active"].append(here.copy())
+        rows["team"].append(row_team)
+        rows["seat"].append(np.where(here, seat[:people], -1))
+        rows["manager"].append(np.where(row_team >= 0, occupant[row_team], -1))
+        rows["department"].append(np.where(here, unit[stands_in], -1))
+        occupants.append(occupant.copy())
+
+    def stacked(name: str, fill: int) -> Ints:
+        out = np.full((len(SNAPSHOTS), people), fill, dtype=np.int64)
+        for at, row in enumerate(rows[name]):
+            out[at, : len(row)] = row
+        return out
+
+    identity = _identity(chinese[:people], joined[:people], gone[:people], retiring[:people], seed)
+    return History(
+        **vars(identity),
+        chinese=chinese[:people],
+        active=stacked("active", 0).astype(np.bool_),
+        team=stacked("team", -1),
+        seat=stacked("seat", -1),
+        manager=stacked("manager", -1),
+        department=stacked("department", -1),
+        occupant=np.stack(occupants),
+    )
+
+
+def rolled_within(values: Ints, group: Ints) -> Ints:
+    """Each value replaced by the next of its group, the last by the first; groups stand together."""
+    if len(values) == 0:
+        return values
+    starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    lengths = np.diff(np.r_[starts, len(group)])
+    start = np.repeat(starts, lengths)
+    within = np.arange(len(group)) - start
+    return np.asarray(values[start + (within + 1) % np.repeat(lengths, lengths)])
+
+
+def _identity(chinese: Flags, joined: Ints, gone: Ints, retiring: Flags, seed: int) -> Identity:
+    rng = stream(seed, "identity")
+    people = len(chinese)
+    days = np.array([(day - date(1970, 1, 1)).days for day in (*SNAPSHOTS, AS_OF)])
+    # Those there from the start were hired over the 18 years before it, recent years more often.
+    early = days[0] - 1 - np.floor(18 * 365 * rng.beta(1, 2.2, people))
+    late = days[np.maximum(joined, 1)] - rng.integers(1, 120, people)
+    hired = np.where(joined == 0, early, late).astype(np.int64)
+    # A manager who leaves first gives the ratings of the cycle: the last day of it is theirs.
+    stays = gone == len(SNAPSHOTS)
+    leaves_now = stays & (rng.random(people) < 0.01)
+    notice = np.where(retiring, 1, rng.integers(1, 100, people))
+    until = days[np.minimum(gone, len(SNAPSHOTS) - 1)] - notice
+    left = np.where(leaves_now, days[-1] - rng.integers(5, 80, people), np.maximum(until, hired + 1))
+    age = np.clip(rng.normal(30, 6, people), 18, 52)
+    woman = rng.random(people) < 0.42
+    gender = np.where(woman, FEMALE_CODE, MALE_CODE)
+    gender[rng.random(people) < 0.04] = UNDISCLOSED_CODE
+
+    names = np.empty(people, dtype=object)
+    mails = np.empty(people, dtype=object)
+    number = np.argsort(np.argsort(hired, kind="stable"), kind="stable") + 101
+    digits = max(5, len(str(people + 100)))
+    figures = np.char.zfill(number.astype(np.str_), digits)
+    ids = np.where(chinese, np.char.add("C", figures), np.char.add("M", figures))
+    for abroad, given_names, family_names in (
+        (False, (FEMALE, MALE), FAMILY),
+        (True, (FEMALE_ZH, MALE_ZH), FAMILY_ZH),
+    ):
+        for sex, given_of in enumerate(given_names):
+            at = np.flatnonzero((chinese == abroad) & (woman == (sex == 0)))
+            given = rng.integers(0, len(given_of), len(at))
+            family = rng.integers(0, len(family_names), len(at))
+            if abroad:
+                first, last = np.array(given_of), np.array(family_names)
+                names[at] = np.char.add(last[family, 0], first[given, 0])
+                mail = np.char.add(np.char.add(first[given, 1], "."), last[family, 1])
+            else:
+                first, last = np.array(given_of), np.array(family_names)
+                names[at] = np.char.add(np.char.add(first[given], " "), last[family])
+                plain = np.array([_ascii(str(name)) for name in given_of])
+                mail = np.char.lower(np.char.add(np.char.add(plain[given], "."), last[family]))
+            mails[at] = np.char.add(np.char.add(mail, np.char.add(".", figures[at])), "@meridian.example")
+    ending = np.where(stays & ~leaves_now, np.datetime64("NaT", "D"), left.astype("datetime64[D]"))
+    return Identity(
+        employee_id=ids,
+        display_name=names.astype(np.str_),
+        email=mails.astype(np.str_),
+        hired=hired.astype("datetime64[D]"),
+        left=ending,
+        born=(hired - np.floor(age * 365.25).astype(np.int64)).astype("datetime64[D]"),
+        gender=gender,
+        woman=woman,
+    )
+
+
+def _ascii(name: str) -> str:
+    return name.translate(str.maketrans("íéáóúñ", "ieaoun"))
+
+
+def _traits(company: Company, history: History, planted: dict[str, Ints], seed: int) -> Traits:
+    rng = stream(seed, "traits")
+    people = len(history.employee_id)
+    severity = rng.normal(0, SEVERITY_SD, people)
+    performance = rng.normal(0, PERFORMANCE_SD, people)
+    first = history.occupant[0]
+    marks: dict[str, Flags] = {}
+    for kind, seats in planted.items():
+        marks[kind] = np.zeros(people, dtype=np.bool_)
+        marks[kind][first[seats]] = True
+    severity[marks["lenient"]] = PLANTED_SEVERITY + rng.uniform(-0.08, 0.08, int(marks["lenient"].sum()))
+    severity[marks["harsh"]] = -PLANTED_SEVERITY + rng.uniform(-0.08, 0.08, int(marks["harsh"].sum()))
+    severity[marks["central"] | marks["halo"]] = 0.0
+    # Own severities and performances of a function average out, so that a planted department effect is
+    # the whole difference and not the draw of four managers.
+    function = company.function[history.department[0]]
+    seated = history.seat[0] >= 0
+    free = ~(marks["lenient"] | marks["harsh"] | marks["central"] | marks["halo"])
+    for at in np.unique(function[history.active[0]]):
+        of_function = history.active[0] & (function == at)
+        managers = of_function & seated & free
+        severity[managers] -= severity[managers].mean() if managers.any() else 0.0
+        performance[of_function] -= performance[of_function].mean()
+    return Traits(
+        severity=severity,
+        performance=performance,
+        central=marks["central"],
+        halo=marks["halo"],
+        lenient=marks["lenient"],
+        harsh=marks["harsh"],
+        closed=marks["closed"],
+    )
