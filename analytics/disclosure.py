@@ -183,7 +183,7 @@ def note(released: Released[Any], t: Language) -> str:
         released.beside,
     )
     if released.small and released.beside:
-        return t("{small} {beside}", small=small, beside=beside)
+        return t("{first} {second}", first=small, second=beside)
     return small if released.small else beside
 
 

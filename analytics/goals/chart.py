@@ -1,0 +1,482 @@
+"""Pictures and sentences about goals: will the strategy land, which goals lag, how one goal went.
+
+Every picture and sentence takes a released result. A status is a colour, a shape and a word at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from html import escape
+from typing import Any, Final
+
+import plotly.graph_objects as go
+import polars as pl
+
+from analytics import theme
+from analytics.disclosure import Released
+from analytics.goals.pace import GoalHistory, GoalPace
+from analytics.goals.rollup import RollUp
+from analytics.language import Language, percent
+from analytics.policy import PACE_PRESETS
+
+TWICE: Final = next(preset.behind for preset in PACE_PRESETS if preset.measure == "pace_needed")
+SILENT_CADENCES: Final = 2
+
+
+@dataclass(frozen=True)
+class Sign:
+    """How a status looks: the word, the shape as text and as a plotly symbol, the fill and its hatch."""
+
+    word: str
+    shape: str
+    symbol: str
+    colour: str
+    hatch: str = ""
+
+
+def signs(t: Language, mode: theme.Mode) -> dict[str, Sign]:
+    """The look of each status, what needs attention first."""
+    tokens, (fine, behind, risk) = theme.TOKENS[mode], theme.RISK[mode]
+    words = status_words(t)
+    return {
+        "at_risk": Sign(words["at_risk"], "◆", "diamond", risk),
+        "behind": Sign(words["behind"], "▲", "triangle-up", behind),
+        "cannot_tell": Sign(words["cannot_tell"], "○", "circle-open", tokens.unknown, "/"),
+        "on_track": Sign(words["on_track"], "●", "circle", fine),
+        "not_started": Sign(words["not_started"], "□", "square-open", tokens.hairline),
+        "done": Sign(words["done"], "■", "square", tokens.accent),
+        "abandoned": Sign(words["abandoned"], "×", "x-thin-open", tokens.unknown, "x"),
+    }
+
+
+def status_words(t: Language) -> dict[str, str]:
+    """What each status is called."""
+    return {
+        "done": t("Done"),
+        "on_track": t("On track"),
+        "behind": t("Behind"),
+        "at_risk": t("At risk"),
+        "cannot_tell": t("The data cannot tell"),
+        "not_started": t("Not started"),
+        "abandoned": t("Abandoned"),
+        "draft": t("Draft"),
+    }
+
+
+def preset_words(t: Language) -> dict[str, str]:
+    """What each rule is called, by its name in `analytics.policy`."""
+    return {
+        "remaining_work": t("Work left against time left"),
+        "engagedly": t("Gap to a straight line (Engagedly)"),
+        "upraise": t("Share of the ideal progress (UpRaise)"),
+        "recruiterflow": t("Share of the expected progress, strict (Recruiterflow)"),
+        "worst_child": t("Worst of the goals below (Perdoo, Feishu)"),
+        "owner": t("The owner's own confidence"),
+    }
+
+
+def unknown_words(t: Language) -> dict[str, str]:
+    """Why the data cannot tell, by ``why_unknown``."""
+    return {
+        "no_target": t("No target was named."),
+        "no_baseline": t("No starting value was named."),
+        "wrong_direction": t("The target lies on the other side of the starting value."),
+        "no_check_ins": t("Nobody has updated it yet."),
+        "no_confidence": t("The owner was never asked for a confidence."),
+        "goals_below": t("The data cannot tell for the goals below it."),
+    }
+
+
+def gap_words(t: Language) -> dict[str, str]:
+    """What a goal's record lacks, by the column of `GoalPace` that says so."""
+    return {
+        "overdue": t("Overdue"),
+        "stale": t("Not updated in time"),
+        "no_check_ins": t("Never updated"),
+        "no_data_source": t("No data source"),
+        "no_cadence": t("No review cadence"),
+        "orphan": t("Serves no other goal"),
+        "parent_missing": t("Serves a goal that is not here"),
+        "target_changed": t("Target changed"),
+    }
+
+
+def perspective_words(t: Language) -> dict[str | None, str]:
+    """What each balanced-scorecard perspective is called."""
+    return {
+        "financial": t("Financial"),
+        "customer": t("Customer"),
+        "internal_process": t("Internal process"),
+        "learning_growth": t("Learning and growth"),
+        None: t("No perspective named"),
+    }
+
+
+def warning(t: Language) -> str:
+    """What stands beside every status that rests on the plain share of progress."""
+    return t(
+        "On 3,834 real sprints the plain share of progress ranked those that missed worse than chance; "
+        "the work left against the time left ranked them well. Read these words with care."
+    )
+
+
+def takeaway(released: Released[GoalPace], t: Language) -> str:
+    """The finding about open goals in plain sentences."""
+    running = released.value.goals.filter("open")
+    if running.is_empty():
+        return t("There are no open goals.")
+    total = running.height
+    said: list[str] = []
+    if released.value.preset == "remaining_work":
+        n = running.filter(~pl.col("overdue") & (pl.col("pace_needed") > TWICE)).height
+        if n:
+            said.append(
+                t.plural(
+                    "{n} of {total} open goals needs more than twice the pace it had.",
+                    "{n} of {total} open goals need more than twice the pace they had.",
+                    n,
+                    total=total,
+                )
+            )
+        else:
+            said.append(
+                t.plural(
+                    "The {n} open goal does not need more than twice the pace it had.",
+                    "None of the {n} open goals needs more than twice the pace it had.",
+                    total,
+                )
+            )
+    else:
+        n = running.filter(pl.col("status") == "at_risk").height
+        said.append(
+            t.plural(
+                "{n} of {total} open goals is at risk by the rule “{rule}”.",
+                "{n} of {total} open goals are at risk by the rule “{rule}”.",
+                n,
+                total=total,
+                rule=preset_words(t)[released.value.preset],
+            )
+        )
+    if n := running.filter("overdue").height:
+        said.append(t.plural("{n} goal is overdue.", "{n} goals are overdue.", n))
+    if n := running.filter(pl.col("silent_cadences") > SILENT_CADENCES).height:
+        said.append(
+            t.plural(
+                "{n} goal has not been updated for more than two of its cadences.",
+                "{n} goals have not been updated for more than two of their cadences.",
+                n,
+            )
+        )
+    if n := running.filter(pl.col("status") == "cannot_tell").height:
+        said.append(t.plural("For {n} goal the data cannot tell.", "For {n} goals the data cannot tell.", n))
+    return _together(said, t)
+
+
+def strategy_takeaway(released: Released[RollUp], t: Language) -> str:
+    """The finding about the strategy in plain sentences."""
+    strategy, branches = released.value.strategy, released.value.branches
+    if strategy.is_empty():
+        return t("There are no strategic goals: no company goal stands at the top.")
+    total = strategy.height
+    said: list[str] = []
+    if n := strategy.filter(pl.col("at_risk") > 0).height:
+        said.append(
+            t.plural(
+                "{n} of {total} strategic goals rests on goals at risk.",
+                "{n} of {total} strategic goals rest on goals at risk.",
+                n,
+                total=total,
+            )
+        )
+    else:
+        said.append(t("No strategic goal rests on a goal at risk."))
+    if n := strategy.filter(~pl.col("taken_up")).height:
+        said.append(
+            t.plural("Nobody has taken up {n} strategic goal.", "Nobody has taken up {n} strategic goals.", n)
+        )
+    if n := branches.filter("silent").height:
+        said.append(
+            t.plural(
+                "In {n} of {total} branches nobody has updated anything in time.",
+                "In {n} of {total} branches nobody has updated anything in time.",
+                n,
+                total=branches.height,
+            )
+        )
+    if n := released.value.loops.height:
+        said.append(
+            t.plural(
+                "{n} goal hangs in a loop and counts for no strategic goal.",
+                "{n} goals hang in a loop and count for no strategic goal.",
+                n,
+            )
+        )
+    return _together(said, t)
+
+
+def goal_takeaway(released: Released[GoalHistory], t: Language) -> str:
+    """How one goal stands in plain sentences."""
+    goal = released.value.goal.row(0, named=True)
+    said = [t("Status: {word}.", word=status_words(t)[goal["status"]])]
+    if goal["why_unknown"] is not None:
+        said.append(unknown_words(t)[goal["why_unknown"]])
+    if goal["progress"] is not None:
+        said.append(
+            t(
+                "It has come {progress} of the way in {elapsed} of its time.",
+                progress=percent(goal["progress"]),
+                elapsed=percent(goal["elapsed"]),
+            )
+        )
+    needed = goal["pace_needed"]
+    if goal["open"] and needed is not None and needed > 0:
+        said.append(
+            t("It has not moved yet.")
+            if needed == float("inf")
+            else t("From now on it needs {times} times the pace it had.", times=f"{needed:.1f}")
+        )
+    if goal["overdue"]:
+        said.append(t("It was due on {day}.", day=t.day(goal["due_on"])))
+    if goal["target_changed"]:
+        said.append(t("Its target was changed on the way."))
+    return _together(said, t)
+
+
+def tree_figure(released: Released[RollUp], t: Language, mode: theme.Mode) -> go.Figure:
+    """Each strategic goal with the statuses of all that hangs below it, by perspective.
+
+    What needs attention starts at the left edge, so that it compares along one line.
+    """
+    strategy, tokens, looks = released.value.strategy, theme.TOKENS[mode], signs(t, mode)
+    rows, headings = _lines(strategy)
+    figure = theme.figure(mode, height=72 + 36 * (len(rows) + len(headings)))
+    for status, look in looks.items():
+        counts = strategy[status].to_list()
+        if not any(counts):
+            continue
+        figure.add_bar(
+            name=f"{look.shape} {look.word}",
+            orientation="h",
+            y=rows,
+            x=counts,
+            width=0.62,
+            text=[f"{look.shape} {n}" if n else "" for n in counts],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            textfont={"color": theme.ink_on(look.colour), "size": 13},
+            marker={
+                "color": look.colour,
+                "line": {"color": tokens.surface, "width": 1},
+                "pattern": {"shape": look.hatch, "fgcolor": tokens.quiet, "size": 6, "solidity": 0.25},
+            },
+            customdata=[escape(title) for title in strategy["title"]],
+            hovertemplate="%{customdata}<br>" + escape(look.word) + ": %{x}<extra></extra>",
+        )
+    perspectives = perspective_words(t)
+    for perspective, y in headings.items():
+        _label(figure, f"<b>{escape(perspectives[perspective])}</b>", y=y, colour=tokens.quiet)
+    for y, goal in zip(rows, strategy.iter_rows(named=True), strict=True):
+        if not goal["taken_up"]:
+            _label(figure, t("Nobody has taken this up"), y=y, colour=tokens.quiet, border=tokens.quiet)
+    figure.update_layout(
+        barmode="stack",
+        uniformtext={"mode": "hide", "minsize": 11},
+        margin={"t": 56},
+        xaxis={"title": {"text": t("Goals below it")}, "rangemode": "tozero", "tickformat": ",d"},
+        yaxis={
+            "tickmode": "array",
+            "tickvals": rows,
+            "ticktext": [_short(title) for title in strategy["title"]],
+            "range": [len(rows) + len(headings) - 0.4, -0.6],
+            "tickfont": {"color": tokens.ink},
+            "showgrid": False,
+        },
+    )
+    return figure
+
+
+def pace_figure(released: Released[GoalHistory], t: Language, mode: theme.Mode) -> go.Figure:
+    """One goal over time: its check-ins, the line they should follow, changes of target, due date, today."""
+    found, tokens = released.value, theme.TOKENS[mode]
+    goal = found.goal.row(0, named=True)
+    figure = theme.figure(mode, height=380)
+    start, due, today = goal["start_on"], goal["due_on"], found.as_of
+    targets = found.targets
+    if not targets.is_empty():
+        # Each target holds until the next one; the last until the goal is due.
+        until = max(due, targets["since"][-1])
+        figure.add_scatter(
+            name=t("Target"),
+            x=[*targets["since"].to_list(), until],
+            y=[*targets["target"].to_list(), targets["target"][-1]],
+            mode="lines",
+            line={"shape": "hv", "color": tokens.quiet, "width": 1.5, "dash": "dot"},
+            hovertemplate="%{x}<br>%{y}<extra></extra>",
+        )
+        _name(figure, t("Target"), x=until, y=targets["target"][-1], colour=tokens.quiet, above=True)
+    staying = goal["kind"] in ("stay_above", "stay_below")
+    begin = _begin(goal)
+    if goal["target"] is not None and begin is not None and not staying:
+        figure.add_scatter(
+            name=t("Straight line"),
+            x=[start, due],
+            y=[begin, goal["target"]],
+            mode="lines",
+            line={"color": tokens.quiet, "width": 1},
+            hoverinfo="skip",
+        )
+        middle = start + (due - start) / 2
+        _name(figure, t("Straight line"), x=middle, y=(begin + goal["target"]) / 2, colour=tokens.quiet)
+    figure.add_scatter(
+        name=t("Check-ins"),
+        x=found.points["checked_at"].to_list(),
+        y=found.points["value"].to_list(),
+        mode="lines+markers",
+        line={"color": tokens.accent, "width": 2.5},
+        marker={"color": tokens.accent, "size": 8},
+        hovertemplate="%{x|%Y-%m-%d}<br>%{y}<extra></extra>",
+    )
+    _mark(figure, due, t("Due {day}", day=t.day(due)), colour=tokens.ink, dash="solid")
+    if today != due:
+        _mark(figure, today, t("As of {day}", day=t.day(today)), colour=tokens.quiet, dash="dash")
+    figure.update_layout(
+        showlegend=False,
+        margin={"t": 40},
+        xaxis={"type": "date", "showgrid": False},
+        yaxis={"title": {"text": escape(goal["unit"] or "")}},
+    )
+    return figure
+
+
+def elapsed_figure(released: Released[GoalPace], t: Language, mode: theme.Mode) -> go.Figure:
+    """Progress of each open goal against the share of its time that has passed."""
+    tokens, looks = theme.TOKENS[mode], signs(t, mode)
+    goals = released.value.goals.filter(pl.col("open") & pl.col("progress").is_not_null())
+    figure = theme.figure(mode, height=460)
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": tokens.quiet, "width": 1},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    _name(figure, t("Straight line"), x=0.5, y=0.5, colour=tokens.quiet)
+    for status in ("on_track", "behind", "at_risk"):
+        part, look = goals.filter(pl.col("status") == status), looks[status]
+        # Thousands of vector marks slow a browser; a raster does not.
+        trace = go.Scattergl if part.height > 1_500 else go.Scatter
+        figure.add_trace(
+            trace(
+                name=f"{look.word} ({part.height})",
+                x=part["elapsed"].to_list(),
+                y=part["progress"].clip(0.0, 1.2).to_list(),
+                mode="markers",
+                marker={
+                    "symbol": look.symbol,
+                    "color": look.colour,
+                    "size": 9,
+                    "opacity": 0.8,
+                    "line": {"color": tokens.surface, "width": 0.5},
+                },
+                customdata=[
+                    [escape(title), percent(progress)]
+                    for title, progress in part.select("title", "progress").iter_rows()
+                ],
+                hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        margin={"t": 48},
+        xaxis={"title": {"text": t("Share of its time passed")}, "tickformat": ".0%", "range": [-0.03, 1.03]},
+        yaxis={"title": {"text": t("Progress")}, "tickformat": ".0%", "range": [-0.05, 1.25]},
+    )
+    return figure
+
+
+def _lines(strategy: pl.DataFrame) -> tuple[list[float], dict[str | None, float]]:
+    """Where each strategic goal and each heading stands, from the top, a line each."""
+    rows: list[float] = []
+    headings: dict[str | None, float] = {}
+    line = 0
+    for perspective in strategy["perspective"].to_list():
+        if perspective not in headings:
+            headings[perspective] = float(line)
+            line += 1
+        rows.append(float(line))
+        line += 1
+    if set(headings) == {None}:
+        # Without a scorecard a single heading would say nothing.
+        return [row - 1 for row in rows], {}
+    return rows, headings
+
+
+def _begin(goal: dict[str, Any]) -> float | None:
+    if goal["baseline"] is None and goal["kind"] in (None, "reach"):
+        return 0.0
+    baseline: float | None = goal["baseline"]
+    return baseline
+
+
+def _label(figure: go.Figure, text: str, *, y: float, colour: str, border: str | None = None) -> None:
+    figure.add_annotation(
+        text=text,
+        x=0,
+        xref="x",
+        y=y,
+        yref="y",
+        xanchor="left",
+        showarrow=False,
+        font={"color": colour, "size": 13},
+        bordercolor=border,
+        borderpad=3,
+        xshift=4 if border else 0,
+    )
+
+
+def _name(figure: go.Figure, text: str, *, x: object, y: object, colour: str, above: bool = False) -> None:
+    """A line's name on the line itself."""
+    figure.add_annotation(
+        text=text,
+        x=x,
+        y=y,
+        xanchor="right",
+        yanchor="bottom",
+        showarrow=False,
+        font={"color": colour, "size": 12},
+        xshift=-4,
+        yshift=2 if above else 4,
+    )
+
+
+def _mark(figure: go.Figure, day: object, text: str, *, colour: str, dash: str) -> None:
+    figure.add_shape(
+        type="line",
+        x0=day,
+        x1=day,
+        y0=0,
+        y1=1,
+        yref="paper",
+        line={"color": colour, "width": 1, "dash": dash},
+        layer="below",
+    )
+    figure.add_annotation(
+        text=text,
+        x=day,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
+        font={"color": colour, "size": 12},
+    )
+
+
+def _short(title: str, longest: int = 44) -> str:
+    return escape(title if len(title) <= longest else f"{title[: longest - 1].rstrip()}…")
+
+
+def _together(sentences: Sequence[str], t: Language) -> str:
+    return reduce(lambda first, second: t("{first} {second}", first=first, second=second), sentences)
