@@ -1,0 +1,1033 @@
+"""Pictures of distributions, and the sentences that say what they show.
+
+Every function is pure: a released result in, a plotly figure or a sentence out. Hidden groups keep a
+row, hatched, at the end: in its place among the others it would tell its mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from math import ceil
+from typing import Any, Final, Literal
+from unicodedata import east_asian_width
+
+import plotly.graph_objects as go
+import polars as pl
+from plotly.subplots import make_subplots
+
+from analytics import theme
+from analytics.disclosure import Released
+from analytics.distribution.change import Change
+from analytics.distribution.guidance import Band, Guidance, GuidanceFit
+from analytics.distribution.shares import Distribution
+from analytics.language import Language, interval, percent, signed
+from analytics.policy import FALSE_DISCOVERY, SMALL_DIFFERENCE
+
+Order = Literal["mean", "name", "people"]
+Row = dict[str, Any]
+
+PIXELS: Final = 880
+"""Width the figures are laid out for; wider pages give them more room."""
+CHARACTER: Final = 7.4
+LINE: Final = 17
+ROW: Final = 34
+FEWEST_PIXELS: Final = 22
+
+
+def figure(
+    released: Released[Distribution],
+    t: Language,
+    *,
+    mode: theme.Mode,
+    names: Mapping[str, str] | None = None,
+    labels: Mapping[int, str] | None = None,
+    guidance: Guidance | None = None,
+    order: Order = "mean",
+) -> go.Figure:
+    """Stacked bars of the shares, one row per group and one for everybody.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    mode
+        Light or dark.
+    names
+        What to call groups; those without a name are called by their id.
+    labels
+        What to call levels; by default as the scale does.
+    guidance
+        Drawn as thin lines where its shares would end.
+    order
+        Rows by ``mean`` (highest first), ``name`` or number of ``people``.
+    """
+    if order not in ("mean", "name", "people"):
+        raise ValueError(f"order must be mean, name or people; got {order!r}")
+    result, tokens = released.value, theme.TOKENS[mode]
+    shown, hidden = _split(result.groups, "people", names)
+    keys = {"mean": "mean", "people": "people"}
+    if order in keys:
+        shown.sort(key=lambda row: (-(row[keys[order]] or 0.0), row["name"]))
+    whole = next((row for row in result.total.iter_rows(named=True) if row["people"] is not None), None)
+    rows = [*([{**whole, "name": t("Everybody")}] if whole else []), *shown, *hidden]
+    level_names = _labels(result.levels, labels)
+    shares = _by_group(result.shares, "group")
+    everybody = _by_group(result.total_shares, "scope").get("all", [])
+    levels = result.levels["level"].to_list()
+    fills = dict(zip(levels, theme.levels(len(levels), mode), strict=True))
+
+    left, lines = _left(row["name"] for row in rows)
+    right = 16 + CHARACTER * max((len(f"{row['people'] or 0:,}") for row in rows), default=1)
+    right = max(right, CHARACTER * _width(t("people")) + 12)
+    legend = _legend_lines(level_names.values(), PIXELS)
+    top = 12 + 24 * legend + 24
+    step = max(ROW, LINE * lines + 14)
+    fig = theme.figure(mode, height=int(top + step * max(len(rows), 1) + 40))
+    plot = PIXELS - left - right
+    for level in levels:
+        cells = [
+            (i, row, next((s for s in _shares_of(row, shares, everybody) if s["level"] == level), None))
+            for i, row in enumerate(rows)
+        ]
+        drawn = [(i, row, cell) for i, row, cell in cells if cell is not None and cell["share"] is not None]
+        fig.add_bar(
+            orientation="h",
+            name=escape(level_names[level]),
+            x=[cell["share"] for _, _, cell in drawn],
+            y=[i for i, _, _ in drawn],
+            marker={"color": fills[level], "line": {"width": 1, "color": tokens.surface}},
+            text=[
+                f"{cell['count']:,}"
+                if cell["share"] * plot >= max(FEWEST_PIXELS, CHARACTER * len(f"{cell['count']:,}") + 8)
+                else ""
+                for _, _, cell in drawn
+            ],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            textfont={"color": theme.ink_on(fills[level]), "size": 13},
+            constraintext="none",
+            hovertext=[
+                t(
+                    "{name}, {level}: {count} of {n} ratings, {share} (likely {low} to {high})",
+                    name=escape(row["name"]),
+                    level=escape(level_names[level]),
+                    count=cell["count"],
+                    n=cell["ratings"],
+                    share=percent(cell["share"]),
+                    low=percent(cell["low"]),
+                    high=percent(cell["high"]),
+                )
+                for _, row, cell in drawn
+            ],
+            hoverinfo="text",
+        )
+    _hatch(fig, t, tokens, released, at=range(len(rows) - len(hidden), len(rows)), low=0.0, high=1.0)
+    _name_rows(fig, [row["name"] for row in rows])
+    _beside(
+        fig, [f"{row['people']:,}" if row["people"] is not None else "" for row in rows], t("people"), tokens
+    )
+    if guidance is not None and rows:
+        _guidance_lines(fig, t, tokens, guidance, levels, last=len(rows) - len(hidden) - 0.5)
+    fig.update_layout(
+        barmode="stack",
+        bargap=0.3,
+        margin={"l": left, "r": right, "t": top, "b": 36},
+        legend={"yref": "container", "y": 1, "yanchor": "top", "x": 0, "font": {"size": 13}},
+    )
+    fig.update_xaxes(range=[0, 1], tickformat=".0%", dtick=0.25, showgrid=False)
+    return fig
+
+
+def multiples(
+    released: Released[Distribution],
+    t: Language,
+    *,
+    mode: theme.Mode,
+    names: Mapping[str, str] | None = None,
+    labels: Mapping[int, str] | None = None,
+    columns: int = 3,
+) -> go.Figure:
+    """One small panel of level shares per group, with everybody's shares as ticks.
+
+    Parameters as in `figure`; ``columns`` panels stand side by side.
+    """
+    if not 1 <= columns <= 6:
+        raise ValueError(f"columns must be 1 to 6; got {columns}")
+    result, tokens = released.value, theme.TOKENS[mode]
+    shown, hidden = _split(result.groups, "people", names)
+    shown.sort(key=lambda row: (-(row["mean"] or 0.0), row["name"]))
+    panels = [*shown, *hidden]
+    rows = max(1, ceil(len(panels) / columns))
+    level_names = _labels(result.levels, labels)
+    levels = result.levels["level"].to_list()
+    shares = _by_group(result.shares, "group")
+    everybody = _by_group(result.total_shares, "scope").get("all", [])
+    left, label_lines = _left(level_names.values())
+    wide = max(8, int((PIXELS - left) / columns / CHARACTER) - 4)
+    titles = [_wrapped(_title(row, t), wide) for row in panels]
+    title_lines = max((title.count("<br>") + 1 for title in titles), default=1)
+    panel = max(22, LINE * label_lines + 4) * len(levels)
+    gap = LINE * title_lines + 30
+    height = rows * (panel + gap) + 60
+    inside = height - 60 - LINE * title_lines
+    fig = theme.figure(mode, height=height)
+    base = fig.layout
+    fig = make_subplots(
+        rows=rows,
+        cols=columns,
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        vertical_spacing=min(gap / inside, 1 / max(rows - 1, 1)) if rows > 1 else 0,
+        subplot_titles=titles,
+        figure=fig,
+    )
+    most = max((s["share"] for row in shown for s in shares.get(row["group"], [])), default=1.0)
+    most = max([most, *(s["share"] for s in everybody if s["share"] is not None)])
+    fills = theme.levels(len(levels), mode)
+    for i, row in enumerate(panels):
+        at = {"row": i // columns + 1, "col": i % columns + 1}
+        if row["people"] is None:
+            fig.add_bar(
+                orientation="h",
+                x=[most] * len(levels),
+                y=levels,
+                marker=_hatched(tokens),
+                hovertext=_hidden_sentence(t, released),
+                hoverinfo="text",
+                showlegend=False,
+                **at,
+            )
+            continue
+        mine = shares[row["group"]]
+        fig.add_bar(
+            orientation="h",
+            x=[s["share"] for s in mine],
+            y=[s["level"] for s in mine],
+            marker={"color": fills, "line": {"width": 0}},
+            hovertext=[
+                t(
+                    "{name}, {level}: {count} of {n} ratings, {share} (likely {low} to {high})",
+                    name=escape(row["name"]),
+                    level=escape(level_names[s["level"]]),
+                    count=s["count"],
+                    n=s["ratings"],
+                    share=percent(s["share"]),
+                    low=percent(s["low"]),
+                    high=percent(s["high"]),
+                )
+                for s in mine
+            ],
+            hoverinfo="text",
+            showlegend=False,
+            **at,
+        )
+        fig.add_scatter(
+            x=[s["share"] for s in everybody],
+            y=[s["level"] for s in everybody],
+            mode="markers",
+            name=t("Everybody"),
+            legendgroup="everybody",
+            showlegend=i == 0,
+            marker={
+                "symbol": "line-ns",
+                "size": 16,
+                "line": {"width": 2, "color": tokens.ink},
+                "color": tokens.ink,
+            },
+            hoverinfo="skip",
+            **at,
+        )
+    fig.update_xaxes(
+        **_axis(base.xaxis), range=[0, min(1.0, most * 1.06)], tickformat=".0%", nticks=4, showgrid=True
+    )
+    fig.update_yaxes(
+        **_axis(base.yaxis),
+        tickmode="array",
+        tickvals=levels,
+        ticktext=[_wrapped(level_names[level]) for level in levels],
+        showgrid=False,
+        range=[min(levels, default=1) - 0.6, max(levels, default=1) + 0.6],
+    )
+    fig.update_annotations(font={"size": 13, "color": tokens.ink}, xanchor="center", yanchor="bottom")
+    fig.update_layout(
+        bargap=0.25,
+        margin={"l": left, "r": 16, "t": 36 + LINE * title_lines, "b": 32},
+        legend={"yref": "container", "y": 1, "yanchor": "top", "x": 0},
+    )
+    return fig
+
+
+def guidance_figure(
+    released: Released[GuidanceFit],
+    t: Language,
+    *,
+    mode: theme.Mode,
+    names: Mapping[str, str] | None = None,
+    labels: Mapping[int, str] | None = None,
+) -> go.Figure:
+    """Share of each band against the range chance gives for so many people: one panel per band.
+
+    Parameters as in `figure`. Rows are units of the fit, flagged ones first.
+    """
+    result, tokens = released.value, theme.TOKENS[mode]
+    shown, hidden = _split(result.units, "people", names, key="unit")
+    shown.sort(
+        key=lambda row: (
+            not row["flagged"],
+            row["p"] is None,
+            row["p"] if row["p"] is not None else 1,
+            row["name"],
+        )
+    )
+    for row in shown:
+        if row["pooled"]:
+            row["name"] = t("{name}: small teams pooled", name=row["name"])
+        elif not row["feasible"] or row["p"] is None:
+            row["name"] = t("{name} (too few for this guidance)", name=row["name"])
+    rows = [*shown, *hidden]
+    bands = _by_group(result.bands, "unit")
+    level_names = _labels(result.levels, labels)
+    asked = result.all_bands
+    left, lines = _left(row["name"] for row in rows)
+    right = max(CHARACTER * max((len(f"{row['people'] or 0:,}") for row in rows), default=1), 0) + 16
+    right = max(right, CHARACTER * _width(t("people")) + 12)
+    wide = max(8, int((PIXELS - left - right) / len(asked) / CHARACTER) - 2)
+    titles = [
+        _wrapped(band_label(band, level_names), wide) + "<br>" + _wrapped(band_rule(band, t), wide)
+        for band in asked
+    ]
+    title_lines = max(title.count("<br>") + 1 for title in titles)
+    top = 44 + LINE * title_lines
+    step = max(ROW, LINE * lines + 14)
+    fig = theme.figure(mode, height=int(top + step * max(len(rows), 1) + 40))
+    base = fig.layout
+    fig = make_subplots(
+        rows=1,
+        cols=len(asked),
+        shared_yaxes=True,
+        horizontal_spacing=0.025,
+        subplot_titles=titles,
+        figure=fig,
+    )
+    for place, _ in enumerate(asked, start=1):
+        cells = [
+            (i, row, next(b for b in bands[row["unit"]] if b["band"] == place)) for i, row in enumerate(shown)
+        ]
+        fig.add_bar(
+            orientation="h",
+            name=t("range that chance gives"),
+            legendgroup="chance",
+            showlegend=place == 1,
+            base=[b["chance_low"] / b["people"] for _, _, b in cells],
+            # A range of one whole number still needs a width to be seen.
+            x=[max((b["chance_high"] - b["chance_low"]) / b["people"], 0.006) for _, _, b in cells],
+            y=[i for i, _, _ in cells],
+            width=0.5,
+            marker={"color": _faint(tokens), "line": {"width": 0}},
+            hoverinfo="skip",
+            row=1,
+            col=place,
+        )
+        asking = [
+            (i, b[end] / b["people"])
+            for i, _, b in cells
+            for end in ("asked_low", "asked_high")
+            if b["asked_low"] <= b["asked_high"] and 0 < b[end] < b["people"]
+        ]
+        fig.add_scatter(
+            name=t("whole numbers that meet the guidance"),
+            legendgroup="asked",
+            showlegend=place == 1,
+            x=[x for _, x in asking],
+            y=[i for i, _ in asking],
+            mode="markers",
+            marker={
+                "symbol": "line-ns",
+                "size": 14,
+                "color": tokens.accent,
+                "line": {"width": 2, "color": tokens.accent},
+            },
+            hoverinfo="skip",
+            row=1,
+            col=place,
+        )
+        for outside in (False, True):
+            dots = [(i, row, b) for i, row, b in cells if b["outside"] is outside]
+            fig.add_scatter(
+                name=t("outside what chance gives") if outside else t("share in this group"),
+                legendgroup=f"dots{outside}",
+                showlegend=place == 1,
+                x=[b["share"] for _, _, b in dots],
+                y=[i for i, _, _ in dots],
+                mode="markers",
+                marker={
+                    "symbol": "diamond" if outside else "circle",
+                    "size": 12 if outside else 9,
+                    "color": tokens.lenient if outside else tokens.ink,
+                },
+                hovertext=[
+                    t(
+                        "{name}: {count} of {n} people; chance gives {low} to {high}",
+                        name=escape(row["name"]),
+                        count=b["count"],
+                        n=b["people"],
+                        low=b["chance_low"],
+                        high=b["chance_high"],
+                    )
+                    for _, row, b in dots
+                ],
+                hoverinfo="text",
+                row=1,
+                col=place,
+            )
+        _hatch(
+            fig,
+            t,
+            tokens,
+            released,
+            at=range(len(shown), len(rows)),
+            low=0.0,
+            high=1.0,
+            words=len(asked) == 1,
+            row=1,
+            col=place,
+        )
+    fig.update_xaxes(
+        **_axis(base.xaxis), range=[-0.03, 1.03], tickformat=".0%", tickvals=[0, 0.5, 1], showgrid=True
+    )
+    fig.update_yaxes(**_axis(base.yaxis), showgrid=False)
+    _name_rows(fig, [row["name"] for row in rows])
+    fig.update_annotations(font={"size": 13, "color": tokens.ink}, yanchor="bottom")
+    _beside(
+        fig, [f"{row['people']:,}" if row["people"] is not None else "" for row in rows], t("people"), tokens
+    )
+    if hidden and len(asked) > 1:
+        fig.add_annotation(
+            text=_hidden_sentence(t, released),
+            x=0.5,
+            xref="paper",
+            y=len(shown) + (len(hidden) - 1) / 2,
+            yref="y",
+            showarrow=False,
+            bgcolor=tokens.surface,
+            font={"size": 13, "color": tokens.quiet},
+        )
+    fig.update_layout(
+        barmode="overlay",
+        margin={"l": left, "r": right, "t": top, "b": 36},
+        legend={"yref": "container", "y": 1, "yanchor": "top", "x": 0, "font": {"size": 13}},
+    )
+    return fig
+
+
+def change_figure(
+    released: Released[Change],
+    t: Language,
+    *,
+    mode: theme.Mode,
+    names: Mapping[str, str] | None = None,
+    cycles: Mapping[str, str] | None = None,
+) -> go.Figure:
+    """Mean rating before and after, an arrow per group, largest rise first.
+
+    Parameters as in `figure`; ``cycles`` says what to call the two cycles.
+    """
+    result, tokens = released.value, theme.TOKENS[mode]
+    shown, hidden = _split(result.groups, "fewest", names)
+    # A group of one cycle only has nothing to compare; it is listed after the others, not plotted.
+    shown.sort(
+        key=lambda row: (
+            row["difference"] is None,
+            -(row["difference"] if row["difference"] is not None else 0.0),
+            row["name"],
+        )
+    )
+    rows = [*shown, *hidden]
+    left, lines = _left(row["name"] for row in rows)
+    beside = [
+        t(
+            "{difference} {interval}",
+            difference=signed(row["difference"]),
+            interval=interval(row["difference_low"], row["difference_high"], 1),
+        )
+        if row["difference"] is not None and row["difference_low"] is not None
+        else ("–" if row["fewest"] is not None else "")
+        for row in rows
+    ]
+    heading = t("change [likely]")
+    right = CHARACTER * max([_width(heading), *(len(text) for text in beside)]) + 16
+    step = max(ROW, LINE * lines + 14)
+    top = 64
+    fig = theme.figure(mode, height=int(top + step * max(len(rows), 1) + 56))
+    ends = [row[side] for row in shown for side in ("mean_before", "mean_after") if row[side] is not None]
+    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    room = max(0.1 * (high - low), 0.1)
+    low, high = low - room, high + room
+    called = {cycle: escape((cycles or {}).get(cycle, cycle)) for cycle in (result.before, result.after)}
+    for sure in (True, False):
+        moved = [
+            (i, row)
+            for i, row in enumerate(shown)
+            if row["difference"] is not None
+            and (row["q"] is not None and row["q"] <= FALSE_DISCOVERY.value) is sure
+        ]
+        colour = tokens.accent if sure else tokens.quiet
+        fig.add_scatter(
+            name=t("beyond chance") if sure else t("chance could explain it"),
+            x=[x for _, row in moved for x in (row["mean_before"], row["mean_after"], None)],
+            y=[y for i, _ in moved for y in (i, i, None)],
+            mode="lines+markers",
+            line={"color": colour, "width": 2},
+            marker={
+                "symbol": [s for _ in moved for s in ("circle-open", "arrow", "circle")],
+                "angleref": "previous",
+                "size": [s for _ in moved for s in (9, 14, 1)],
+                "color": colour,
+            },
+            hovertext=[
+                text
+                for _, row in moved
+                for text in (
+                    t(
+                        "{name}, {cycle}: mean {mean}, {n} people",
+                        name=escape(row["name"]),
+                        cycle=called[result.before],
+                        mean=f"{row['mean_before']:.1f}",
+                        n=row["people_before"],
+                    ),
+                    t(
+                        "{name}, {cycle}: mean {mean}, {n} people",
+                        name=escape(row["name"]),
+                        cycle=called[result.after],
+                        mean=f"{row['mean_after']:.1f}",
+                        n=row["people_after"],
+                    ),
+                    "",
+                )
+            ],
+            hoverinfo="text",
+            showlegend=bool(moved),
+        )
+    _hatch(fig, t, tokens, released, at=range(len(shown), len(rows)), low=low, high=high)
+    _name_rows(fig, [row["name"] for row in rows])
+    _beside(fig, beside, heading, tokens)
+    fig.update_layout(
+        margin={"l": left, "r": right, "t": top, "b": 52},
+        legend={"yref": "container", "y": 1, "yanchor": "top", "x": 0, "font": {"size": 13}},
+    )
+    fig.update_xaxes(
+        range=[low, high],
+        tickformat=".1f",
+        nticks=7,
+        title={
+            "text": t(
+                "mean rating: ring {before}, arrow tip {after}",
+                before=called[result.before],
+                after=called[result.after],
+            )
+        },
+    )
+    return fig
+
+
+def takeaway(released: Released[Distribution], t: Language, *, names: Mapping[str, str] | None = None) -> str:
+    """What the distributions show, in one to three sentences, the size of a difference before its p.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    names
+        What to call groups.
+    """
+    result = released.value
+    total = result.total.drop_nulls("people")
+    if total.is_empty():
+        return _too_few(released, t)
+    tests = {
+        (row["test"], row["unit"]): row for row in result.tests.drop_nulls("verdict").iter_rows(named=True)
+    }
+    variance = tests.get(("variance", "person"))
+    if variance is None:
+        return t(
+            "The data cannot tell whether groups differ: too few groups are large enough to be compared."
+        )
+    kruskal = tests["kruskal_wallis", "rating"]
+    effect = _share(variance["size"])
+    spread = total["sd"][0] or 0.0
+    far = sorted(
+        (
+            row
+            for row in _split(result.groups, "people", names)[0]
+            if row["q"] is not None
+            and row["q"] <= FALSE_DISCOVERY.value
+            and abs(row["difference"]) >= SMALL_DIFFERENCE.value * spread
+        ),
+        key=lambda row: (-abs(row["difference"]), row["name"]),
+    )
+    if far:
+        return _joined([_first(far[0], t), *_others(far[1:], t), _account(effect, variance["p"], t)], t)
+    if variance["verdict"] == "chance":
+        return t(
+            "No group differs beyond what chance explains: belonging to a group accounts for {share} of the "
+            "variation between ratings (p {p}).",
+            share=effect,
+            p=_p(variance["p"]),
+        )
+    if variance["verdict"] == "negligible":
+        return t(
+            "Groups differ, but negligibly: belonging to a group accounts for {share} of the variation "
+            "between ratings. The small p says only that there are many ratings (Kruskal–Wallis H {h}, "
+            "df {df}, p {p}).",
+            share=effect,
+            h=f"{kruskal['statistic']:.1f}",
+            df=f"{kruskal['df']:.0f}",
+            p=_p(kruskal["p"]),
+        )
+    return t(
+        "Groups differ together, but no single one stands out: belonging to a group accounts for {share} "
+        "of the variation between ratings (p {p}).",
+        share=effect,
+        p=_p(variance["p"]),
+    )
+
+
+def change_takeaway(
+    released: Released[Change], t: Language, *, names: Mapping[str, str] | None = None
+) -> str:
+    """What changed between the two cycles, in one to three sentences; parameters as in `takeaway`."""
+    result = released.value
+    total = result.total.drop_nulls("fewest")
+    if total.is_empty():
+        return _too_few(released, t)
+    whole = total.row(0, named=True)
+    if whole["difference"] is None or whole["difference_low"] is None:
+        return t("The data cannot tell what changed: only one of the two cycles has enough ratings.")
+    values = {
+        "points": f"{abs(whole['difference']):.1f}",
+        "low": signed(whole["difference_low"]),
+        "high": signed(whole["difference_high"]),
+    }
+    if whole["difference_low"] <= 0 <= whole["difference_high"]:
+        first = t(
+            "Ratings as a whole did not change beyond chance (likely {low} to {high} points).", **values
+        )
+    elif whole["difference"] > 0:
+        first = t("Ratings rose by {points} points (likely {low} to {high}).", **values)
+    else:
+        first = t("Ratings fell by {points} points (likely {low} to {high}).", **values)
+    moved = sorted(
+        (
+            row
+            for row in _split(result.groups, "fewest", names)[0]
+            if row["q"] is not None and row["q"] <= FALSE_DISCOVERY.value
+        ),
+        key=lambda row: (-abs(row["difference"]), row["name"]),
+    )
+    if not moved:
+        return _joined([first, t("No single group changed beyond what chance explains.")], t)
+    second = t.plural(
+        "{n} group changed beyond chance: {names}.",
+        "{n} groups changed beyond chance, most of all {names}.",
+        len(moved),
+        names=t.listing([_named_difference(row, t) for row in moved[:3]]),
+    )
+    return _joined([first, second], t)
+
+
+def guidance_takeaway(
+    released: Released[GuidanceFit], t: Language, *, names: Mapping[str, str] | None = None
+) -> str:
+    """Who fits the guidance, in one to three sentences; parameters as in `takeaway`."""
+    result = released.value
+    shown = _split(result.units, "people", names, key="unit")[0]
+    judged = [row for row in shown if row["p"] is not None]
+    if not judged:
+        return t(
+            "The guidance cannot be judged here: no group, alone or pooled, has enough people for whole "
+            "numbers to meet it."
+        )
+    flagged = sorted(
+        (row for row in judged if row["flagged"]), key=lambda row: (-(row["moves"] or 0), row["name"])
+    )
+    off = [row for row in judged if not row["inside"]]
+    sentences: list[str] = []
+    if flagged:
+        sentences.append(
+            t.plural(
+                "{n} of {judged} groups departs from the guidance by more than chance: {names}.",
+                "{n} of {judged} groups depart from the guidance by more than chance, most of all {names}.",
+                len(flagged),
+                judged=len(judged),
+                names=t.listing(
+                    [
+                        t.plural(
+                            "{name} ({n} person would have to move)",
+                            "{name} ({n} people would have to move)",
+                            row["moves"] or 0,
+                            name=row["name"],
+                        )
+                        for row in flagged[:3]
+                    ]
+                ),
+            )
+        )
+    elif off:
+        sentences.append(
+            t.plural(
+                "{n} group does not meet the guidance, but chance alone explains as much.",
+                "{n} groups do not meet the guidance, but chance alone explains as much.",
+                len(off),
+            )
+        )
+    else:
+        sentences.append(t("Every group that can be judged meets the guidance."))
+    pools = sum(1 for row in judged if row["pooled"])
+    if pools:
+        sentences.append(
+            t.plural(
+                "{n} pool stands for teams too small for the guidance.",
+                "{n} pools stand for teams too small for the guidance.",
+                pools,
+            )
+        )
+    alone = sum(1 for row in shown if row["p"] is None)
+    if alone:
+        sentences.append(
+            t.plural(
+                "For {n} group the guidance makes no sense: no whole numbers of so few people meet it.",
+                "For {n} groups the guidance makes no sense: no whole numbers of so few people meet it.",
+                alone,
+            )
+        )
+    return _joined(sentences, t)
+
+
+def guidance_name(guidance: Guidance, t: Language) -> str:
+    """What to call a guidance in a menu or caption."""
+    called = {
+        "2-7-1": t("20/70/10 (2-7-1)"),
+        "s-to-d": t("S/A/B/C/D 10/20/50/15/5 (customary)"),
+        "ranges": t("Best level at most 20 %, worst at least 5 %"),
+        "top-two": t("Two best levels together at most 30 %"),
+        "custom": t("Our own guidance"),
+    }
+    return called.get(guidance.key, guidance.key)
+
+
+def band_label(band: Band, labels: Mapping[int, str]) -> str:
+    """The levels of a band, as people call them."""
+    if len(band.levels) > 2 and band.levels[-1] - band.levels[0] == len(band.levels) - 1:
+        return f"{labels[band.levels[0]]} – {labels[band.levels[-1]]}"
+    return " + ".join(labels[level] for level in band.levels)
+
+
+def band_rule(band: Band, t: Language) -> str:
+    """What the guidance asks of a band."""
+    if band.target is not None and (band.least > 0 or band.most < 1):
+        return t(
+            "{target} (meets: {least} to {most})",
+            target=percent(band.target),
+            least=percent(band.least),
+            most=percent(band.most),
+        )
+    if band.least > 0 and band.most < 1:
+        return t("{least} to {most}", least=percent(band.least), most=percent(band.most))
+    if band.most < 1:
+        return t("at most {most}", most=percent(band.most))
+    if band.least > 0:
+        return t("at least {least}", least=percent(band.least))
+    return t("no guidance")
+
+
+def _first(row: Row, t: Language) -> str:
+    low, high = sorted((abs(row["difference_low"]), abs(row["difference_high"])))
+    values = {
+        "name": row["name"],
+        "points": f"{abs(row['difference']):.1f}",
+        "low": f"{low:.1f}",
+        "high": f"{high:.1f}",
+    }
+    if row["difference"] > 0:
+        return t(
+            "{name} is rated {points} points higher than everybody else (likely {low} to {high}).", **values
+        )
+    return t("{name} is rated {points} points lower than everybody else (likely {low} to {high}).", **values)
+
+
+def _others(rows: Sequence[Row], t: Language) -> list[str]:
+    if not rows:
+        return []
+    listed = t.listing([_named_difference(row, t) for row in rows[:3]])
+    return [
+        t.plural(
+            "{n} other group differs too: {names}.",
+            "{n} other groups differ too, most of all {names}.",
+            len(rows),
+            names=listed,
+        )
+    ]
+
+
+def _named_difference(row: Row, t: Language) -> str:
+    return t("{name} ({difference})", name=row["name"], difference=signed(row["difference"]))
+
+
+def _account(effect: str, p: float, t: Language) -> str:
+    return t(
+        "All groups together account for {share} of the variation between ratings (p {p}).",
+        share=effect,
+        p=_p(p),
+    )
+
+
+def _joined(sentences: Sequence[str], t: Language) -> str:
+    # Chinese sentences follow each other without a space.
+    return ("" if t.code == "zh" else " ").join(sentences)
+
+
+def _too_few(released: Released[Any], t: Language) -> str:
+    return t(
+        "Too few people to show anything: figures start at {minimum} people.",
+        minimum=released.minimum,
+    )
+
+
+def _hidden_sentence(t: Language, released: Released[Any]) -> str:
+    # One sentence for the small and for those hidden beside them: to tell them apart would tell sizes.
+    return t("hidden to protect groups of fewer than {minimum} people", minimum=released.minimum)
+
+
+def _share(value: float) -> str:
+    if 0 < value < 0.001:
+        return "<0.1 %"
+    return f"{100 * value:.1f} %" if value < 0.1 else percent(value)
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def _split(
+    frame: pl.DataFrame, people: str, names: Mapping[str, str] | None, *, key: str = "group"
+) -> tuple[list[Row], list[Row]]:
+    """Rows of shown and of hidden groups, each with its ``name``, by name."""
+    called = names or {}
+    rows = [{**row, "name": called.get(row[key], row[key])} for row in frame.iter_rows(named=True)]
+    rows.sort(key=lambda row: (row["name"], row[key]))
+    return [r for r in rows if r[people] is not None], [r for r in rows if r[people] is None]
+
+
+def _by_group(frame: pl.DataFrame, key: str) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in frame.iter_rows(named=True):
+        found.setdefault(row[key], []).append(row)
+    return found
+
+
+def _shares_of(row: Row, shares: Mapping[str, list[Row]], everybody: list[Row]) -> list[Row]:
+    return shares[row["group"]] if "group" in row else everybody
+
+
+def _labels(levels: pl.DataFrame, labels: Mapping[int, str] | None) -> dict[int, str]:
+    own = dict(levels.select("level", "label").iter_rows())
+    return {level: (labels or {}).get(level, label) for level, label in own.items()}
+
+
+def _title(row: Row, t: Language) -> str:
+    if row["people"] is None:
+        return t("{name} (hidden)", name=row["name"])
+    return t("{name} (n = {n})", name=row["name"], n=row["people"])
+
+
+def _width(text: str) -> int:
+    """Width in Latin characters; Chinese ones take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _wrapped(text: str, width: int = 26, lines: int = 3) -> str:
+    """Text broken to a width, escaped for plotly; the last line ends in … if there is more."""
+    words: list[str] = []
+    for character in " ".join(text.split()):
+        wide = east_asian_width(character) in "WF"
+        after_wide = bool(words) and east_asian_width(words[-1][-1]) in "WF"
+        if not words or wide or after_wide or words[-1].endswith(" "):
+            words.append(character)
+        else:
+            words[-1] += character
+    words = [word[i : i + width] for word in words for i in range(0, max(len(word), 1), width)]
+    rows = [""]
+    for word in words:
+        if rows[-1] and _width(rows[-1]) + _width(word.rstrip()) > width:
+            rows.append("")
+        rows[-1] += word
+    rows = [row.strip() for row in rows]
+    if len(rows) > lines:
+        rows = [*rows[: lines - 1], rows[lines - 1][: width - 1] + "…"]
+    return "<br>".join(escape(row) for row in rows)
+
+
+def _left(names: Any) -> tuple[int, int]:
+    """Pixels the wrapped names need on the left, and the most lines one of them has."""
+    wrapped = [_wrapped(name) for name in names]
+    widest = max((_width(line) for name in wrapped for line in name.split("<br>")), default=1)
+    return int(CHARACTER * widest + 16), max((name.count("<br>") + 1 for name in wrapped), default=1)
+
+
+def _legend_lines(labels: Any, pixels: float) -> int:
+    """Lines plotly will break a horizontal legend into: all its entries are as wide as the widest."""
+    entries = [CHARACTER * _width(label) + 48 for label in labels]
+    if not entries:
+        return 1
+    if sum(entries) <= pixels:
+        return 1
+    return ceil(len(entries) / max(1, int(pixels // max(entries))))
+
+
+def _name_rows(fig: go.Figure, names: Sequence[str]) -> None:
+    """Rows are numbers on the axis, so that two groups of one name stay two rows."""
+    fig.update_yaxes(
+        tickmode="array",
+        tickvals=list(range(len(names))),
+        ticktext=[_wrapped(name) for name in names],
+        range=[len(names) - 0.5, -0.5],
+        showgrid=False,
+    )
+
+
+def _beside(fig: go.Figure, texts: Sequence[str], heading: str, tokens: theme.Tokens) -> None:
+    """A column of texts right of the plot."""
+    common = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 8, "showarrow": False, "align": "left"}
+    for i, text in enumerate(texts):
+        if text:
+            fig.add_annotation(text=text, y=i, yref="y", font={"size": 13, "color": tokens.ink}, **common)
+    fig.add_annotation(
+        text=heading, y=1, yref="paper", yanchor="bottom", font={"size": 13, "color": tokens.quiet}, **common
+    )
+
+
+def _hatched(tokens: theme.Tokens) -> dict[str, Any]:
+    return {
+        "color": tokens.surface,
+        "line": {"width": 1, "color": tokens.hairline},
+        "pattern": {
+            "shape": "/",
+            "fgcolor": tokens.unknown,
+            "bgcolor": tokens.surface,
+            "size": 6,
+            "solidity": 0.2,
+        },
+    }
+
+
+def _hatch(
+    fig: go.Figure,
+    t: Language,
+    tokens: theme.Tokens,
+    released: Released[Any],
+    *,
+    at: range,
+    low: float,
+    high: float,
+    words: bool = True,
+    **subplot: int,
+) -> None:
+    """Grey hatched rows for what is hidden, saying so."""
+    if not at:
+        return
+    fig.add_bar(
+        orientation="h",
+        base=[low] * len(at),
+        x=[high - low] * len(at),
+        y=list(at),
+        marker=_hatched(tokens),
+        hovertext=_hidden_sentence(t, released),
+        hoverinfo="text",
+        showlegend=False,
+        **subplot,
+    )
+    if words:
+        for i in at:
+            fig.add_annotation(
+                text=_hidden_sentence(t, released),
+                x=(low + high) / 2,
+                y=i,
+                showarrow=False,
+                bgcolor=tokens.surface,
+                font={"size": 13, "color": tokens.quiet},
+                **subplot,
+            )
+
+
+def _guidance_lines(
+    fig: go.Figure,
+    t: Language,
+    tokens: theme.Tokens,
+    guidance: Guidance,
+    levels: Sequence[int],
+    *,
+    last: float,
+) -> None:
+    """Thin lines where the guidance's shares end, counted from the lowest level."""
+    previous = -1.0
+    for x in _ends(guidance, levels):
+        fig.add_shape(
+            type="line",
+            x0=x,
+            x1=x,
+            y0=-0.5,
+            y1=last,
+            line={"color": tokens.ink, "width": 1.5, "dash": "dash"},
+        )
+        near = x - previous < 0.16 and previous >= 0
+        fig.add_annotation(
+            text=percent(x) if near else t("guidance {share}", share=percent(x)),
+            x=x,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            showarrow=False,
+            font={"size": 13, "color": tokens.quiet},
+        )
+        previous = x
+
+
+def _ends(guidance: Guidance, levels: Sequence[int]) -> list[float]:
+    covered = [level for band in guidance.bands for level in band.levels]
+    if guidance.every_band_has_a_target and covered == list(levels):
+        ends, running = [], 0.0
+        for band in guidance.bands[:-1]:
+            running += band.target or 0.0
+            ends.append(round(running, 9))
+        return ends
+    found: set[float] = set()
+    for band in guidance.bands:
+        shares = (
+            [band.target] if band.target is not None else [s for s in (band.least, band.most) if 0 < s < 1]
+        )
+        if list(band.levels) == list(levels[: len(band.levels)]):
+            found |= {round(share, 9) for share in shares}
+        elif list(band.levels) == list(levels[-len(band.levels) :]):
+            found |= {round(1 - share, 9) for share in shares}
+    return sorted(found)
+
+
+def _faint(tokens: theme.Tokens) -> str:
+    red, green, blue = (int(tokens.quiet[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.28)"
+
+
+def _axis(axis: Any) -> dict[str, Any]:
+    """The template's axis style, for axes that subplots have made anew."""
+    style: dict[str, Any] = axis.to_plotly_json()
+    return {
+        name: style[name]
+        for name in ("gridcolor", "linecolor", "zeroline", "tickfont", "fixedrange")
+        if name in style
+    }
