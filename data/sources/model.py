@@ -26,7 +26,10 @@ MANAGER = "@manager"
 say. The importer puts the manager's id there and rejects the row where none is known."""
 
 SELF = "@self"
-"""As ``ratings.rater_id``: the ratee. The importer puts the ratee's id there."""
+"""As ``ratings.rater_id``: the ratee. The importer puts the ratee's id there.
+
+A rater ``panel:SOURCE:RATEE`` stands for the unnamed people behind one averaged score; it is nobody else's
+rater, so that it links nothing."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,9 @@ class Known:
 class Source(Protocol):
     """A kind of export. Implementations live beside this module and are listed in `SOURCES`."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """How the source is called in recognitions and profiles."""
 
     def recognise(self, sheet: Sheet, known: Known) -> Recognition | None:
         """What this sheet is as this source, or None if it is not one."""
@@ -167,7 +172,8 @@ class Source(Protocol):
         -------
         Mapping
             Table name → String columns named as in its contract (missing ones mean null), and
-            ``_line``. Dates are ISO, numbers plain, enums canonical; a value that could not be read is
+            ``_line``. Dates are ``yyyy-mm-dd``, moments ``yyyy-mm-dd hh:mm:ss``, numbers plain, booleans
+            ``true`` and ``false``, enums canonical; a value that could not be read is
             left as it stood, so that the contract rejects it by name. Person columns may hold an id, an
             e-mail or a display name; the importer resolves them against everybody known.
         """

@@ -1,0 +1,1067 @@
+"""From what headers mean to rows of contract tables, and to what must be asked first.
+
+Reads    matches (header → table and column) and answers, for a sheet (`settled`) or a batch (`assembled`).
+Returns  a `Recognition` with the questions still open; text frames of contract tables.
+
+Beside the contracts' own columns, matches may name parts: ``display_name:first``, ``department_id:1`` (the
+level above a department), ``score:SOURCE:DIMENSION:STAGE`` (one of several ratings in a row),
+``goals.current`` and ``goals.percent`` (progress as of the export), ``ratings.manager_id`` (the ratee's
+manager), ``employees.status`` (whether still employed).
+
+Answers named ``table.column`` are constants for rows that have no such column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, cast
+
+import dataframely as dy
+import polars as pl
+
+from data.contracts import TABLES
+from data.contracts.ratings import OVERALL
+from data.contracts.ratings import SOURCES as RATING_SOURCES
+from data.sources import cycles, scales, values
+from data.sources.model import LINE, MANAGER, SELF, Answer, Known, Match, Question, Recognition, Sheet
+from data.sources.scales import Scale
+
+SURE: Final = 0.8
+"""Confidence from which a required column needs no confirmation."""
+PEOPLE: Final = ("employees", "protected_attributes", "departments", "assignments")
+"""Tables one row per person may feed together."""
+MOST_DISTINCT: Final = 5_000
+"""Distinct values kept of a column; a rating scale or a list of cycles is far shorter."""
+
+Tables = dict[str, pl.DataFrame]
+
+# Required columns that are not asked for as such: they follow from other columns or from an own question.
+_FOLLOWING: Final[Mapping[str, frozenset[str]]] = {
+    "employees": frozenset({"employee_id"}),
+    "protected_attributes": frozenset({"employee_id"}),
+    "assignments": frozenset({"employee_id", "valid_from"}),
+    "departments": frozenset({"department_id", "name", "valid_from"}),
+    "ratings": frozenset({"cycle_id", "rater_id", "source", "dimension", "stage", "score"}),
+    "goals": frozenset({"goal_id", "scope", "start_on", "status", "version"}),
+}
+
+
+def settled(
+    sheet: Sheet,
+    source: str,
+    matches: Sequence[Match],
+    answers: Mapping[str, Answer],
+    known: Known,
+    *,
+    unused: Sequence[str] | None = None,
+) -> Recognition:
+    """What a sheet is, with everything its content settles and every question that stays open.
+
+    Parameters
+    ----------
+    sheet
+        The sheet; its whole content is read where a question depends on it.
+    source
+        Name of the source that recognised it.
+    matches
+        What its headers mean.
+    answers
+        What is known already; never asked again.
+    known
+        Cycles and scales there are.
+    unused
+        Headers nothing was made of; by default those without a match.
+    """
+    settling = _Settling(sheet, tuple(matches), dict(answers), known)
+    settling.hidden()
+    settling.mapping()
+    settling.dates()
+    settling.numbers()
+    settling.people()
+    settling.ratings()
+    settling.goals()
+    settling.cycles()
+    used = {match.header for match in matches}
+    return Recognition(
+        source=source,
+        confidence=settling.confidence,
+        matches=tuple(matches),
+        answers=settling.answers,
+        questions=tuple(settling.questions),
+        unused=tuple(unused if unused is not None else (h for h in sheet.headers if h not in used)),
+    )
+
+
+def with_answers(recognition: Recognition, answers: Mapping[str, Answer]) -> Recognition:
+    """The recognition with more answers; questions they answer are closed, malformed ones stay open."""
+    merged = {**recognition.answers, **{key: value for key, value in answers.items() if _valid(key, value)}}
+    return replace(
+        recognition,
+        answers=merged,
+        questions=tuple(question for question in recognition.questions if question.key not in merged),
+    )
+
+
+def with_matches(
+    sheet: Sheet, recognition: Recognition, matches: Sequence[Match], known: Known
+) -> Recognition:
+    """The recognition with other matches, as a person set them; what they now leave open is asked anew."""
+    kept = {key: value for key, value in recognition.answers.items() if key != "rated_in"}
+    return settled(sheet, recognition.source, matches, {**kept, "mapping": "yes"}, known)
+
+
+def _valid(key: str, answer: Answer) -> bool:
+    if not answer:
+        return False
+    if key == "scale":
+        return scales.answered(answer) is not None
+    if key == "cycle_dates" or key.startswith("cycle_dates:"):
+        return cycles.answered(answer) is not None
+    if key in ("as_of", "goals.start_on"):
+        return isinstance(answer, str) and _iso(answer) is not None
+    if key == "date_order":
+        return answer in ("dmy", "mdy")
+    return True
+
+
+def _iso(answer: Answer | None) -> str | None:
+    if not isinstance(answer, str):
+        return None
+    day = values.dates(pl.Series([answer], dtype=pl.String))[0]
+    return day if day and len(day) == 10 and day[4] == "-" else None
+
+
+def distinct(sheet: Sheet, headers: Iterable[str]) -> dict[str, list[str]]:
+    """The distinct values of some columns over the whole sheet, sorted, at most `MOST_DISTINCT` each."""
+    wanted = list(dict.fromkeys(headers))
+    found: dict[str, set[str]] = {header: set() for header in wanted}
+    for batch in sheet.batches():
+        for header in wanted:
+            if len(found[header]) < MOST_DISTINCT:
+                found[header].update(
+                    values.words(batch.get_column(header).unique()).drop_nulls().head(MOST_DISTINCT)
+                )
+    return {header: sorted(seen) for header, seen in found.items()}
+
+
+class _Settling:
+    """One pass over what must be known before a sheet can be imported."""
+
+    def __init__(
+        self, sheet: Sheet, matches: tuple[Match, ...], answers: dict[str, Answer], known: Known
+    ) -> None:
+        self.sheet, self.matches, self.answers, self.known = sheet, matches, answers, known
+        self.questions: list[Question] = []
+        self.confidence = 1.0
+        self.tables = {match.table for match in matches}
+        self.seen: dict[str, list[str]] = {}
+
+    def ask(self, key: str, message: str, choices: Sequence[str] = (), **places: object) -> None:
+        """Open a question unless it is answered already."""
+        answer = self.answers.get(key)
+        if answer is None or not _valid(key, answer):
+            self.questions.append(
+                Question(key, message, {"sheet": self.sheet.place, **places}, tuple(choices))
+            )
+
+    def headers(self, table: str, column: str) -> list[str]:
+        return [match.header for match in self.matches if (match.table, match.column) == (table, column)]
+
+    def has(self, table: str, column: str) -> bool:
+        return bool(self.headers(table, column)) or f"{table}.{column}" in self.answers
+
+    def whole(self, headers: Iterable[str]) -> dict[str, list[str]]:
+        missing = [header for header in headers if header not in self.seen]
+        if missing:
+            self.seen.update(distinct(self.sheet, missing))
+        return {header: self.seen[header] for header in headers}
+
+    def hidden(self) -> None:
+        if self.sheet.hidden:
+            self.ask("hidden", "{sheet} is hidden in the workbook. Should it be loaded?", ("no", "yes"))
+
+    def mapping(self) -> None:
+        unsure: list[str] = []
+        missing: list[str] = []
+        for table in TABLES:
+            if table not in self.tables or (
+                table in PEOPLE[1:] and "employees" in self.tables and table != "assignments"
+            ):
+                continue
+            for name, column in TABLES[table].columns().items():
+                needed = column.primary_key or not column.nullable
+                if not needed:
+                    continue
+                confidences = [m.confidence for m in self.matches if (m.table, m.column) == (table, name)]
+                if confidences:
+                    self.confidence = min(self.confidence, max(confidences))
+                    if max(confidences) < SURE:
+                        unsure += self.headers(table, name)
+                    continue
+                if (
+                    f"{table}.{name}" in self.answers
+                    or name in _FOLLOWING.get(table, ())
+                    or name == "cycle_id"
+                ):
+                    continue
+                if isinstance(column, dy.Enum):
+                    self.ask(
+                        f"{table}.{name}",
+                        "{sheet} has no column for {column}. Which holds for all rows?",
+                        tuple(column.categories),
+                        column=f"{table}.{name}",
+                    )
+                else:
+                    missing.append(f"{table}.{name}")
+        missing += self._unfounded()
+        if not self.matches or missing:
+            self.confidence = min(self.confidence, 0.5)
+            self.questions.append(
+                Question(
+                    "mapping",
+                    "{sheet}: no column was found for {missing}. Say which columns hold it.",
+                    {"sheet": self.sheet.place, "missing": ", ".join(missing) or "any table"},
+                )
+            )
+        elif unsure:
+            self.ask(
+                "mapping",
+                "{sheet}: it is not certain that {headers} was understood. Check the columns and confirm.",
+                ("yes",),
+                headers=", ".join(dict.fromkeys(unsure)),
+            )
+
+    def _unfounded(self) -> list[str]:
+        """Required columns that follow from others, where those are missing too."""
+        missing = []
+        for table in ("employees", "assignments", "protected_attributes"):
+            if table in self.tables and not any(
+                self.has(other, column)
+                for other, column in (
+                    ("employees", "employee_id"),
+                    (table, "employee_id"),
+                    ("employees", "email"),
+                )
+            ):
+                missing.append(f"{table}.employee_id")
+        if "ratings" in self.tables and not (self.has("ratings", "score") or self.rating_parts()):
+            missing.append("ratings.score")
+        if "departments" in self.tables and not (
+            self.has("departments", "department_id")
+            or self.has("departments", "name")
+            or "assignments" in self.tables
+        ):
+            missing.append("departments.department_id")
+        return missing
+
+    def rating_parts(self) -> list[Match]:
+        return [m for m in self.matches if m.table == "ratings" and m.column.startswith("score:")]
+
+    def dates(self) -> None:
+        headers = [
+            match.header
+            for match in self.matches
+            if isinstance(TABLES[match.table].columns().get(match.column), dy.Date | dy.Datetime)
+        ]
+        if not headers or "date_order" in self.answers:
+            return
+        allowed = [
+            orders for header in headers if (orders := self._orders(self.sheet.sample.get_column(header)))
+        ]
+        if not allowed:
+            return
+        if not any(len(orders) == 1 for orders in allowed):
+            allowed = [
+                orders
+                for seen in self.whole(headers).values()
+                if (orders := self._orders(pl.Series(seen, dtype=pl.String)))
+            ]
+        # A column that allows one order only settles it for the sheet; two that disagree settle nothing.
+        certain = {next(iter(orders)) for orders in allowed if len(orders) == 1}
+        if len(certain) == 1:
+            self.answers["date_order"] = certain.pop()
+        else:
+            self.ask(
+                "date_order",
+                "{sheet} writes dates such as {example}. Does the day or the month come first?",
+                ("dmy", "mdy"),
+                example=self._example(headers),
+            )
+
+    @staticmethod
+    def _orders(column: pl.Series) -> frozenset[values.DateOrder]:
+        return values.date_orders(column)
+
+    def _example(self, headers: Sequence[str]) -> str:
+        for header in headers:
+            column = self.sheet.sample.get_column(header).drop_nulls()
+            found = column.filter(column.str.contains(r"^\s*\d{1,2}[/\-]\d{1,2}[/\-]\d{4}"))
+            if len(found):
+                return str(found[0])
+        return "1/2/2026"
+
+    def numbers(self) -> None:
+        headers = [
+            match.header
+            for match in self.matches
+            if isinstance(TABLES[match.table].columns().get(match.column), dy.Float64)
+            or match.column.startswith(("score:", "current", "percent"))
+        ]
+        if "decimal" not in self.answers and headers:
+            marks = [values.decimal_mark(self.sheet.sample.get_column(header)) for header in headers]
+            if "," in marks:
+                self.answers["decimal"] = ","
+        for table, column in (("goals", "weight"), ("goals", "percent"), ("weight_schemes", "weight")):
+            for header in self.headers(table, column):
+                key = f"{table}.{column}.unit"
+                shown = self.sheet.sample.get_column(header).drop_nulls()
+                read = (
+                    values.numbers(shown, decimal=_decimal(self.answers))
+                    .cast(pl.Float64, strict=False)
+                    .drop_nulls()
+                )
+                # A spreadsheet stores 25 % as 0.25; whole columns between 0 and 1 with fractions are that.
+                fractions = len(read) > 0 and bool(read.is_between(0, 1).all()) and bool((read % 1 > 0).any())
+                if key not in self.answers and fractions and not shown.str.contains("[%％]").any():
+                    self.answers[key] = "fraction"
+
+    def people(self) -> None:
+        if "assignments" not in self.tables and "departments" not in self.tables:
+            return
+        dated = self.has("assignments", "valid_from") or self.has("departments", "valid_from")
+        if not dated:
+            self.ask(
+                "as_of",
+                (
+                    "{sheet} does not say from when departments, managers and levels hold. As of which "
+                    "date was it exported?"
+                ),
+            )
+        parts = [
+            h
+            for n in ("department_id:1", "department_id", "department_id:2", "department_id:3")
+            for h in self.headers("assignments", n)
+        ]
+        if not parts or "department_path" in self.answers:
+            return
+        seen = self.whole(parts)
+        if len(parts) == 1:
+            for separator in ("/", ">", "\\", "|"):
+                names = seen[parts[0]]
+                if len(names) > 1 and sum(separator in name for name in names) * 2 >= len(names):
+                    self.answers["department_path"] = separator
+
+    def ratings(self) -> None:
+        if "ratings" not in self.tables:
+            return
+        if self.exact_ratings():
+            return
+        parts = self.rating_parts()
+        if not parts and not self.has("ratings", "source"):
+            self.ask(
+                "ratings.source", "{sheet} does not say who rated. Whose ratings are these?", RATING_SOURCES
+            )
+        if not parts and not self.has("ratings", "rater_id"):
+            pass  # the manager and the ratee follow from the source
+        score_headers = list(
+            dict.fromkeys([*self.headers("ratings", "score"), *(part.header for part in parts)])
+        )
+        if not score_headers:
+            return
+        seen = {header: list(scales.rated(codes)) for header, codes in self.whole(score_headers).items()}
+        kinds = {header: _kind(codes) for header, codes in seen.items() if codes}
+        if len(set(kinds.values())) > 1:
+            groups: dict[str, list[str]] = {}
+            for header, kind in kinds.items():
+                groups.setdefault(kind, []).append(header)
+            self.ask(
+                "rated_in",
+                "{sheet} has ratings on different scales. Which columns are the rating of this cycle?",
+                [", ".join(group) for group in groups.values()],
+            )
+            chosen = chosen_headers(self.answers)
+            if not chosen:
+                return
+            seen = {header: codes for header, codes in seen.items() if header in chosen}
+        codes = scales.rated(code for found in seen.values() for code in found)
+        self._scale(codes)
+
+    def _scale(self, codes: tuple[str, ...]) -> None:
+        if not codes:
+            return
+        answered = self.answers.get("scale")
+        if answered is not None and scales.answered(answered) is not None:
+            return
+        names = self.cycle_names()
+        there = known_scales(self.known)
+        if (
+            names
+            and all(name in there for name in names)
+            and all(scales.covers(there[name], codes) or _within(there[name], codes) for name in names)
+        ):
+            return
+        own = scales.declared(codes)
+        if own is not None:
+            self.answers["scale"] = own.codes
+            return
+        shown = ", ".join(codes[:12]) + (" …" if len(codes) > 12 else "")
+        self.ask(
+            "scale",
+            "{sheet} rates with {codes}. Name all levels of the scale, the worst first.",
+            self._suggested(codes),
+            codes=shown,
+        )
+
+    def _suggested(self, codes: tuple[str, ...]) -> tuple[str, ...]:
+        there = dict.fromkeys(
+            s.written for s in scales.known(self.known.scales).values() if scales.covers(s, codes)
+        )
+        return tuple(dict.fromkeys((*there, *scales.suggested(codes))))
+
+    def exact_ratings(self) -> bool:
+        return exact_ratings(self.matches)
+
+    def cycle_names(self) -> list[str]:
+        names: list[str] = []
+        for table in sorted(self.tables):
+            headers = self.headers(table, "cycle_id")
+            for found in self.whole(headers).values():
+                names += found
+        constant = self.answers.get("cycle")
+        if not names and isinstance(constant, str):
+            names.append(constant)
+        return list(dict.fromkeys(names))
+
+    def cycles(self) -> None:
+        """Cycles must have a name where rows need one, and dates where nobody knows them yet."""
+        needing = [
+            table
+            for table in self.tables
+            if table != "review_cycles"
+            and "cycle_id" in TABLES[table].columns()
+            and (column := TABLES[table].columns()["cycle_id"]) is not None
+            and (column.primary_key or not column.nullable)
+        ]
+        if not any(self.has(t, "cycle_id") for t in needing) and needing:
+            self.ask(
+                "cycle",
+                "{sheet} does not say which review cycle it is about. What is the cycle called?",
+                self._cycle_choices(),
+            )
+        if "ratings" not in self.tables or self.exact_ratings():
+            dated_goals = (
+                "goals" in self.tables and not self.has("goals", "start_on") and self.has("goals", "cycle_id")
+            )
+            if not dated_goals:
+                return
+        there = (
+            set(self.known.cycles["cycle_id"]) | set(self.known.cycles["name"])
+            if self.known.cycles.height
+            else set()
+        )
+        unknown = [name for name in self.cycle_names() if name not in there]
+        if not unknown and not self.cycle_names() and "cycle" not in self.answers and needing:
+            self.ask("cycle_dates", "From when to when does that cycle run?")
+        if len(unknown) > 40:
+            self.ask(
+                "mapping",
+                "{sheet}: {header} has {n} different values, too many for review cycles. Check the columns.",
+                header=", ".join(self.headers("ratings", "cycle_id") or self.headers("goals", "cycle_id")),
+                n=len(unknown),
+            )
+            return
+        for name in unknown:
+            key = "cycle_dates" if len(unknown) == 1 else f"cycle_dates:{name}"
+            if cycles.answered(self.answers.get(f"cycle_dates:{name}")) is None:
+                self.ask(
+                    key, "From when to when does the cycle {cycle} run?", cycles.suggested(name), cycle=name
+                )
+
+    def _cycle_choices(self) -> tuple[str, ...]:
+        if self.known.cycles.is_empty():
+            return ()
+        return tuple(self.known.cycles.sort("ends_on", descending=True)["cycle_id"].head(8))
+
+    def goals(self) -> None:
+        if "goals" not in self.tables:
+            return
+        if not self.has("goals", "scope"):
+            owner, department = self.headers("goals", "owner_id"), self.headers("goals", "department_id")
+            self.answers["goals.scope"] = "individual" if owner else "department" if department else "company"
+        if (
+            not self.has("goals", "start_on")
+            and not self.has("goals", "cycle_id")
+            and "cycle" not in self.answers
+        ):
+            self.ask(
+                "goals.start_on", "{sheet} does not say when its goals began. From which date do they run?"
+            )
+        if (self.has("goals", "current") or self.has("goals", "percent")) and not self.has(
+            "check_ins", "checked_at"
+        ):
+            self.ask(
+                "as_of",
+                "{sheet} says how far goals have come, but not when. As of which date was it exported?",
+            )
+
+
+def exact_ratings(matches: Iterable[Match]) -> bool:
+    """Whether a sheet carries ratings as the contract has them: points, not names of levels."""
+    own = [match for match in matches if match.table == "ratings"]
+    named = {match.column for match in own}
+    return (
+        all(match.header == match.column for match in own)
+        and {"cycle_id", "ratee_id", "rater_id", "score"} <= named
+    )
+
+
+def chosen_headers(answers: Mapping[str, Answer]) -> list[str]:
+    """The rating columns a person chose where a sheet has several scales."""
+    answer = answers.get("rated_in")
+    if answer is None:
+        return []
+    return [part.strip() for part in answer.split(",")] if isinstance(answer, str) else list(answer)
+
+
+def known_scales(known: Known) -> dict[str, Scale]:
+    """Scale of each known cycle, by the cycle's id and by its name."""
+    there = scales.known(known.scales)
+    found: dict[str, Scale] = {}
+    if known.cycles.is_empty():
+        return found
+    for cycle_id, name, scale_id in known.cycles.select("cycle_id", "name", "scale_id").iter_rows():
+        if scale_id in there:
+            found[cycle_id] = found[name] = there[scale_id]
+    return found
+
+
+def _within(scale: Scale, codes: Iterable[str]) -> bool:
+    if scale.codes:
+        return False
+    try:
+        return all(scale.lowest <= float(code) <= scale.highest for code in codes)
+    except ValueError:
+        return False
+
+
+def _kind(codes: Sequence[str]) -> str:
+    """Names, marks up to ten, or scores: columns of different kinds are not on one scale."""
+    found = values.numbers(pl.Series(codes, dtype=pl.String)).cast(pl.Float64, strict=False)
+    if found.null_count():
+        return "names"
+    return "marks" if cast("float", found.max()) <= 10 else "scores"
+
+
+def _decimal(answers: Mapping[str, Answer]) -> values.Decimal:
+    return "," if answers.get("decimal") == "," else "."
+
+
+# Translating a batch.
+
+
+def assembled(batch: pl.DataFrame, recognition: Recognition, known: Known) -> Tables:
+    """The rows of a batch as text frames of contract tables, by the recognition's matches and answers."""
+    reading = _Reading(batch, recognition)
+    tables: Tables = {}
+    if reading.tables & set(PEOPLE):
+        tables.update(_people(reading))
+    if "ratings" in reading.tables:
+        tables.update(_ratings(reading, known))
+    if "goals" in reading.tables:
+        tables.update(_goals(reading, known))
+    for table in TABLES:
+        if table in reading.tables and table not in tables:
+            tables[table] = reading.frame(table)
+    return {table: tables[table] for table in TABLES if table in tables}
+
+
+class _Reading:
+    """A batch seen through matches and answers: canonical text by table and column."""
+
+    def __init__(self, batch: pl.DataFrame, recognition: Recognition) -> None:
+        self.batch, self.matches, self.answers = batch, recognition.matches, recognition.answers
+        self.tables = {match.table for match in recognition.matches}
+        order = self.answers.get("date_order")
+        self.order: values.DateOrder | None = "dmy" if order == "dmy" else "mdy" if order == "mdy" else None
+        self.decimal = _decimal(self.answers)
+
+    def headers(self, table: str, column: str) -> list[str]:
+        return [
+            m.header
+            for m in self.matches
+            if (m.table, m.column) == (table, column) and m.header in self.batch.columns
+        ]
+
+    def has(self, table: str, column: str) -> bool:
+        return bool(self.headers(table, column)) or f"{table}.{column}" in self.answers
+
+    def constant(self, value: Answer | None) -> pl.Series:
+        text = value if isinstance(value, str) or value is None else ", ".join(value)
+        return pl.Series([text], dtype=pl.String).new_from_index(0, self.batch.height)
+
+    def raw(self, table: str, column: str) -> pl.Series:
+        """Trimmed text of a column: the first header that has a value, else the constant, else null."""
+        headers = self.headers(table, column)
+        if not headers:
+            return self.constant(self.answers.get(f"{table}.{column}"))
+        found = values.words(self.batch.get_column(headers[0]))
+        for header in headers[1:]:
+            found = found.zip_with(found.is_not_null(), values.words(self.batch.get_column(header)))
+        return found
+
+    def cell(self, table: str, column: str) -> pl.Series:
+        """A column in the canonical writing of its type in the contract."""
+        raw = self.raw(table, column)
+        kind = TABLES[table].columns().get(column)
+        if raw.null_count() == len(raw) or kind is None:
+            return raw
+        if isinstance(kind, dy.Date):
+            return values.dates(raw, order=self.order)
+        if isinstance(kind, dy.Datetime):
+            return values.moments(raw, order=self.order)
+        if (table, column) == ("goals", "cadence_days"):
+            return values.synonyms(raw, values.CADENCES)
+        if isinstance(kind, dy.Int64):
+            return values.numbers(raw, decimal=self.decimal).str.replace(r"\.0+$", "")
+        if isinstance(kind, dy.Float64):
+            read = values.numbers(raw, decimal=self.decimal)
+            return self.percent(read, f"{table}.{column}")
+        if isinstance(kind, dy.Bool):
+            return values.flags(raw)
+        if isinstance(kind, dy.Enum):
+            return values.synonyms(raw, values.enum(table, column))
+        return raw
+
+    def percent(self, read: pl.Series, key: str) -> pl.Series:
+        """Fractions as per cent where the whole column is written so."""
+        if self.answers.get(f"{key}.unit") != "fraction":
+            return read
+        number = (read.cast(pl.Float64, strict=False) * 100).round(9)
+        return number.cast(pl.String).str.strip_suffix(".0").zip_with(number.is_not_null(), read)
+
+    def frame(self, table: str) -> pl.DataFrame:
+        """The columns of a table that the sheet or an answer has, as they are."""
+        columns = [column for column in TABLES[table].columns() if self.has(table, column)]
+        cells = [self.cell(table, column).alias(column) for column in columns]
+        made = pl.DataFrame([self.batch.get_column(LINE), *cells])
+        if "cycle_id" in TABLES[table].columns() and "cycle_id" not in columns and table != "review_cycles":
+            made = made.with_columns(self.constant(self.answers.get("cycle")).alias("cycle_id"))
+        return made
+
+
+def _first(*columns: pl.Series) -> pl.Series:
+    found = columns[0]
+    for column in columns[1:]:
+        found = found.zip_with(found.is_not_null(), column)
+    return found
+
+
+def _people(read: _Reading) -> Tables:
+    line = read.batch.get_column(LINE)
+    tables: Tables = {}
+    as_of = _iso(read.answers.get("as_of"))
+    if read.tables == {"departments"}:
+        name = _first(read.cell("departments", "name"), read.cell("departments", "department_id"))
+        frame = read.frame("departments").with_columns(
+            _first(read.cell("departments", "department_id"), name).alias("department_id"), name.alias("name")
+        )
+        if not read.has("departments", "valid_from"):
+            frame = frame.with_columns(read.constant(as_of).alias("valid_from"))
+        return {"departments": frame}
+    email = read.cell("employees", "email")
+    employee = _first(
+        read.raw("employees", "employee_id"),
+        read.raw("assignments", "employee_id"),
+        read.raw("protected_attributes", "employee_id"),
+        email,
+    )
+    if "employees" in read.tables:
+        termination = read.cell("employees", "termination_date")
+        if read.has("employees", "status"):
+            status = values.synonyms(read.raw("employees", "status"), values.ACTIVE)
+            # Gone without a date: gone by the day of the export.
+            gone = (status == "inactive").fill_null(False) & termination.is_null()
+            termination = termination.zip_with(~gone, read.constant(as_of))
+        tables["employees"] = pl.DataFrame(
+            [
+                line,
+                employee.alias("employee_id"),
+                _display_name(read).alias("display_name"),
+                email.alias("email"),
+                read.cell("employees", "hire_date").alias("hire_date"),
+                termination.alias("termination_date"),
+            ]
+        )
+    if "protected_attributes" in read.tables:
+        tables["protected_attributes"] = read.frame("protected_attributes").with_columns(
+            employee.alias("employee_id")
+        )
+    if "assignments" in read.tables:
+        path = _department_path(read)
+        valid_from = (
+            read.cell("assignments", "valid_from")
+            if read.has("assignments", "valid_from")
+            else read.constant(as_of)
+        )
+        frame = read.frame("assignments").with_columns(
+            employee.alias("employee_id"), valid_from.alias("valid_from")
+        )
+        if path:
+            frame = frame.with_columns(_leaf(path).alias("department_id"))
+            found = _departments(read, path, read.constant(as_of) if as_of else valid_from)
+            # A column under the contract's own name holds ids of departments described elsewhere.
+            if found.height and read.headers("assignments", "department_id") != ["department_id"]:
+                tables["departments"] = found
+        tables["assignments"] = frame
+    return tables
+
+
+def _display_name(read: _Reading) -> pl.Series:
+    whole = read.raw("employees", "display_name")
+    last = read.raw("employees", "display_name:last")
+    first = _first(
+        read.raw("employees", "display_name:preferred"), read.raw("employees", "display_name:first")
+    )
+    if last.null_count() == len(last) and first.null_count() == len(first):
+        return whole
+    frame = pl.DataFrame({"first": first, "last": last})
+    # Chinese writes the family name first and without a space.
+    han = pl.concat_str("last", "first", ignore_nulls=True).str.contains(r"^\p{Han}+$")
+    joined = frame.select(
+        pl.when(han)
+        .then(pl.concat_str("last", "first", ignore_nulls=True))
+        .otherwise(pl.concat_str("first", "last", separator=" ", ignore_nulls=True))
+        .alias("name")
+    ).get_column("name")
+    return _first(whole, values.words(joined))
+
+
+def _department_path(read: _Reading) -> list[pl.Series]:
+    """Department names from the top down: one column per level, null where a level is missing."""
+    separator = read.answers.get("department_path")
+    if isinstance(separator, str) and separator:
+        whole = read.raw("assignments", "department_id")
+        parts = whole.str.split(separator)
+        depth = cast("int", parts.list.len().max() or 0)
+        return [values.words(parts.list.get(i, null_on_oob=True)) for i in range(depth)]
+    names = ("department_id:1", "department_id", "department_id:2", "department_id:3")
+    return [read.raw("assignments", name) for name in names if read.has("assignments", name)]
+
+
+def _leaf(path: Sequence[pl.Series]) -> pl.Series:
+    return _first(*reversed(path))
+
+
+def _departments(read: _Reading, path: Sequence[pl.Series], valid_from: pl.Series) -> pl.DataFrame:
+    """Each level of the path as a department whose parent is the level above; name is id where there is no id."""
+    named = read.has("departments", "name")
+    rows = []
+    for depth, level in enumerate(path):
+        above = _first(*reversed(path[:depth])) if depth else read.constant(None)
+        leaf = depth == len(path) - 1
+        name = _first(read.raw("departments", "name"), level) if named and leaf else level
+        parent = _first(above, read.raw("departments", "parent_id")) if leaf else above
+        rows.append(
+            pl.DataFrame(
+                {
+                    LINE: read.batch.get_column(LINE),
+                    "department_id": level,
+                    "valid_from": valid_from,
+                    "name": name,
+                    "parent_id": parent,
+                }
+            ).with_columns(
+                # A team that bears its department's name is the department.
+                pl.when(pl.col("parent_id").ne_missing(pl.col("department_id")))
+                .then("parent_id")
+                .alias("parent_id")
+            )
+        )
+    found = pl.concat(rows).filter(pl.col("department_id").is_not_null())
+    return (
+        found.sort(LINE, pl.col("parent_id").is_null(), maintain_order=True)
+        .unique(["department_id", "valid_from"], keep="first", maintain_order=True)
+        .sort(LINE, "department_id")
+    )
+
+
+def _ratings(read: _Reading, known: Known) -> Tables:
+    if exact_ratings(read.matches):
+        return {"ratings": read.frame("ratings")}
+    parts = [m for m in read.matches if m.table == "ratings" and m.column.startswith("score:")]
+    chosen = chosen_headers(read.answers)
+    base = read.frame("ratings")
+    ratee, manager = read.raw("ratings", "ratee_id"), read.raw("ratings", "manager_id")
+    cycle = base.get_column("cycle_id") if "cycle_id" in base.columns else read.constant(None)
+    dimension = _first(read.raw("ratings", "dimension"), read.constant(OVERALL))
+    stage = _first(read.cell("ratings", "stage"), read.constant("initial"))
+    frames = []
+    if read.has("ratings", "score"):
+        headers = read.headers("ratings", "score")
+        if not chosen or any(header in chosen for header in headers):
+            source = read.cell("ratings", "source")
+            rater = _rater(read.raw("ratings", "rater_id"), source, ratee, manager)
+            frames.append((read.raw("ratings", "score"), source, dimension, stage, rater, False))
+    for part in parts:
+        if chosen and part.header not in chosen:
+            continue
+        _, source_name, dimension_name, stage_name = [*part.column.split(":"), "", ""][:4]
+        source = read.constant(source_name)
+        stated = read.raw("ratings", f"rater_id:{source_name}")
+        rater = _rater(stated, source, ratee, manager)
+        final = any(
+            "calibrated" in other.column
+            or other.column.endswith(":initial")
+            or other.column == "score:manager"
+            for other in parts
+            if other != part
+        )
+        stage_named = ("calibrated" if final else "initial") if stage_name == "final" else stage_name
+        frames.append(
+            (
+                values.words(read.batch.get_column(part.header)),
+                source,
+                read.constant(dimension_name) if dimension_name else dimension,
+                read.constant(stage_named) if stage_named else stage,
+                rater,
+                True,
+            )
+        )
+    mapping = _scales_of(cycle, read, known)
+    made = []
+    for score, source, dim, stg, rater, wide in frames:
+        rated = score.zip_with(
+            ~score.str.to_lowercase().is_in(list(scales.NOT_RATED)).fill_null(False), read.constant(None)
+        )
+        points, level = _scored(rated, cycle, mapping, read)
+        frame = pl.DataFrame(
+            {
+                LINE: read.batch.get_column(LINE),
+                "cycle_id": cycle,
+                "ratee_id": ratee,
+                "rater_id": rater,
+                "source": source,
+                "dimension": dim,
+                "stage": stg,
+                "score": points,
+                "level": level,
+                "submitted_at": read.cell("ratings", "submitted_at"),
+                "department_id": read.raw("ratings", "department_id"),
+            }
+        )
+        # Beside other ratings an empty cell is no rating; alone it is a row that lacks one.
+        made.append(frame.filter(pl.col("score").is_not_null()) if wide else frame)
+    tables: Tables = {"ratings": pl.concat(made) if made else base.clear()}
+    tables.update(_cycle_tables(read, cycle, mapping, known))
+    return tables
+
+
+def _rater(stated: pl.Series, source: pl.Series, ratee: pl.Series, manager: pl.Series) -> pl.Series:
+    """Who rated: as stated; else the ratee, the manager, or an unnamed panel of the ratee's own."""
+    return (
+        pl.DataFrame({"stated": stated, "source": source, "ratee": ratee, "manager": manager})
+        .select(
+            pl.when(pl.col("stated").is_not_null())
+            .then("stated")
+            .when(pl.col("source") == "self")
+            .then(pl.lit(SELF))
+            .when(pl.col("source") == "manager")
+            .then(pl.coalesce("manager", pl.lit(MANAGER)))
+            .when(pl.col("source").is_not_null())
+            .then(pl.concat_str(pl.lit("panel:"), "source", pl.lit(":"), "ratee"))
+            .alias("rater")
+        )
+        .get_column("rater")
+    )
+
+
+def _scales_of(cycle: pl.Series, read: _Reading, known: Known) -> dict[str, Scale | None]:
+    """The scale of each cycle in the batch: a known one, else the answered one."""
+    answer = read.answers.get("scale")
+    default = scales.answered(answer) if answer is not None else None
+    there = known_scales(known)
+    return {name: default or there.get(name) for name in cycle.unique().drop_nulls()}
+
+
+def _scored(
+    rated: pl.Series, cycle: pl.Series, mapping: Mapping[str, Scale | None], read: _Reading
+) -> tuple[pl.Series, pl.Series]:
+    text = rated
+    if any(scale is not None and not scale.codes for scale in mapping.values()):
+        text = values.numbers(rated, decimal=read.decimal)
+    distinct_scales = {scale.scale_id: scale for scale in mapping.values() if scale is not None}
+    score, level = text, read.constant(None)
+    for scale in distinct_scales.values():
+        names = [name for name, own in mapping.items() if own == scale]
+        points, rank = scales.scored(text, scale)
+        if len(distinct_scales) == 1 and len(names) == len(mapping):
+            return points, rank
+        here = cycle.is_in(names).fill_null(False)
+        score, level = points.zip_with(here, score), rank.zip_with(here, level)
+    return score, level
+
+
+def _cycle_tables(
+    read: _Reading, cycle: pl.Series, mapping: Mapping[str, Scale | None], known: Known
+) -> Tables:
+    """Scales and cycles the answers declare, for the cycles of the batch that are not known yet."""
+    there = set(known.cycles["cycle_id"]) | set(known.cycles["name"]) if known.cycles.height else set()
+    line = int(read.batch.get_column(LINE).min() or 0)  # type: ignore[arg-type]
+    new = []
+    for name in sorted(mapping):
+        scale = mapping[name]
+        dates = cycles.answered(read.answers.get(f"cycle_dates:{name}")) or cycles.answered(
+            read.answers.get("cycle_dates")
+        )
+        if scale is not None and name not in there and dates is not None:
+            new.append((name, dates, scale))
+    if not new:
+        return {}
+    fresh = {scale.scale_id: scale for _, _, scale in new}
+    tables: Tables = {
+        "rating_scales": _text_frame(
+            [
+                {
+                    LINE: line,
+                    "scale_id": s.scale_id,
+                    "name": s.written[:300],
+                    "lowest": f"{s.lowest:g}",
+                    "highest": f"{s.highest:g}",
+                }
+                for s in fresh.values()
+            ]
+        ),
+        "review_cycles": _text_frame(
+            [
+                {
+                    LINE: line,
+                    "cycle_id": name,
+                    "name": name,
+                    "starts_on": first,
+                    "ends_on": last,
+                    "scale_id": scale.scale_id,
+                }
+                for name, (first, last), scale in new
+            ]
+        ),
+    }
+    levels = [
+        {
+            LINE: line,
+            "scale_id": s.scale_id,
+            "level": str(i),
+            "code": code,
+            "label": label,
+            "points": f"{points:g}",
+        }
+        for s in fresh.values()
+        for i, (code, label, points) in enumerate(zip(s.codes, s.labels, s.points, strict=True), start=1)
+    ]
+    if levels:
+        tables["scale_levels"] = _text_frame(levels)
+    return tables
+
+
+def _text_frame(rows: Sequence[Mapping[str, object]]) -> pl.DataFrame:
+    schema = {name: pl.Int64 if name == LINE else pl.String for name in rows[0]}
+    return pl.DataFrame(list(rows), schema=schema)
+
+
+def _goals(read: _Reading, known: Known) -> Tables:
+    frame = read.frame("goals")
+    height = frame.height
+
+    def own(column: str) -> pl.Series:
+        return (
+            frame.get_column(column)
+            if column in frame.columns
+            else pl.Series(column, [None] * height, dtype=pl.String)
+        )
+
+    owner = own("owner_id").str.split(";").list.first().str.strip_chars()
+    title = own("title")
+    if not read.has("goals", "title"):
+        title = own("metric")
+    goal = own("goal_id")
+    if not read.has("goals", "goal_id"):
+        goal = (
+            pl.DataFrame({"o": _first(owner, own("department_id")), "c": own("cycle_id"), "t": title})
+            .select(pl.concat_str("o", "c", "t", separator=" · ", ignore_nulls=True).alias("goal_id"))
+            .get_column("goal_id")
+        )
+    start = own("start_on")
+    if not read.has("goals", "start_on"):
+        start = _first(
+            _cycle_starts(own("cycle_id"), read, known),
+            read.constant(_iso(read.answers.get("goals.start_on"))),
+        )
+    completed = own("completed_on")
+    done = completed.is_not_null()
+    status = own("status")
+    if not read.has("goals", "status"):
+        status = read.constant("done").zip_with(done, read.constant("active"))
+    baseline, target, unit = own("baseline"), own("target"), own("unit")
+    current = values.numbers(read.raw("goals", "current"), decimal=read.decimal)
+    percent = read.percent(
+        values.numbers(read.raw("goals", "percent"), decimal=read.decimal), "goals.percent"
+    )
+    by_percent = target.is_null() & current.is_null() & percent.is_not_null()
+    if by_percent.any():
+        # A goal that has only a percentage is measured in per cent.
+        baseline = read.constant("0").zip_with(by_percent, baseline)
+        target = read.constant("100").zip_with(by_percent, target)
+        unit = read.constant("%").zip_with(by_percent & unit.is_null(), unit)
+    value = _first(current, _reached(percent, baseline, target))
+    frame = frame.with_columns(
+        goal.alias("goal_id"),
+        title.alias("title"),
+        owner.alias("owner_id"),
+        start.alias("start_on"),
+        completed.alias("completed_on"),
+        status.alias("status"),
+        baseline.alias("baseline"),
+        target.alias("target"),
+        unit.alias("unit"),
+        _first(own("version"), read.constant("1")).alias("version"),
+        _first(own("scope"), read.constant(read.answers.get("goals.scope"))).alias("scope"),
+    )
+    tables: Tables = {"goals": frame}
+    if read.has("goals", "current") or read.has("goals", "percent"):
+        at = (
+            read.cell("check_ins", "checked_at")
+            if read.has("check_ins", "checked_at")
+            else read.constant(_iso(read.answers.get("as_of")))
+        )
+        moment = values.moments(at)
+        tables["check_ins"] = pl.DataFrame(
+            {LINE: frame.get_column(LINE), "goal_id": goal, "checked_at": moment, "value": value}
+        ).filter(pl.col("value").is_not_null())
+    return tables
+
+
+def _reached(percent: pl.Series, baseline: pl.Series, target: pl.Series) -> pl.Series:
+    """The value a percentage of the way from baseline to target stands for."""
+    frame = pl.DataFrame({"p": percent, "b": baseline, "t": target}).with_columns(
+        pl.all().cast(pl.Float64, strict=False)
+    )
+    reached = pl.col("b").fill_null(0.0) + pl.col("p") / 100 * (pl.col("t") - pl.col("b").fill_null(0.0))
+    return frame.select(reached.round(9).cast(pl.String).str.strip_suffix(".0").alias("v")).get_column("v")
+
+
+def _cycle_starts(cycle: pl.Series, read: _Reading, known: Known) -> pl.Series:
+    starts: dict[str, str] = {}
+    if known.cycles.height:
+        for cycle_id, name, first in known.cycles.select(
+            "cycle_id", "name", pl.col("starts_on").cast(pl.String)
+        ).iter_rows():
+            starts[cycle_id] = starts[name] = first
+    for name in cycle.unique().drop_nulls():
+        dates = cycles.answered(read.answers.get(f"cycle_dates:{name}")) or cycles.answered(
+            read.answers.get("cycle_dates")
+        )
+        if dates:
+            starts[name] = dates[0]
+    if not starts:
+        return read.constant(None)
+    return cycle.replace_strict(list(starts), list(starts.values()), default=None, return_dtype=pl.String)

@@ -1,0 +1,177 @@
+"""Any tidy table, by what its headers are called.
+
+A header is a column's own name (confidence 1), a known other name in English or Chinese (.95), or merely
+similar to one (below .8, so that a person confirms). The table is the one whose contract the headers
+cover best; a row per person may feed several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Final
+
+import polars as pl
+
+from data.contracts import TABLES
+from data.sources import assembling
+from data.sources.assembling import PEOPLE
+from data.sources.model import Known, Match, Recognition, Sheet
+from data.sources.vocabulary import ALIASES, normalised
+
+SIMILAR: Final = 0.75
+"""Similarity from which an unknown header is offered as a column's name."""
+
+_FOLLOWING = assembling._FOLLOWING
+
+
+@dataclass(frozen=True)
+class Tidy:
+    """Source for tables whose headers name the contracts' columns."""
+
+    name: str = "tidy"
+
+    def recognise(self, sheet: Sheet, known: Known) -> Recognition | None:
+        """What the headers say; None if no table is covered at all."""
+        matches = matched(sheet.headers)
+        if not matches:
+            return None
+        return assembling.settled(sheet, self.name, matches, {}, known)
+
+    def translate(
+        self, batch: pl.DataFrame, recognition: Recognition, known: Known
+    ) -> Mapping[str, pl.DataFrame]:
+        """Rows by matches and answers."""
+        return assembling.assembled(batch, recognition, known)
+
+
+def matched(headers: tuple[str, ...]) -> tuple[Match, ...]:
+    """What headers mean, in the table they cover best."""
+    exact = [table for table, contract in TABLES.items() if set(headers) <= set(contract.columns())]
+    covering = [t for t in exact if all(_given(t, name, set(headers)) for name in TABLES[t].columns())]
+    if covering:
+        best = min(covering, key=lambda table: len(TABLES[table].columns()))
+        return tuple(Match(header, best, header, 1.0) for header in headers)
+    found = {table: _in_table(table, headers) for table in TABLES}
+    people = _people(found)
+    candidates: list[tuple[float, str, tuple[Match, ...]]] = [
+        (_score(table, matches, headers), table, matches) for table, matches in found.items() if matches
+    ]
+    if people:
+        candidates.append((_score("employees", people, headers), "people", people))
+    candidates = [c for c in candidates if c[0] > 0.2]
+    if not candidates:
+        return ()
+    return max(candidates, key=lambda c: c[0])[2]
+
+
+def _given(table: str, name: str, headers: set[str]) -> bool:
+    column = TABLES[table].columns()[name]
+    return name in headers or (column.nullable and not column.primary_key)
+
+
+def _in_table(table: str, headers: tuple[str, ...]) -> tuple[Match, ...]:
+    """The best match of each header in a table; a column is served by several only if all know its name."""
+    names = ALIASES[table]
+    matches: list[Match] = []
+    loose: list[str] = []
+    for header in headers:
+        key = normalised(header)
+        known = names.get(key) or names.get(normalised(header.rsplit(".", 1)[-1]))
+        if known:
+            column, confidence = known
+            matches.append(Match(header, table, column, 1.0 if header == column else confidence))
+        else:
+            loose.append(header)
+    taken = {match.column for match in matches}
+    for header in loose:
+        column, ratio = _most_similar(normalised(header), names)
+        if ratio >= SIMILAR and column not in taken:
+            taken.add(column)
+            matches.append(Match(header, table, column, round(min(ratio, 0.98) * 0.8, 2)))
+    return tuple(_foremost(matches))
+
+
+def _foremost(matches: list[Match]) -> list[Match]:
+    """Where several headers claim one column, the exact ones, an id before an e-mail before a name."""
+    by_column: dict[str, list[Match]] = {}
+    for match in matches:
+        by_column.setdefault(match.column, []).append(match)
+    kept: list[Match] = []
+    for column, claims in by_column.items():
+        best = max(claim.confidence for claim in claims)
+        own = [claim for claim in claims if claim.confidence == best]
+        if column.startswith("score:") or len(own) == 1:
+            kept += own
+        elif column.endswith("_id"):
+            kept.append(min(own, key=lambda claim: _identity(claim.header)))
+        else:
+            kept.append(own[0])
+    order = {match: at for at, match in enumerate(matches)}
+    return sorted(kept, key=order.__getitem__)
+
+
+def _identity(header: str) -> int:
+    key = normalised(header)
+    if "id" in key or any(word in key for word in ("工号", "编号", "number", "code", "no")):
+        return 0
+    return 1 if "mail" in key or "邮箱" in key else 2
+
+
+def _most_similar(key: str, names: Mapping[str, tuple[str, float]]) -> tuple[str, float]:
+    best, most = "", 0.0
+    if len(key) < 3:
+        return best, most
+    for name, (column, _) in names.items():
+        if len(name) < 3:
+            continue
+        matcher = SequenceMatcher(None, key, name)
+        if (
+            matcher.real_quick_ratio() > most
+            and matcher.quick_ratio() > most
+            and (ratio := matcher.ratio()) > most
+        ):
+            best, most = column, ratio
+    return best, most
+
+
+def _people(found: Mapping[str, tuple[Match, ...]]) -> tuple[Match, ...]:
+    """Matches of a roster: the person, where they stand, and what must be kept apart."""
+    person = [m for m in found["employees"] if m.column != "status" or len(found["employees"]) > 2]
+    identified = {m.column for m in person} & {"employee_id", "email"}
+    if not identified:
+        return ()
+    used = {m.header for m in person}
+    others = [m for m in found["protected_attributes"] if m.column != "employee_id" and m.header not in used]
+    used |= {m.header for m in others}
+    places = [m for m in found["assignments"] if m.column != "employee_id" and m.header not in used]
+    used |= {m.header for m in places}
+    coded = [m for m in found["departments"] if m.column == "department_id" and m.header in used]
+    named = [
+        Match(m.header, "departments", "name", m.confidence)
+        for m in found["departments"]
+        if (m.column == "name" and coded and m.header not in used and "部门" in m.header)
+        or normalised(m.header) == "departmentname"
+        if m.header not in used
+    ]
+    return tuple(dict.fromkeys((*person, *others, *places, *named)))
+
+
+def _score(table: str, matches: tuple[Match, ...], headers: tuple[str, ...]) -> float:
+    """How well a table explains the headers: its needs that are met times the headers it uses."""
+    named = {match.column for match in matches}
+    needed = [n for n, c in TABLES[table].columns().items() if (c.primary_key or not c.nullable)]
+    following = _FOLLOWING.get(table, frozenset())
+    telling = [n for n in needed if n not in following] or ["employee_id"]
+    met = sum(1 for n in telling if n in named or (n == "employee_id" and "email" in named)) / len(telling)
+    if table == "ratings" and not any(n == "score" or n.startswith("score:") for n in named):
+        return 0.0
+    if table == "ratings" and "ratee_id" not in named:
+        return 0.0
+    if table in PEOPLE and table != "departments" and not named & {"employee_id", "email"}:
+        return 0.0
+    sureness = sum(match.confidence for match in matches) / max(len(matches), 1)
+    explained = len({match.header for match in matches}) / len(headers)
+    full = sum(1 for n in needed if n in named) / max(len(needed), 1)
+    return met * (0.35 + 0.65 * explained) * (0.7 + 0.3 * full) * sureness
