@@ -648,7 +648,7 @@ def _departments(
     bar: _Bar,
 ) -> pl.DataFrame:
     """How each department's raters rate on average, and who accounts for it."""
-    if not counts["n_outside"].any():
+    if not (counts["n_outside"] > 0).any():
         return _departments_none(counts)
     homes = rows["home"].unique().sort(nulls_last=True)
     owner = _homes(rows)
