@@ -58,7 +58,8 @@ BOOKS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "_meta": "version_id VARCHAR, created_at TIMESTAMP, contracts VARCHAR, as_of DATE, rules VARCHAR",
         "_sources": "source_id VARCHAR, file VARCHAR, sheet VARCHAR, digest VARCHAR, source VARCHAR, "
-        "profile VARCHAR, mapping VARCHAR, headers VARCHAR[], rows BIGINT, accepted BIGINT, "
+        "profile VARCHAR, mapping VARCHAR, headers VARCHAR[], kept VARCHAR, "
+        "rows BIGINT, accepted BIGINT, "
         "rejected BIGINT, imported_at TIMESTAMP",
         "_rejected": 'source_id VARCHAR, line BIGINT, "table" VARCHAR, rule VARCHAR, "column" VARCHAR, '
         'value VARCHAR, message VARCHAR, "row" VARCHAR',

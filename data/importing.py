@@ -1,0 +1,790 @@
+"""From files to a new version: read, recognise, accept or reject each row, settle, publish.
+
+Reads    export files, through `data.sources`.
+Returns  a report: what became of every file, sheet, table and row, and the version it made.
+
+Nothing half-done is ever visible: everything is written into a draft folder, and a version exists from
+the moment the catalogue names it. A file that cannot be read stops only itself. A sheet with open
+questions waits. A file that was loaded before in the same way, and left no row behind, is not loaded
+again; if nothing changes, there is no new version.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import logging
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import narwhals as nw
+import polars as pl
+
+from data import sources
+from data.acceptance import REJECTED, accept
+from data.assembly import REFUSED, Assembly, Count
+from data.contracts import TABLES
+from data.problems import Problem
+from data.sources import reading
+from data.sources.model import EXTRA, LINE, Answer, Known, Match, Question, Recognition, Sheet, Source
+from data.warehouse import Version, Warehouse, contracts_version, new_version_id, rules_of
+
+log = logging.getLogger(__name__)
+
+State = Literal["imported", "unchanged", "waiting", "hidden", "failed"]
+
+SLIPPED: Final = "the_row_has_as_many_fields_as_the_header"
+MENDABLE: Final = ("_line", "_rule", "_message")
+"""Columns a file of rejected rows has beside those of the original."""
+
+# A cell that a spreadsheet would run; plain numbers are none.
+FORMULA: Final = re.compile(r"^(?:[=@\t\r]|[+\-](?!\d+(?:[.,]\d+)*%?$))")
+ESCAPED: Final = r"^'([=+\-@\t\r])"
+
+SCALE_TABLES: Final = frozenset({"rating_scales", "scale_levels", "review_cycles"})
+"""What other sheets need to be understood: sheets that bring these are read first."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an import is.
+
+    Attributes
+    ----------
+    stage
+        ``reading`` sheets, ``settling`` tables against each other, ``writing`` the new version.
+    place
+        The sheet or table at hand.
+    rows, accepted, rejected
+        Rows of that sheet read so far, and what became of them; while settling and writing: of that table.
+    """
+
+    stage: Literal["reading", "settling", "writing"]
+    place: str
+    rows: int = 0
+    accepted: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True)
+class SheetReport:
+    """What became of a sheet, or of a file that could not be read at all.
+
+    Attributes
+    ----------
+    file, sheet
+        Where.
+    state
+        ``imported``; ``unchanged`` (loaded before in the same way); ``waiting`` for answers; ``hidden`` in
+        its workbook and not asked for; ``failed``.
+    digest, source_id
+        Key of the content, and of the content read in this way; None if the file could not be read.
+    recognition
+        What it was taken for, with the questions still open.
+    rows, accepted, rejected
+        Lines read; lines all of which went in; lines of which something was rejected.
+    problem
+        Why it failed.
+    """
+
+    file: str
+    sheet: str | None
+    state: State
+    digest: str | None = None
+    source_id: str | None = None
+    recognition: Recognition | None = None
+    rows: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    problem: Problem | None = None
+
+    @property
+    def place(self) -> str:
+        """How to name it to its owner."""
+        return self.file if self.sheet is None else f"{self.file} › {self.sheet}"
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What has to be answered before it can be imported."""
+        return self.recognition.questions if self.recognition and self.state == "waiting" else ()
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes
+    ----------
+    version
+        The version it published, or None: nothing changed, or it was only a rehearsal.
+    sheets
+        One report per sheet, in the order given.
+    tables
+        What became of the rows of each table.
+    rejected
+        One row per sheet, table and rule, most frequent first: ``file``, ``sheet``, ``source_id``, ``table``,
+        ``rule``, ``column``, ``message``, ``n`` (lines), ``line`` and ``value`` of the first.
+    """
+
+    version: Version | None
+    sheets: tuple[SheetReport, ...]
+    tables: tuple[Count, ...]
+    rejected: pl.DataFrame
+
+    @property
+    def complete(self) -> bool:
+        """Whether every sheet went in with every row."""
+        settled = all(sheet.state in ("imported", "unchanged") for sheet in self.sheets)
+        return settled and not self.rejected.height
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file that could not be read, and why."""
+
+    file: str
+    problem: Problem
+
+
+def inspect(
+    paths: Iterable[Path],
+    *,
+    home: Path,
+    answers: Mapping[str, Answer] | None = None,
+    as_of: date | None = None,
+) -> list[tuple[Sheet, Recognition]]:
+    """What each sheet of some files is taken for, with what is still open. Changes nothing.
+
+    Parameters
+    ----------
+    paths
+        Files, and folders of files.
+    home
+        Where the warehouse and saved mappings are.
+    answers
+        Answers to questions: by key, or by ``file/key`` for the sheets of one file only.
+    as_of
+        The day undated rosters speak about.
+
+    Raises
+    ------
+    Problem
+        If none of the files can be read; of the first.
+    """
+    taken, unread, _ = _recognise(paths, home=home, answers=answers or {}, as_of=as_of, settled={})
+    if unread and not taken:
+        raise unread[0].problem
+    return list[tuple[Sheet, Recognition]](taken)
+
+
+def run_import(
+    paths: Iterable[Path],
+    *,
+    home: Path,
+    as_of: date,
+    now: datetime,
+    answers: Mapping[str, Answer] | None = None,
+    recognitions: Mapping[str, Recognition] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    all_or_nothing: bool = False,
+    rehearse: bool = False,
+) -> ImportReport:
+    """Import files and put the version they make in force.
+
+    Parameters
+    ----------
+    paths
+        Files, and folders of files. Of two rows about the same thing, that of the later file holds.
+    home
+        Where the warehouse, the kept originals and saved mappings are.
+    as_of
+        The day undated rosters speak about.
+    now
+        Aware time at which the import runs.
+    answers
+        Answers to questions: by key, or by ``file/key`` for the sheets of one file only.
+    recognitions
+        What a person settled for a sheet, by its digest; overrides what is recognised. A hidden sheet is
+        read only if it is named here.
+    progress
+        Called as the import goes on.
+    all_or_nothing
+        Publish only if every sheet goes in with every row.
+    rehearse
+        Do everything but publish.
+
+    Raises
+    ------
+    Problem
+        If there is nothing to import, or another import is running.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now must be aware of its time zone")
+    tell = progress or (lambda _: None)
+    warehouse = Warehouse(home)
+    with warehouse.importing():
+        draft = warehouse.draft()
+        try:
+            previous = warehouse.current()
+            if previous is not None and previous.contracts != contracts_version():
+                previous = None  # written under other contracts: the new version starts from the files
+            loading = _Loading(draft, previous=previous, tell=tell)
+            with loading.assembly:
+                taken, unread, known = _recognise(
+                    paths, home=home, answers=answers or {}, as_of=as_of, settled=recognitions or {}
+                )
+                loading.read(taken, known, asked_for=frozenset(recognitions or {}))
+                report = loading.settle(unread)
+                publish = not rehearse and loading.differs() and (report.complete or not all_or_nothing)
+                if publish:
+                    loading.write(home=home, as_of=as_of, now=now, version_id=(name := new_version_id(now)))
+            if publish:
+                rows = {count.table: count.rows for count in report.tables}
+                version = warehouse.publish(loading.assembly.file, version_id=name, created_at=now, rows=rows)
+                report = replace(report, version=version)
+            return report
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def rejected_as_csv(warehouse: Warehouse, source_id: str) -> bytes:
+    """The rejected rows of a source as a CSV file that can be mended and loaded again.
+
+    Original headers, then the line, the rules broken and what is wrong, which are ignored on loading.
+    UTF-8 with a byte order mark; cells a spreadsheet would run as formulas are escaped by an apostrophe,
+    which is taken off again on loading.
+
+    Raises
+    ------
+    Problem
+        If the current version knows no such source.
+    """
+    engine = warehouse.open()
+    found = engine.query(lambda tables: tables("_sources").filter(nw.col("source_id") == source_id))
+    if not found.height:
+        raise Problem("The current version has no source {source}.", source=source_id)
+    headers = found["headers"].item(0).to_list()
+    rows = (
+        engine.query(lambda tables: tables("_rejected").filter(nw.col("source_id") == source_id))
+        .sort("line", "table", "rule")
+        .group_by("line", maintain_order=True)
+        .agg(
+            pl.col("row").drop_nulls().first(),
+            pl.col("rule").unique(maintain_order=True),
+            pl.col("message").unique(maintain_order=True),
+        )
+    )
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow([escaped(header) for header in [*headers, *MENDABLE]])
+    for line, row, rules, messages in rows.iter_rows():
+        cells = json.loads(row) if row else {}
+        values = [cells.get(header) or "" for header in headers]
+        writer.writerow([escaped(str(v)) for v in [*values, line, "; ".join(rules), " ".join(messages)]])
+    return written.getvalue().encode("utf-8-sig")
+
+
+def escaped(cell: str) -> str:
+    """A cell as text to every spreadsheet: an apostrophe before what would run as a formula."""
+    return f"'{cell}" if FORMULA.match(cell) else cell
+
+
+def files_in(paths: Iterable[Path]) -> list[Path]:
+    """The files named, and those in the folders named, by name.
+
+    Raises
+    ------
+    Problem
+        If a path does not exist, or there is no file at all.
+    """
+    files: list[Path] = []
+    named = list(paths)
+    for path in named:
+        if path.is_dir():
+            inside = [file for file in sorted(path.rglob("*")) if file.is_file()]
+            # Hidden files and the lock files of open workbooks are nobody's exports.
+            files += [
+                f for f in inside if not any(p.startswith((".", "~$")) for p in f.relative_to(path).parts)
+            ]
+        elif path.exists():
+            files.append(path)
+        else:
+            raise Problem("There is no file or folder {path}. Check the name.", path=path)
+    if not files:
+        raise Problem(
+            "There is nothing to import in {paths}. Name the files you exported, or the folder they are in.",
+            paths=", ".join(map(str, named)) or "an empty list",
+        )
+    return list(dict.fromkeys(files))
+
+
+def _recognise(
+    paths: Iterable[Path],
+    *,
+    home: Path,
+    answers: Mapping[str, Answer],
+    as_of: date | None,
+    settled: Mapping[str, Recognition],
+) -> tuple[list[tuple[_Original, Recognition]], list[Unread], Known]:
+    """Every sheet with what it is taken for, the files that could not be read, and what is known."""
+    sheets: list[_Original] = []
+    unread: list[Unread] = []
+    for path in files_in(paths):
+        try:
+            sheets += [_as_it_was(_Original.of(sheet, path)) for sheet in reading.read_sheets(path)]
+        except (Exception, pl.exceptions.PanicException) as error:
+            unread.append(Unread(path.name, _as_problem(error, path.name)))
+    profiles = sources.load_profiles(home / "profiles")
+    earlier = _earlier_mappings(home)
+    known = _known_before(home, sheets)
+
+    def taken_for(sheet: _Original, known: Known) -> Recognition:
+        if sheet.digest in settled:
+            return settled[sheet.digest]
+        mended = earlier.get(sheet.headers) if sheet.mended else None
+        recognition = mended or sources.recognise(sheet, known, profiles)
+        given = {
+            question.key: answer
+            for question in recognition.questions
+            for answer in [_answer_to(question, sheet, answers, as_of)]
+            if answer is not None
+        }
+        return sources.with_answers(recognition, given) if given else recognition
+
+    taken: list[tuple[_Original, Recognition]] = []
+    for sheet in sheets:
+        try:
+            taken.append((sheet, taken_for(sheet, known)))
+        except (Exception, pl.exceptions.PanicException) as error:
+            unread.append(Unread(sheet.place, _as_problem(error, sheet.place)))
+    bringing = [(s, r) for s, r in taken if not r.questions and SCALE_TABLES & {m.table for m in r.matches}]
+    if bringing and any(recognition.questions for _, recognition in taken):
+        known = _known_with(known, bringing)
+        taken = [(s, taken_for(s, known) if r.questions else r) for s, r in taken]
+    elif bringing:
+        known = _known_with(known, bringing)
+    return taken, unread, known
+
+
+def _answer_to(
+    question: Question, sheet: Sheet, answers: Mapping[str, Answer], as_of: date | None
+) -> Answer | None:
+    for key in (f"{sheet.place}/{question.key}", f"{sheet.file}/{question.key}", question.key):
+        if key in answers:
+            return answers[key]
+    return as_of.isoformat() if question.key == "as_of" and as_of is not None else None
+
+
+def _known_before(home: Path, sheets: Sequence[Sheet]) -> Known:
+    """What earlier versions and dictionaries beside the sheets say."""
+    try:
+        engine = Warehouse(home).open()
+        scales = engine.query(lambda t: t("scale_levels").select(*TABLES["scale_levels"].column_names()))
+        cycles = engine.query(lambda t: t("review_cycles").select(*TABLES["review_cycles"].column_names()))
+    except Problem:
+        scales = TABLES["scale_levels"].create_empty()
+        cycles = TABLES["review_cycles"].create_empty()
+    return Known(scales=scales, cycles=cycles, dictionaries=_dictionaries(sheets))
+
+
+def _dictionaries(sheets: Sequence[Sheet]) -> Mapping[str, str]:
+    read = getattr(sources, "dictionaries", None)
+    return read(sheets) if read else {}
+
+
+def _known_with(known: Known, bringing: Sequence[tuple[Sheet, Recognition]]) -> Known:
+    """What is known, and the scales and cycles some sheets bring."""
+    scales, cycles = [known.scales], [known.cycles]
+    for sheet, recognition in bringing:
+        for batch in sheet.batches():
+            frames = _source(recognition).translate(batch, recognition, known)
+            for table, kept in (("scale_levels", scales), ("review_cycles", cycles)):
+                if table in frames:
+                    names = TABLES[table].column_names()
+                    fits = accept(table, frames[table]).accepted.select(names)
+                    kept.append(fits)
+    return replace(
+        known,
+        scales=pl.concat(scales).unique(
+            TABLES["scale_levels"].primary_key(), keep="last", maintain_order=True
+        ),
+        cycles=pl.concat(cycles).unique(
+            TABLES["review_cycles"].primary_key(), keep="last", maintain_order=True
+        ),
+    )
+
+
+def _source(recognition: Recognition) -> Source:
+    for source in sources.SOURCES:
+        if source.name == recognition.source:
+            return source
+    raise Problem("There is no kind of export called {source}.", source=recognition.source)
+
+
+def _as_problem(error: BaseException, place: str) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    log.warning("reading %s failed: %s", place, type(error).__name__, exc_info=error)
+    return Problem(
+        "{place} cannot be read ({kind}). Open it in a spreadsheet, save it as CSV (UTF-8) and try again.",
+        place=place,
+        kind=type(error).__name__,
+    )
+
+
+@dataclass(frozen=True)
+class _Original(Sheet):
+    """A sheet that knows the file it is read from, so that the original can be kept.
+
+    Attributes
+    ----------
+    path
+        The file.
+    mended
+        Whether it is a file of rejected rows, sent back.
+    """
+
+    path: Path = Path()
+    mended: bool = False
+
+    @staticmethod
+    def of(sheet: Sheet, path: Path) -> _Original:
+        fields = {name: getattr(sheet, name) for name in Sheet.__dataclass_fields__}
+        return _Original(**fields, path=path)
+
+
+# Files of rejected rows that were mended
+
+
+def _is_mended(sheet: Sheet) -> bool:
+    """Whether the last three headers are those of `MENDABLE`, as reading makes them plain and unique."""
+    last = [header.split(" (")[0].lstrip("_") for header in sheet.headers[-len(MENDABLE) :]]
+    return len(sheet.headers) > len(MENDABLE) and last == [name.lstrip("_") for name in MENDABLE]
+
+
+def _as_it_was(sheet: _Original) -> _Original:
+    """A file of rejected rows as its original was; any other sheet as it is."""
+    if not _is_mended(sheet):
+        return sheet
+    headers = sheet.headers[: -len(MENDABLE)]
+
+    def plain(frame: pl.DataFrame) -> pl.DataFrame:
+        kept = [LINE, *([EXTRA] if EXTRA in frame.columns else [])]
+        return frame.select(*kept, pl.col(*headers).str.replace(ESCAPED, "${1}"))
+
+    def batches() -> Iterator[pl.DataFrame]:
+        return map(plain, sheet.batches())
+
+    return replace(sheet, headers=headers, sample=plain(sheet.sample), batches=batches, mended=True)
+
+
+def _earlier_mappings(home: Path) -> dict[tuple[str, ...], Recognition]:
+    """How sheets with the same headers were read before."""
+    try:
+        engine = Warehouse(home).open()
+    except Problem:
+        return {}
+    rows = engine.query(lambda tables: tables("_sources").select("headers", "mapping", "imported_at"))
+    return {
+        tuple(headers): _mapping_from(mapping)
+        for headers, mapping, _ in rows.sort("imported_at").iter_rows()
+        if mapping
+    }
+
+
+def _mapping(recognition: Recognition) -> str:
+    """How a sheet was read, as text: equal if and only if it was read alike."""
+    return json.dumps(
+        {
+            "source": recognition.source,
+            "matches": sorted([m.header, m.table, m.column] for m in recognition.matches),
+            "answers": dict(recognition.answers),
+        },
+        sort_keys=True,
+        ensure_ascii=False,
+    )
+
+
+def _mapping_from(text: str) -> Recognition:
+    said = json.loads(text)
+    return Recognition(
+        source=said["source"],
+        confidence=1.0,
+        matches=tuple(Match(header, table, column, 1.0) for header, table, column in said["matches"]),
+        answers={k: tuple(v) if isinstance(v, list) else v for k, v in said["answers"].items()},
+    )
+
+
+class _Loading:
+    """One import under way: the assembly, and the books about it."""
+
+    def __init__(self, draft: Path, *, previous: Version | None, tell: Callable[[Progress], None]) -> None:
+        self.assembly = Assembly(draft, previous=None if previous is None else previous.path)
+        self._tell = tell
+        self._sheets: list[SheetReport] = []
+        self._read: dict[str, tuple[_Original, Recognition]] = {}
+        self._rejected: list[pl.DataFrame] = []
+        self._originals: list[pl.DataFrame] = []
+        self._books = self.assembly.book("_sources")
+
+    def read(
+        self, taken: Sequence[tuple[_Original, Recognition]], known: Known, *, asked_for: frozenset[str]
+    ) -> None:
+        """Stage the sheets that can be read."""
+        earlier = {row["source_id"]: row for row in self._books.iter_rows(named=True)}
+        for sheet, recognition in taken:
+            mapping = _mapping(recognition)
+            source_id = hashlib.sha256(f"{sheet.digest}\n{mapping}".encode()).hexdigest()[:16]
+            report = SheetReport(
+                sheet.file, sheet.sheet, "imported", sheet.digest, source_id, recognition=recognition
+            )
+            loaded = earlier.get(source_id)
+            if sheet.hidden and sheet.digest not in asked_for:
+                self._sheets.append(replace(report, state="hidden"))
+            elif recognition.questions:
+                self._sheets.append(replace(report, state="waiting"))
+            elif source_id in self._read or (loaded is not None and not loaded["rejected"]):
+                self._sheets.append(replace(report, state="unchanged", rows=loaded["rows"] if loaded else 0))
+            else:
+                self._sheets.append(self._stage(sheet, recognition, known, report))
+
+    def _stage(
+        self, sheet: _Original, recognition: Recognition, known: Known, report: SheetReport
+    ) -> SheetReport:
+        assert report.source_id is not None
+        rows, rejected, bad_lines = 0, [], 0
+        originals: list[pl.DataFrame] = []
+        try:
+            source = _source(recognition)
+            for batch in sheet.batches():
+                wrong = []
+                whole = batch
+                if EXTRA in batch.columns:
+                    wrong.append(_slipped(batch.filter(pl.col(EXTRA).is_not_null())))
+                    whole = batch.filter(pl.col(EXTRA).is_null()).drop(EXTRA)
+                for table, frame in source.translate(whole, recognition, known).items():
+                    verdict = accept(table, frame)
+                    carried = [name for name in frame.columns if name != LINE]
+                    self.assembly.stage(table, verdict.accepted, source_id=report.source_id, carried=carried)
+                    if verdict.rejected.height:
+                        wrong.append(verdict.rejected)
+                rows += batch.height
+                bad = pl.concat(wrong) if wrong else pl.DataFrame(schema=REJECTED)
+                if bad.height:
+                    rejected.append(bad)
+                    lines = bad[LINE].unique()
+                    bad_lines += lines.len()
+                    originals.append(_as_json(batch, lines, report.source_id))
+                self._tell(Progress("reading", sheet.place, rows, rows - bad_lines, bad_lines))
+        except (Exception, pl.exceptions.PanicException) as error:
+            self.assembly.unstage(report.source_id)
+            return replace(report, state="failed", problem=_as_problem(error, sheet.place))
+        self._read[report.source_id] = (sheet, recognition)
+        self._rejected += [
+            bad.rename({LINE: "line"}).select(
+                pl.lit(report.source_id).alias("source_id"), *(c for c in REFUSED if c != "source_id")
+            )
+            for bad in rejected
+        ]
+        self._originals += originals
+        for source_id, digest in self._books.select("source_id", "digest").iter_rows():
+            if digest == sheet.digest and source_id != report.source_id:
+                self.assembly.replace_source(source_id)
+        return replace(report, rows=rows)
+
+    def settle(self, unread: Sequence[Unread]) -> ImportReport:
+        """Settle all tables and say what became of everything."""
+        counts = []
+        for table in TABLES:
+            count = self.assembly.settle(table)
+            counts.append(count)
+            self._tell(Progress("settling", table, count.rows + count.refused, count.rows, count.refused))
+        refused = self.assembly.refused()
+        self._rejected.append(refused)
+        every = pl.concat([pl.DataFrame(schema=REFUSED), *self._rejected])
+        bad_lines = dict(every.group_by("source_id").agg(pl.col("line").n_unique()).iter_rows())
+        sheets = tuple(
+            replace(
+                sheet,
+                rejected=bad_lines.get(sheet.source_id, 0),
+                accepted=sheet.rows - bad_lines.get(sheet.source_id, 0),
+            )
+            if sheet.state in ("imported", "unchanged")
+            else sheet
+            for sheet in self._sheets
+        )
+        failed = tuple(SheetReport(one.file, None, "failed", problem=one.problem) for one in unread)
+        return ImportReport(None, (*sheets, *failed), tuple(counts), self._summary(every))
+
+    def differs(self) -> bool:
+        """Whether anything is other than in the previous version, reasons of rejections included."""
+        if not self._read:
+            return False
+        if self.assembly.differs():
+            return True
+        if not self._books.height:
+            return True
+        loaded = set(self._read)
+        if not loaded <= set(self._books["source_id"]):
+            return True
+        before = self.assembly.book("_rejected").filter(pl.col("source_id").is_in(list(loaded)))
+        names = ["source_id", "line", "table", "rule", "column", "value"]
+        every = pl.concat([pl.DataFrame(schema=REFUSED), *self._rejected]).filter(
+            pl.col("source_id").is_in(list(loaded))
+        )
+        return not before.select(names).sort(names).equals(every.select(names).sort(names))
+
+    def write(self, *, home: Path, as_of: date, now: datetime, version_id: str) -> None:
+        """Write the new file: tables and books."""
+        for table in TABLES:
+            self.assembly.write(table)
+            self._tell(Progress("writing", table))
+        moment = now.astimezone(UTC).replace(tzinfo=None)
+        self.assembly.keep_books(again=self._read)
+        kept = {
+            source_id: (sheet, recognition, _keep_original(sheet, home))
+            for source_id, (sheet, recognition) in self._read.items()
+        }
+        rows = {sheet.source_id: sheet.rows for sheet in self._sheets}
+        if kept:
+            self.assembly.note(
+                "_sources",
+                pl.DataFrame(
+                    [
+                        {
+                            "source_id": source_id,
+                            "file": sheet.file,
+                            "sheet": sheet.sheet,
+                            "digest": sheet.digest,
+                            "source": recognition.source,
+                            "profile": recognition.answers.get("profile"),
+                            "mapping": _mapping(recognition),
+                            "headers": list(sheet.headers),
+                            "kept": place,
+                            "rows": rows[source_id],
+                            "accepted": 0,
+                            "rejected": 0,
+                            "imported_at": moment,
+                        }
+                        for source_id, (sheet, recognition, place) in kept.items()
+                    ],
+                    schema_overrides={
+                        "sheet": pl.String,
+                        "profile": pl.String,
+                        "kept": pl.String,
+                        "headers": pl.List(pl.String),
+                    },
+                ),
+            )
+        every = pl.concat([pl.DataFrame(schema=REFUSED), *self._rejected])
+        if every.height:
+            rows_as_they_stood = self._originals_of(every, home=home)
+            self.assembly.note(
+                "_rejected", every.join(rows_as_they_stood, on=["source_id", "line"], how="left")
+            )
+        self.assembly.balance_books()
+        self.assembly.note(
+            "_meta",
+            pl.DataFrame(
+                {
+                    "version_id": [version_id],
+                    "created_at": [moment],
+                    "contracts": [contracts_version()],
+                    "as_of": [as_of],
+                    "rules": [json.dumps({table: rules_of(table) for table in TABLES})],
+                }
+            ),
+        )
+        self.assembly.finish()
+
+    def _originals_of(self, every: pl.DataFrame, *, home: Path) -> pl.DataFrame:
+        """Rows as they stood in their files: ``source_id``, ``line``, ``row`` as JSON."""
+        schema = {"source_id": pl.String, "line": pl.Int64, "row": pl.String}
+        found = pl.concat([pl.DataFrame(schema=schema), *self._originals])
+        missing = every.select("source_id", "line").unique().join(found, on=["source_id", "line"], how="anti")
+        more = []
+        for (source_id,), wanted in missing.group_by("source_id"):
+            sheet = self._sheet_of(str(source_id), home=home)
+            if sheet is not None:
+                lines = wanted["line"]
+                more += [_as_json(batch, lines, str(source_id)) for batch in sheet.batches()]
+        return pl.concat([found, *more]).unique(["source_id", "line"], keep="first", maintain_order=True)
+
+    def _sheet_of(self, source_id: str, *, home: Path) -> Sheet | None:
+        """The sheet of this import, or of an earlier one as it was kept."""
+        if source_id in self._read:
+            return self._read[source_id][0]
+        book = self._books.filter(pl.col("source_id") == source_id)
+        if not book.height or book["kept"].item(0) is None:
+            return None
+        path = home / "exports" / book["kept"].item(0)
+        try:
+            for sheet in reading.read_sheets(path, name=book["file"].item(0)):
+                if sheet.digest == book["digest"].item(0):
+                    return _as_it_was(_Original.of(sheet, path))
+        except (Problem, OSError):
+            log.warning("the original %s is gone; its rejected rows are listed without their values", path)
+        return None
+
+    def _summary(self, every: pl.DataFrame) -> pl.DataFrame:
+        places = pl.DataFrame(
+            [(sheet.source_id, sheet.file, sheet.sheet) for sheet in self._sheets]
+            + list(self._books.select("source_id", "file", "sheet").iter_rows()),
+            schema={"source_id": pl.String, "file": pl.String, "sheet": pl.String},
+            orient="row",
+        ).unique("source_id", keep="first")
+        return (
+            every.sort("line")
+            .group_by("source_id", "table", "rule", "column", "message")
+            .agg(
+                pl.col("line").n_unique().cast(pl.Int64).alias("n"),
+                pl.col("line").first(),
+                pl.col("value").first(),
+            )
+            .join(places, on="source_id", how="left")
+            .select("file", "sheet", "source_id", "table", "rule", "column", "message", "n", "line", "value")
+            .sort("n", "file", "sheet", "table", "rule", "column", descending=[True] + [False] * 5)
+        )
+
+
+def _slipped(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        LINE,
+        pl.lit("").alias("table"),
+        pl.lit(SLIPPED).alias("rule"),
+        pl.lit("").alias("column"),
+        pl.col(EXTRA).str.slice(0, 200).alias("value"),
+        pl.lit(
+            "The row has more fields than the header, so its values may have slipped. "
+            "A separator inside a value needs quotes around the value."
+        ).alias("message"),
+    )
+
+
+def _as_json(batch: pl.DataFrame, lines: pl.Series, source_id: str) -> pl.DataFrame:
+    """Rows of a batch as they stood: ``source_id``, ``line``, ``row``."""
+    headers = [name for name in batch.columns if name not in (LINE, EXTRA)]
+    return batch.filter(pl.col(LINE).is_in(lines.implode())).select(
+        pl.lit(source_id).alias("source_id"),
+        pl.col(LINE).cast(pl.Int64).alias("line"),
+        pl.struct(headers).struct.json_encode().alias("row"),
+    )
+
+
+def _keep_original(sheet: _Original, home: Path) -> str:
+    """Keep the file a sheet was read from; where, below ``exports``."""
+    place = Path(sheet.digest) / sheet.path.name
+    target = home / "exports" / place
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = target.with_name(f".{target.name}.part")
+        shutil.copyfile(sheet.path, fresh)
+        fresh.replace(target)
+    return place.as_posix()
