@@ -130,8 +130,9 @@ PACE_PRESETS: Final = (
         2.0,
         False,
         date(2026, 11, 22),
-        "This product. Remaining work ranks 3,834 sprints (Choetkiertikul et al. 2017, "
-        "doi:10.1109/TSE.2017.2693989) at AUC .83 to .85; the two limits are custom",
+        "This product; the two limits are custom. On 3,834 sprints (Choetkiertikul et al. 2017, "
+        "doi:10.1109/TSE.2017.2693989) the amount left ranks those that missed at AUC .83 to .85, "
+        "and at .59 to .63 where anything was planned",
         "A goal that needs more than twice the pace it had will hardly arrive in time.",
     ),
     PacePreset(
