@@ -86,7 +86,7 @@ def write(folder: Path, *, size: Size, seed: int = SEED) -> Demo:
     plan = PLANS[size]
     company = found(plan, stream(seed, "company"))
     history, traits = populate(company, size=size, seed=seed)
-    _, namesake = flaws.name_two_alike(history)
+    history, namesake = flaws.with_namesakes(history)
 
     rows: dict[str, int] = {}
     rated = _write_ratings(exports, company, history, traits, plan=plan, rows=rows, seed=seed)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from data.demo.catalogue import ALL_AIMS, STRATEGY
+from data.demo.catalogue import ALL_AIMS, LINES, STRATEGY
 from data.demo.company import (
     AS_OF,
     CYCLES,
@@ -316,10 +316,16 @@ def _lived(
     titles = np.array([[a.title, a.title_zh] for a in ALL_AIMS])
     title = np.where(chinese, titles[tree.aim, 1], titles[tree.aim, 0])
     named = np.array(company.name)[tree.department]
+    lines = np.array(LINES)[rng.integers(0, len(LINES), n), chinese.astype(np.int64)]
+    narrowed = np.where(
+        chinese,
+        np.char.add(np.char.add(title, "："), lines),
+        np.char.add(np.char.add(title, ": "), lines),
+    )
     whole = np.where(
         tree.scope == 0,
         np.char.add(np.char.add(titles[tree.aim, 0], " / "), titles[tree.aim, 1]),
-        np.where(tree.scope < 3, np.char.add(np.char.add(title, " · "), named), title),
+        np.where(tree.scope < 3, np.char.add(np.char.add(title, " · "), named), narrowed),
     )
     agreed = np.where(rng.random(n) < NEVER_AGREED, -1, start + rng.integers(0, 21, n))
     sources = np.array([a.data_source for a in ALL_AIMS])[tree.aim]

@@ -60,3 +60,14 @@ AIMS: Final = (
     Aim("Management", "financial", "stay_below", "Keep the overhead within budget", "管理费用控制在预算内", "Overhead share", "%", (11, 13), (1.0, 1.0), "Finance ledger"),
 )  # fmt: skip
 ALL_AIMS: Final = (*STRATEGY, *AIMS)
+
+LINES: Final = (
+    ("pressure", "压力"),
+    ("temperature", "温度"),
+    ("flow", "流量"),
+    ("level", "液位"),
+    ("gas analysis", "气体分析"),
+    ("calibration", "校准"),
+    ("laboratory", "实验室"),
+)
+"""Product lines, which tell the goals of colleagues apart."""

@@ -6,7 +6,7 @@ something to show; what is wrong with each is part of the truth.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -43,17 +43,14 @@ class Flaw:
         return asdict(self)
 
 
-def name_two_alike(history: History) -> tuple[int, int]:
-    """Give two people of headquarters the same name."""
-    there = np.flatnonzero(history.active.all(axis=0) & ~history.chinese & history.woman)
-    pair = int(there[0]), int(there[1])
+def with_namesakes(history: History) -> tuple[History, int]:
+    """The same people, two of headquarters by one name, and the position of one of them."""
+    pair = np.flatnonzero(history.active.all(axis=0) & ~history.chinese & history.woman)[:2]
     names, mails = history.display_name.copy(), history.email.copy()
     for person in pair:
         names[person] = NAMESAKE
         mails[person] = f"anna.berger.{history.employee_id[person][1:]}@meridian.example"
-    object.__setattr__(history, "display_name", names)
-    object.__setattr__(history, "email", mails)
-    return pair
+    return replace(history, display_name=names, email=mails), int(pair[1])
 
 
 def flawed_ratings(good: pl.DataFrame, file: str, lines: int) -> tuple[pl.DataFrame, list[Flaw]]:

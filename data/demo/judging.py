@@ -46,8 +46,8 @@ AVERAGE: Final = 2.97
 INFLATION: Final = 0.06
 """Rating points every cycle adds to the one before."""
 CYCLE_SD: Final = 0.2
-LIKING_SD: Final = 0.45
-LIKING_THIS_CYCLE_SD: Final = 0.4
+LIKING_SD: Final = 0.35
+LIKING_THIS_CYCLE_SD: Final = 0.5
 ERROR_SD: Final = 0.45
 RATEE_DIMENSION_SD: Final = 0.3
 DIMENSION_ERROR_SD: Final = 0.45

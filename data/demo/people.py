@@ -23,6 +23,7 @@ from data.demo.company import (
     Flags,
     Floats,
     Ints,
+    Plan,
     Size,
     Texts,
 )
@@ -135,19 +136,31 @@ def populate(company: Company, *, size: Size, seed: int) -> tuple[History, Trait
     return history, _traits(company, history, planted, seed)
 
 
+def documented(history: History, plan: Plan, *, seed: int) -> Flags:
+    """The people the moderate tables (conversations, feedback, pay, …) are written for."""
+    return stream(seed, "documented").random(len(history.employee_id)) < plan.activity
+
+
 def _planted_seats(company: Company, size: Size, rng: np.random.Generator) -> dict[str, Ints]:
     function = company.code[company.function[company.unit]]
-    open_leaf = (company.members >= 7) & ~company.closed
-    elsewhere = ~np.isin(function, ("MI", CULTURE_FUNCTION, PERFORMANCE_FUNCTION))
-    seats = rng.permutation(np.flatnonzero(open_leaf & elsewhere))
-    others = rng.permutation(np.flatnonzero(open_leaf & ~elsewhere & (function != "MI")))
-    each = 3 if size == "small" else max(3, len(seats) // 20)
-    few = 2 if size == "small" else max(2, len(others) // 20)
+    # The planted departments stay free of planted managers, or neither could be told from the other; so
+    # does Marketing, which is two teams when small: one planted manager would be half of it.
+    eligible = (company.members >= 7) & ~company.closed
+    eligible &= ~np.isin(function, ("MI", "MKT", CULTURE_FUNCTION, PERFORMANCE_FUNCTION))
+    seats = rng.permutation(np.flatnonzero(eligible))
+    # One of every function first, then the second of each: no function is planted full of one kind.
+    at = np.argsort(function[seats], kind="stable")
+    group = function[seats][at]
+    turn = np.arange(len(seats)) - np.searchsorted(group, group)
+    seats = seats[at][np.lexsort((rng.random(len(seats)), turn))]
+    many, few = (3, 2) if size == "small" else (max(3, len(seats) // 20), max(2, len(seats) // 25))
+    marked = seats[: 2 * many]
+    central, halo, _ = np.split(seats[2 * many :], np.cumsum([few, few]))
     return {
-        "lenient": seats[:each],
-        "harsh": seats[each : 2 * each],
-        "central": others[:few],
-        "halo": others[few : 2 * few],
+        "lenient": marked[0::2],
+        "harsh": marked[1::2],
+        "central": central,
+        "halo": halo,
         "closed": np.flatnonzero(company.closed),
     }
 

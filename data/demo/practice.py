@@ -14,7 +14,7 @@ import polars as pl
 from data.demo.company import AS_OF, CYCLES, RUNNING_CYCLE, SNAPSHOTS, Company, Ints, Plan
 from data.demo.draws import stream
 from data.demo.judging import Judgements
-from data.demo.people import History, Traits
+from data.demo.people import History, Traits, documented
 from data.demo.words import (
     APPEALS,
     COMMENTS,
@@ -47,12 +47,12 @@ def practise(
     company: Company, history: History, traits: Traits, initial: Ints, plan: Plan, *, seed: int
 ) -> Practice:
     """What happened between ratings; ``initial`` holds the managers' levels, cycles × people."""
-    some = stream(seed, "some").random(len(history.employee_id)) < plan.activity
+    some = np.flatnonzero(documented(history, plan, seed=seed))
     return Practice(
-        conversations=_conversations(history, np.flatnonzero(some), plan, seed),
-        feedback=_feedback(history, np.flatnonzero(some), seed),
-        competency_assessments=_competencies(history, np.flatnonzero(some), seed),
-        survey_responses=_survey(company, history, np.flatnonzero(some), seed),
+        conversations=_conversations(history, some, plan, seed),
+        feedback=_feedback(history, some, seed),
+        competency_assessments=_competencies(history, some, seed),
+        survey_responses=_survey(company, history, some, seed),
         appeals=_appeals(history, traits, initial, seed),
         weight_schemes=_weights(company, history, seed),
     )

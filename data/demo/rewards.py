@@ -16,7 +16,7 @@ import polars as pl
 
 from data.demo.company import CYCLES, SNAPSHOTS, Company, Flags, Ints, Plan, Texts
 from data.demo.draws import stream
-from data.demo.people import History
+from data.demo.people import History, documented
 from data.demo.words import COURSES, FOCUSES
 
 NOMINATION: Final = (0.0, 0.0, 0.01, 0.07, 0.3, 0.5)
@@ -80,7 +80,7 @@ class Rewards:
 def reward(company: Company, history: History, final: Ints, plan: Plan, *, seed: int) -> Rewards:
     """What follows from the calibrated levels (cycles × people, 0: not rated)."""
     level, promotions = _careers(history, company, final, seed)
-    some = _some(history, plan, seed)
+    some = documented(history, plan, seed=seed)
     return Rewards(
         level=level,
         pay=_pay(company, history, final, level=level, some=some, seed=seed),
@@ -93,11 +93,6 @@ def reward(company: Company, history: History, final: Ints, plan: Plan, *, seed:
 def level_names(level: Ints) -> Texts:
     """The names of levels."""
     return np.array(GRADES + SEATED)[level]
-
-
-def _some(history: History, plan: Plan, seed: int) -> Flags:
-    """The people the moderate tables are written for."""
-    return stream(seed, "some").random(len(history.employee_id)) < plan.activity
 
 
 def _careers(history: History, company: Company, final: Ints, seed: int) -> tuple[Ints, pl.DataFrame]:

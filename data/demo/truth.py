@@ -85,7 +85,9 @@ def write(
     }
     (folder / "truth.json").write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     ids = pl.Series("rater_id", history.employee_id)
-    function = company.code[company.function[history.department[0]]]
+    function = company.code[company.function[history.department[: len(CYCLES)]]]
+    there = history.active[: len(CYCLES)]
+    in_culture = (there & (function == CULTURE_FUNCTION)).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     ever_seated = (history.seat >= 0).any(axis=0)
     pl.DataFrame(
         {
@@ -93,8 +95,8 @@ def write(
             "severity": traits.severity.round(4),
             "manages": ever_seated,
             "cannot_tell": traits.closed,
-            # By the department at the first snapshot or, for later joiners, none.
-            "culture": np.where(history.active[0] & (function == CULTURE_FUNCTION), CULTURE_SHIFT, 0.0),
+            # Averaged over the cycles they were there: some came or went.
+            "culture": (CULTURE_SHIFT * in_culture).round(4),
         }
     ).write_csv(folder / "raters.csv")
     pl.DataFrame(

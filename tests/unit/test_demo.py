@@ -245,8 +245,8 @@ def test_raters_own_ways_outweigh_the_ratees_performance(medium: demo.Demo) -> N
         managers.with_columns(at=pl.col("at") - 1), on=["Employee ID", "Rater ID", "at"]
     )
     lasting = next_cycle.select(pl.cov("x", "x_right")).item() / total
-    # Severity (.1) and lasting liking (.2) come on top of the ratee.
-    assert lasting - ratee > 0.2
+    # Severity (.1) and lasting liking (.12) come on top of the ratee.
+    assert lasting - ratee > 0.15
 
 
 def test_self_ratings_are_kinder_and_agree_little(medium: demo.Demo) -> None:
