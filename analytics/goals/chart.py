@@ -115,10 +115,10 @@ def perspective_words(t: Language) -> dict[str | None, str]:
 
 
 def warning(t: Language) -> str:
-    """What stands beside every status that rests on the plain share of progress."""
+    """What stands beside every status: how little the pace of a goal foretells."""
     return t(
-        "On 3,834 real sprints the plain share of progress ranked those that missed worse than chance; "
-        "the work left against the time left ranked them well. Read these words with care."
+        "These words say how a goal stands against its time, not whether it will arrive. On 3,834 real "
+        "sprints the share of work done told those that missed from the others hardly better than chance."
     )
 
 
@@ -266,11 +266,17 @@ def tree_figure(released: Released[RollUp], t: Language, mode: theme.Mode) -> go
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
-            textfont={"color": theme.ink_on(look.colour), "size": 13},
+            textfont={"color": tokens.ink if look.hatch else theme.ink_on(look.colour), "size": 13},
             marker={
                 "color": look.colour,
                 "line": {"color": tokens.surface, "width": 1},
-                "pattern": {"shape": look.hatch, "fgcolor": tokens.quiet, "size": 6, "solidity": 0.25},
+                "pattern": {
+                    "shape": look.hatch,
+                    "fgcolor": look.colour,
+                    "bgcolor": tokens.surface,
+                    "size": 7,
+                    "solidity": 0.15,
+                },
             },
             customdata=[escape(title) for title in strategy["title"]],
             hovertemplate="%{customdata}<br>" + escape(look.word) + ": %{x}<extra></extra>",

@@ -1,0 +1,208 @@
+"""What holds for every set of goals."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from analytics.goals.pace import OPEN, PRESETS, STATUSES, UNKNOWN, pace
+from analytics.goals.rollup import COUNTED, rollup
+from analytics.goals.tree import tree
+
+NEW_YEAR = date(2026, 1, 1)
+KINDS = ("reach", "increase", "decrease", "stay_above", "stay_below", "baseline", None)
+WORST = ("on_track", "behind", "at_risk")
+numbers = st.none() | st.integers(-50, 150).map(float)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Goals with any parents (loops and missing ones among them) and their check-ins."""
+    n = draw(st.integers(1, 8))
+    ids = [f"G{i}" for i in range(n)]
+    rows = []
+    told = []
+    for goal in ids:
+        start = NEW_YEAR + timedelta(days=draw(st.integers(0, 60)))
+        parent = draw(st.none() | st.sampled_from([*ids, "elsewhere"]))
+        rows.append(
+            {
+                "goal_id": goal,
+                "title": goal,
+                "parent_id": None if parent == goal else parent,
+                "scope": draw(st.sampled_from(["company", "department", "individual"])),
+                "perspective": draw(st.none() | st.sampled_from(["financial", "customer"])),
+                "kind": draw(st.sampled_from(KINDS)),
+                "unit": None,
+                "weight": draw(st.none() | st.integers(0, 100).map(float)),
+                "owner_id": draw(st.none() | st.sampled_from(["E1", "E2", "E3"])),
+                "department_id": draw(st.none() | st.sampled_from(["D1", "D2"])),
+                "start_on": start,
+                "due_on": start + timedelta(days=draw(st.integers(0, 90))),
+                "baseline": draw(numbers),
+                "target": draw(numbers),
+                "status": draw(st.sampled_from(["draft", "active", "active", "active", "done", "abandoned"])),
+                "completed_on": None,
+                "data_source": None,
+                "cadence_days": draw(st.none() | st.integers(1, 30)),
+            }
+        )
+        for hours in draw(st.lists(st.integers(0, 3_000), max_size=4, unique=True)):
+            moment = datetime(2026, 1, 1) + timedelta(hours=hours)
+            confidence = draw(st.none() | st.integers(0, 10).map(lambda tenths: tenths / 10))
+            told.append((goal, moment, draw(st.integers(-60, 160).map(float)), draw(numbers), confidence))
+    goals = pl.DataFrame(
+        rows,
+        schema_overrides={
+            "parent_id": pl.String,
+            "perspective": pl.String,
+            "kind": pl.String,
+            "unit": pl.String,
+            "weight": pl.Float64,
+            "owner_id": pl.String,
+            "department_id": pl.String,
+            "baseline": pl.Float64,
+            "target": pl.Float64,
+            "completed_on": pl.Date,
+            "data_source": pl.String,
+            "cadence_days": pl.Int64,
+        },
+    )
+    check_ins = pl.DataFrame(
+        told,
+        schema={
+            "goal_id": pl.String,
+            "checked_at": pl.Datetime,
+            "value": pl.Float64,
+            "target": pl.Float64,
+            "confidence": pl.Float64,
+        },
+        orient="row",
+    )
+    return goals, check_ins
+
+
+days = st.integers(-5, 160).map(lambda n: NEW_YEAR + timedelta(days=n))
+presets = st.sampled_from(PRESETS)
+
+
+@settings(max_examples=80, deadline=None)
+@given(records(), days, presets, st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_nothing(
+    record: tuple[pl.DataFrame, pl.DataFrame], as_of: date, preset: str, random: object
+) -> None:
+    goals, check_ins = record
+    order, other = list(range(goals.height)), list(range(check_ins.height))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    random.shuffle(other)  # type: ignore[attr-defined]
+    one = pace(goals, check_ins, as_of=as_of, preset=preset)
+    two = pace(goals[order], check_ins[other], as_of=as_of, preset=preset)
+    assert_frame_equal(one.goals, two.goals, check_exact=False)
+    assert_frame_equal(rollup(one).strategy, rollup(two).strategy, check_exact=False)
+
+
+@settings(max_examples=80, deadline=None)
+@given(records(), days, presets)
+def test_what_comes_later_changes_nothing(
+    record: tuple[pl.DataFrame, pl.DataFrame], as_of: date, preset: str
+) -> None:
+    goals, check_ins = record
+    past = check_ins.filter(pl.col("checked_at").cast(pl.Date) <= as_of)
+    assert_frame_equal(
+        pace(goals, check_ins, as_of=as_of, preset=preset).goals,
+        pace(goals, past, as_of=as_of, preset=preset).goals,
+        check_exact=False,
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(records(), days, presets)
+def test_every_goal_has_one_status_and_unknown_ones_a_reason(
+    record: tuple[pl.DataFrame, pl.DataFrame], as_of: date, preset: str
+) -> None:
+    found = pace(*record, as_of=as_of, preset=preset).goals
+    assert found.height == record[0].height
+    assert set(found["status"]) <= set(STATUSES)
+    untold = pl.col("status") == "cannot_tell"
+    assert found.select((untold == pl.col("why_unknown").is_not_null()).all()).item()
+    assert set(found["why_unknown"].drop_nulls()) <= set(UNKNOWN)
+    assert found.select((pl.col("open") == pl.col("status").cast(pl.String).is_in(OPEN)).all()).item()
+
+
+@settings(max_examples=80, deadline=None)
+@given(records(), days, presets)
+def test_every_goal_counts_once_for_its_department_and_at_most_once_for_a_strategy(
+    record: tuple[pl.DataFrame, pl.DataFrame], as_of: date, preset: str
+) -> None:
+    found = pace(*record, as_of=as_of, preset=preset)
+    summed = rollup(found)
+    counted = found.goals.filter(pl.col("status") != "draft")
+    in_departments = counted.drop_nulls("department_id").height
+    assert summed.departments["goals"].sum() == in_departments
+    assert summed.departments.select(pl.sum_horizontal(COUNTED).sum()).item() == in_departments
+    assert summed.strategy["goals"].sum() <= counted.height
+    assert summed.strategy["goals"].sum() == summed.branches["goals"].sum()
+    assert summed.strategy["progress"].drop_nulls().is_between(0, 1).all()
+
+
+@settings(max_examples=150, deadline=None)
+@given(records())
+def test_a_goal_is_in_the_tree_or_in_a_loop_never_both(
+    record: tuple[pl.DataFrame, pl.DataFrame],
+) -> None:
+    placed = tree(record[0]).goals
+    assert placed.select((pl.col("depth").is_null() == pl.col("loop").is_not_null()).all()).item()
+    inside = placed.drop_nulls("depth")
+    assert inside.select((pl.col("path").list.len() == pl.col("depth") + 1).all()).item()
+    roots = inside.filter(pl.col("depth") == 0)
+    # Everything in the tree hangs below exactly one root.
+    assert roots["descendants"].sum() + roots.height == inside.height
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name != "owner"])
+@settings(max_examples=40, deadline=None)
+@given(
+    low=st.integers(-20, 120),
+    more=st.integers(0, 60),
+    passed=st.integers(0, 120),
+    kind=st.sampled_from(["reach", "increase", "decrease", None]),
+)
+def test_a_goal_that_has_come_further_never_stands_worse(
+    preset: str, low: int, more: int, passed: int, kind: str | None
+) -> None:
+    down = kind == "decrease"
+    start, target = (100.0, 0.0) if down else (0.0, 100.0)
+    further = low + more
+    values = [100.0 - low, 100.0 - further] if down else [float(low), float(further)]
+    text = pl.lit(None, pl.String)
+    goals = pl.DataFrame({"goal_id": ["a", "b"]}).with_columns(
+        pl.lit("t").alias("title"),
+        *(text.alias(name) for name in ("parent_id", "perspective", "unit", "owner_id", "department_id")),
+        pl.lit("company").alias("scope"),
+        pl.lit(kind, pl.String).alias("kind"),
+        pl.lit(None, pl.Float64).alias("weight"),
+        pl.lit(NEW_YEAR).alias("start_on"),
+        pl.lit(NEW_YEAR + timedelta(days=100)).alias("due_on"),
+        pl.lit(start).alias("baseline"),
+        pl.lit(target).alias("target"),
+        pl.lit("active").alias("status"),
+        pl.lit(None, pl.Date).alias("completed_on"),
+        text.alias("data_source"),
+        pl.lit(7).alias("cadence_days"),
+    )
+    as_of = NEW_YEAR + timedelta(days=passed)
+    check_ins = pl.DataFrame(
+        {"goal_id": ["a", "b"], "value": values},
+    ).with_columns(
+        pl.lit(as_of).cast(pl.Datetime).alias("checked_at"),
+        pl.lit(None, pl.Float64).alias("target"),
+        pl.lit(None, pl.Float64).alias("confidence"),
+    )
+    found = pace(goals, check_ins, as_of=as_of, preset=preset).goals
+    nearer, farther = (WORST.index(word) for word in reversed(found["status"].to_list()))
+    assert nearer <= farther
