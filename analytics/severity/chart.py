@@ -1,0 +1,606 @@
+"""Pictures of severity, and the sentences that say what they show.
+
+Every function is pure: a released result in, a plotly figure or a sentence out. Who cannot be judged is
+counted and never drawn at nought. Sentences are plain text; only what goes into a figure is escaped,
+because plotly reads tags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from math import ceil, floor
+from types import MappingProxyType
+from typing import Any, Final
+from unicodedata import east_asian_width
+
+import plotly.graph_objects as go
+import polars as pl
+
+from analytics import theme
+from analytics.disclosure import Released
+from analytics.language import Language, signed
+from analytics.policy import MINIMUM_LINKED_RATERS, MINIMUM_RATEES
+from analytics.severity.linear import Refusal, Severity
+
+Row = Mapping[str, Any]
+
+MOST_RATERS: Final = 60
+"""Rows of a picture that can still be read; the rest is said."""
+
+_ROW: Final = 22
+_LONGEST_NAME: Final = 34
+_FLAGS: Final = ("lenient", "severe")
+_NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def figure(
+    released: Released[Severity], t: Language, *, mode: theme.Mode, names: Mapping[str, str] = _NOBODY
+) -> go.Figure:
+    """Dot and interval per rater, most lenient on top.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    mode
+        Light or dark.
+    names
+        What to call raters by id; those without a name are called by their id.
+
+    Returns
+    -------
+    plotly Figure
+        All flagged raters, then those furthest from the average, `MOST_RATERS` at most. How many are not
+        drawn, and for how many the data cannot tell, stands under it.
+    """
+    result = released.value
+    told = result.raters.filter(pl.col("severity").is_not_null())
+    chosen = (
+        told.sort(
+            pl.col("verdict").is_in(_FLAGS),
+            pl.col("severity").abs(),
+            "rater_id",
+            descending=[True, True, False],
+        )
+        .head(MOST_RATERS)
+        .sort(["severity", "rater_id"], descending=[True, False])
+    )
+    rows = [
+        {
+            **row,
+            "name": names.get(row["rater_id"], row["rater_id"]),
+            "value": row["severity"],
+            "hover": reading(row, t, name=names.get(row["rater_id"], row["rater_id"])),
+        }
+        for row in chosen.iter_rows(named=True)
+    ]
+    below = [
+        t(
+            "Severity in rating points: left of the line rates harder, right of it softer. Shaded: too "
+            "little to matter."
+        )
+    ]
+    if told.height > len(rows):
+        below.append(
+            t.plural(
+                "{n} more rater, nearer to the average, is not drawn.",
+                "{n} more raters, nearer to the average, are not drawn.",
+                told.height - len(rows),
+            )
+        )
+    if result.raters.height > told.height:
+        below.append(_cannot_tell(result.raters.height - told.height, t))
+    empty = refusal(result.refusal, t) if result.refusal else t("The data cannot tell for any rater.")
+    return _intervals(
+        rows, mode, practical=result.practical, zero=t("average rater"), below=below, empty=empty
+    )
+
+
+def departments_figure(
+    released: Released[Severity], t: Language, *, mode: theme.Mode, names: Mapping[str, str] = _NOBODY
+) -> go.Figure:
+    """Dot and interval per department: how its raters rate against the company's.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    mode
+        Light or dark.
+    names
+        What to call departments by id.
+    """
+    result = released.value
+    told = result.departments.filter(pl.col("difference").is_not_null()).sort(
+        ["difference", "department_id"], descending=[True, False]
+    )
+    rows = [
+        {
+            **row,
+            "name": names.get(row["department_id"], row["department_id"]),
+            "value": row["difference"],
+            "hover": department_reading(row, t, name=names.get(row["department_id"], row["department_id"])),
+        }
+        for row in told.iter_rows(named=True)
+    ]
+    below = [
+        t(
+            "Difference in rating points: left of the line rates harder, right of it softer. Shaded: too "
+            "little to matter."
+        )
+    ]
+    missing = result.departments.height - told.height
+    if missing:
+        below.append(
+            t.plural(
+                "For {n} department the data cannot tell.",
+                "For {n} departments the data cannot tell.",
+                missing,
+            )
+        )
+    empty = (
+        refusal(result.refusal, t)
+        if result.refusal
+        else t(
+            "The data cannot tell for any department: without ratings across departments nobody can tell "
+            "lenient raters from good work."
+        )
+    )
+    return _intervals(rows, mode, practical=result.practical, zero=t("company"), below=below, empty=empty)
+
+
+def takeaway(
+    released: Released[Severity],
+    t: Language,
+    *,
+    names: Mapping[str, str] = _NOBODY,
+) -> str:
+    """What the ratings say, in one to three sentences.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    names
+        What to call departments by id.
+    """
+    result = released.value
+    if result.refusal is not None:
+        return refusal(result.refusal, t)
+    flagged = result.raters.filter(pl.col("verdict").is_in(_FLAGS))
+    lenient = flagged.filter(pl.col("verdict") == "lenient").height
+    missing = result.raters.filter(pl.col("severity").is_null()).height
+    departments = (
+        result.departments.filter(pl.col("verdict").is_in(_FLAGS))
+        .with_columns(pl.col("difference").abs().alias("size"))
+        .sort(["size", "department_id"], descending=[True, False])
+    )
+    sentences = []
+    if not departments.is_empty():
+        first = departments.row(0, named=True)
+        name = names.get(first["department_id"], first["department_id"])
+        sentences.append(department_reading(first, t, name=name))
+        if departments.height > 1:
+            sentences.append(
+                t.plural(
+                    "{n} more department differs by an amount that matters.",
+                    "{n} more departments differ by an amount that matters.",
+                    departments.height - 1,
+                )
+            )
+        elif not flagged.is_empty():
+            sentences.append(_flag_sentence(lenient, flagged.height, result, t))
+    elif not flagged.is_empty():
+        sentences.append(_flag_sentence(lenient, flagged.height, result, t))
+        sentences.append(_false_sentence(result.expected_false_flags, flagged.height, t))
+    elif missing < result.raters.height:
+        sentences.append(t("No rater differs from an average rater beyond what chance explains."))
+    if missing:
+        sentences.append(_cannot_tell(missing, t))
+    return _joined(sentences, t)
+
+
+def reading(row: Row, t: Language, *, name: str | None = None) -> str:
+    """One rater in one plain sentence.
+
+    Parameters
+    ----------
+    row
+        A row of ``Severity.raters``.
+    t
+        The reader's language.
+    name
+        What to call the rater; by default "This rater".
+    """
+    who = name or t("This rater")
+    if row["severity"] is None:
+        return t("{who}: {reason}", who=who, reason=reason(row, t))
+    value = row["severity"]
+    places = {"who": who, "points": _points(value), **_likely(row)}
+    if row["verdict"] == "lenient":
+        said = t(
+            "{who} rates {points} points softer than an average rater would (likely {low} to {high}).",
+            **places,
+        )
+    elif row["verdict"] == "severe":
+        said = t(
+            "{who} rates {points} points harder than an average rater would (likely {low} to {high}).",
+            **places,
+        )
+    elif row["reason"] == "unsure" and value > 0:
+        said = t(
+            "{who} may rate {points} points softer than an average rater would, but chance could explain "
+            "it (likely {low} to {high}).",
+            **places,
+        )
+    elif row["reason"] == "unsure":
+        said = t(
+            "{who} may rate {points} points harder than an average rater would, but chance could explain "
+            "it (likely {low} to {high}).",
+            **places,
+        )
+    elif row["reason"] == "no_spread":
+        said = t(
+            "{who} rates like the others: raters do not differ here beyond what chance explains.", **places
+        )
+    else:
+        said = t("{who} rates about like an average rater would (likely {low} to {high}).", **places)
+    if row["hangs_on_one"]:
+        return _joined([said, t("The comparison hangs on one person whom others rated too.")], t)
+    return said
+
+
+def reason(row: Row, t: Language) -> str:
+    """Why the data cannot tell for one rater, and what would help; empty if they can.
+
+    Parameters
+    ----------
+    row
+        A row of ``Severity.raters``.
+    t
+        The reader's language.
+    """
+    if row["severity"] is not None:
+        return ""
+    if row["reason"] == "few_ratees":
+        return t.plural(
+            "the data cannot tell from ratings of {n} person; it takes {minimum}.",
+            "the data cannot tell from ratings of {n} people; it takes {minimum}.",
+            row["n_ratees"],
+            minimum=int(MINIMUM_RATEES.value),
+        )
+    if row["reason"] == "alone":
+        return t(
+            "the data cannot tell, because nobody else ever rated any of the same people. A second review "
+            "of two or three of them by other raters would help."
+        )
+    if row["reason"] == "island":
+        return t(
+            "the data cannot tell, because only a few raters, apart from all others, rated the same "
+            "people. Reviews from outside that circle would help."
+        )
+    if row["reason"] == "refused":
+        return t("the data cannot tell for anybody here.")
+    return t("too few people were rated to show anything.")
+
+
+def department_reading(row: Row, t: Language, *, name: str) -> str:
+    """One department in one plain sentence.
+
+    Parameters
+    ----------
+    row
+        A row of ``Severity.departments``.
+    t
+        The reader's language.
+    name
+        What to call the department.
+    """
+    if row["difference"] is None:
+        if row["reason"] == "no_outside_ratings":
+            return t(
+                "{who}: the data cannot tell, because nobody rated across its border. Reviews from other "
+                "departments would help.",
+                who=name,
+            )
+        return t("{who}: the data cannot tell.", who=name)
+    places = {
+        "who": name,
+        "points": _points(row["difference"]),
+        **_likely(row),
+        "some": row["n_accounting"],
+        "raters": row["n_raters"],
+        "unknown": row["n_cannot_tell"],
+    }
+    if row["verdict"] not in _FLAGS:
+        return t("{who} rates about like comparable departments (likely {low} to {high} points).", **places)
+    above = row["verdict"] == "lenient"
+    if row["n_cannot_tell"] and above:
+        return t(
+            "{who} rates {points} points above comparable departments (likely {low} to {high}); {some} of "
+            "its {raters} raters account for it, for {unknown} the data cannot tell.",
+            **places,
+        )
+    if row["n_cannot_tell"]:
+        return t(
+            "{who} rates {points} points below comparable departments (likely {low} to {high}); {some} of "
+            "its {raters} raters account for it, for {unknown} the data cannot tell.",
+            **places,
+        )
+    if above:
+        return t(
+            "{who} rates {points} points above comparable departments (likely {low} to {high}); {some} of "
+            "its {raters} raters account for it.",
+            **places,
+        )
+    return t(
+        "{who} rates {points} points below comparable departments (likely {low} to {high}); {some} of its "
+        "{raters} raters account for it.",
+        **places,
+    )
+
+
+def refusal(refused: Refusal, t: Language) -> str:
+    """Why nobody's severity can be told, and what would help.
+
+    Parameters
+    ----------
+    refused
+        What the analysis refused.
+    t
+        The reader's language.
+    """
+    values = refused.values
+    if refused.kind == "empty":
+        return t("There are no ratings by others in this choice. Choose another cycle, department or source.")
+    if refused.kind == "all_equal":
+        return t(
+            "All {n_ratings} ratings are the same, so the data cannot tell lenient raters from severe ones.",
+            **values,
+        )
+    if refused.kind == "no_links" and values["n_cycles"] <= 1:
+        return t(
+            "The data cannot tell who rates leniently: in this cycle each of the {n_ratees} people was "
+            "rated by one rater only, so a lenient rater and a strong team look the same. Add a cycle, or "
+            "reviews by a second rater.",
+            **values,
+        )
+    if refused.kind == "no_links":
+        return t(
+            "The data cannot tell who rates leniently: in {n_cycles} cycles none of the {n_ratees} people "
+            "was rated by two different raters, so a lenient rater and a strong team look the same. Add "
+            "reviews by a second rater.",
+            **values,
+        )
+    if refused.kind == "few_linked_raters":
+        return t(
+            "The data cannot tell who rates leniently: only {n_linked} of {n_raters} raters share a person "
+            "with another rater, and it takes {minimum} to say what an average rater would do.",
+            minimum=int(MINIMUM_LINKED_RATERS.value),
+            **values,
+        )
+    if refused.kind == "one_ratee_each":
+        return t(
+            "The data cannot tell who rates leniently: no rater who can be compared rated more than one "
+            "person.",
+        )
+    if refused.kind == "too_large":
+        return t(
+            "{n_raters} raters of {n_ratees} people are more than this view computes. Choose fewer sources "
+            "or one part of the company.",
+            **values,
+        )
+    return t(
+        "The data cannot tell who rates leniently: these ratings leave no chance variation to compare with."
+    )
+
+
+def _flag_sentence(lenient: int, flagged: int, result: Severity, t: Language) -> str:
+    return t(
+        "Of {raters} raters, {lenient} rate softer and {severe} harder than an average rater would, by an "
+        "amount that matters.",
+        raters=result.raters.height,
+        lenient=lenient,
+        severe=flagged - lenient,
+    )
+
+
+def _false_sentence(expected: float, flagged: int, t: Language) -> str:
+    if expected < 0.5:
+        return t("Less than one of these flags is expected to point the wrong way.")
+    return t.plural(
+        "About {n} of these {flags} flags is expected to point the wrong way.",
+        "About {n} of these {flags} flags are expected to point the wrong way.",
+        round(expected),
+        flags=flagged,
+    )
+
+
+def _cannot_tell(n: int, t: Language) -> str:
+    return t.plural("For {n} rater the data cannot tell.", "For {n} raters the data cannot tell.", n)
+
+
+def _intervals(
+    rows: Sequence[Row],
+    mode: theme.Mode,
+    *,
+    practical: float | None,
+    zero: str,
+    below: Sequence[str],
+    empty: str,
+) -> go.Figure:
+    """Dots with intervals, one per row from top to bottom, and a line at nought with its name."""
+    tokens = theme.TOKENS[mode]
+    if not rows:
+        return _nothing(empty, tokens, mode)
+    notes = [line for note in below for line in _lines(note, 90)]
+    bottom = 40 + 18 * len(notes)
+    fig = theme.figure(mode, height=40 + _ROW * len(rows) + 16 + bottom)
+    colours = {"lenient": tokens.lenient, "severe": tokens.severe}
+    left = min([-(practical or 0.0), *(row["low"] for row in rows)])
+    right = max([practical or 0.0, *(row["high"] for row in rows)])
+    reach = right - left or 1.0
+    if practical:
+        fig.add_vrect(x0=-practical, x1=practical, fillcolor=tokens.band, line_width=0, layer="below")
+    fig.add_vline(x=0, line={"color": tokens.quiet, "width": 1}, layer="below")
+    for verdict, symbol in (("unremarkable", "circle-open"), ("lenient", "circle"), ("severe", "circle")):
+        places = [i for i, row in enumerate(rows) if row["verdict"] == verdict]
+        if not places:
+            continue
+        colour = colours.get(verdict, tokens.quiet)
+        ends: list[float | None] = []
+        heights: list[float | None] = []
+        for i in places:
+            ends += [rows[i]["low"], rows[i]["high"], None]
+            heights += [i, i, None]
+        fig.add_scatter(
+            x=ends,
+            y=heights,
+            mode="lines",
+            line={"color": colour, "width": 2},
+            opacity=0.55 if verdict == "unremarkable" else 0.9,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        fig.add_scatter(
+            x=[rows[i]["value"] for i in places],
+            y=places,
+            mode="markers",
+            marker={"color": colour, "size": 8, "symbol": symbol, "line": {"width": 1.5, "color": colour}},
+            hovertext=["<br>".join(escape(line) for line in _lines(rows[i]["hover"], 60)) for i in places],
+            hoverinfo="text",
+            showlegend=False,
+        )
+        if verdict in _FLAGS:
+            fig.add_scatter(
+                x=[rows[i]["high" if verdict == "lenient" else "low"] for i in places],
+                y=places,
+                mode="text",
+                text=[f"\u00a0\u00a0{_signed(rows[i]['value'])}\u00a0\u00a0" for i in places],
+                textposition="middle right" if verdict == "lenient" else "middle left",
+                textfont={"color": colour, "size": 13},
+                hoverinfo="skip",
+                cliponaxis=False,
+                showlegend=False,
+            )
+    fig.add_annotation(
+        x=0,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        yshift=4,
+        text=escape(zero),
+        showarrow=False,
+        font={"color": tokens.quiet, "size": 13},
+    )
+    fig.add_annotation(
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=-30,
+        text="<br>".join(escape(line) for line in notes),
+        align="left",
+        showarrow=False,
+        font={"color": tokens.quiet, "size": 13},
+    )
+    step = next((size for size in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if reach / size <= 9), reach / 5)
+    ticks = [k * step for k in range(floor(left / step), ceil(right / step) + 1)]
+    fig.update_xaxes(
+        range=[left - 0.09 * reach, right + 0.09 * reach],
+        tickmode="array",
+        tickvals=ticks,
+        ticktext=[signed(tick) for tick in ticks],
+    )
+    fig.update_yaxes(
+        range=[len(rows) - 0.5, -0.5],
+        tickmode="array",
+        tickvals=list(range(len(rows))),
+        ticktext=[escape(_shortened(row["name"])) for row in rows],
+        showgrid=False,
+        tickfont={"color": tokens.ink, "size": 13},
+        ticklabelstandoff=6,
+    )
+    fig.update_layout(margin={"l": 8, "r": 24, "t": 32, "b": bottom}, hovermode="closest")
+    return fig
+
+
+def _nothing(sentence: str, tokens: theme.Tokens, mode: theme.Mode) -> go.Figure:
+    """A figure that says why it shows nothing."""
+    fig = theme.figure(mode, height=160)
+    fig.add_annotation(
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        text="<br>".join(escape(line) for line in _lines(sentence, 76)),
+        showarrow=False,
+        font={"color": tokens.quiet, "size": 14},
+    )
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    return fig
+
+
+def _points(value: float) -> str:
+    """The size of a difference: one decimal, two where one would read as nothing."""
+    return f"{abs(value):.1f}" if abs(value) >= 0.095 else f"{abs(value):.2f}"
+
+
+def _likely(row: Row) -> dict[str, str]:
+    """The ends of an interval: sizes beside "softer" or "harder", signed where no side is said or sure."""
+    low, high = row["low"], row["high"]
+    if row["verdict"] not in _FLAGS or low * high <= 0:
+        return {"low": _signed(low), "high": _signed(high)}
+    near, far = sorted((low, high), key=abs)
+    return {"low": _points(near), "high": _points(far)}
+
+
+def _signed(value: float) -> str:
+    return signed(value, 1 if abs(value) >= 0.095 else 2)
+
+
+def _joined(sentences: Sequence[str], t: Language) -> str:
+    """Sentences one after the other; Chinese puts no space between them."""
+    return ("" if t.code == "zh" else " ").join(sentences)
+
+
+def _width(text: str) -> int:
+    """Width in Latin characters; Chinese ones take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _shortened(name: str) -> str:
+    """A name that leaves room for the picture; the hover text has it whole."""
+    if _width(name) <= _LONGEST_NAME:
+        return name
+    kept = ""
+    for character in name:
+        if _width(kept + character) > _LONGEST_NAME - 1:
+            break
+        kept += character
+    return f"{kept.rstrip()}…"
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """Text broken to a width, between words or Chinese characters."""
+    lines = [""]
+    word = ""
+    for character in f"{text} ":
+        word += character
+        if character != " " and east_asian_width(character) not in "WF":
+            continue
+        if lines[-1] and _width(lines[-1]) + _width(word.rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+        word = ""
+    return [line.strip() for line in lines if line.strip()]
