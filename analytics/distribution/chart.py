@@ -301,7 +301,23 @@ def guidance_figure(
         for band in asked
     ]
     title_lines = max(title.count("<br>") + 1 for title in titles)
-    top = 44 + LINE * title_lines
+    dot = {
+        False: {"symbol": "circle", "size": 9, "color": tokens.ink},
+        True: {"symbol": "diamond", "size": 12, "color": tokens.lenient},
+    }
+    tick = {
+        "symbol": "line-ns",
+        "size": 14,
+        "color": tokens.accent,
+        "line": {"width": 2, "color": tokens.accent},
+    }
+    legend = {
+        t("share in this group"): dot[False],
+        t("outside what chance gives"): dot[True],
+        t("range that chance gives"): {"symbol": "square", "size": 14, "color": _faint(tokens)},
+        t("whole numbers that meet the guidance"): tick,
+    }
+    top = 20 + 22 * _legend_lines(legend, PIXELS - left - right) + LINE * title_lines
     step = max(ROW, LINE * lines + 14)
     fig = theme.figure(mode, height=int(top + step * max(len(rows), 1) + 40))
     base = fig.layout
@@ -313,15 +329,20 @@ def guidance_figure(
         subplot_titles=titles,
         figure=fig,
     )
+    for name, marker in legend.items():
+        # Entries of their own: a panel may have nothing of a kind to show.
+        fig.add_scatter(x=[None], y=[None], mode="markers", name=name, marker=marker, row=1, col=1)
     for place, _ in enumerate(asked, start=1):
         cells = [
             (i, row, next(b for b in bands[row["unit"]] if b["band"] == place)) for i, row in enumerate(shown)
         ]
+        furthest = max((max(b["share"], b["chance_high"] / b["people"]) for _, _, b in cells), default=1.0)
+        reach = max(0.2, min(1.0, ceil(5 * furthest) / 5))
+        # No label at the right end: it would run into the next panel's first.
+        fig.update_xaxes(range=[-0.03 * reach, 1.04 * reach], tickvals=[0, reach / 2], row=1, col=place)
         fig.add_bar(
             orientation="h",
-            name=t("range that chance gives"),
-            legendgroup="chance",
-            showlegend=place == 1,
+            showlegend=False,
             base=[b["chance_low"] / b["people"] for _, _, b in cells],
             # A range of one whole number still needs a width to be seen.
             x=[max((b["chance_high"] - b["chance_low"]) / b["people"], 0.006) for _, _, b in cells],
@@ -339,18 +360,11 @@ def guidance_figure(
             if b["asked_low"] <= b["asked_high"] and 0 < b[end] < b["people"]
         ]
         fig.add_scatter(
-            name=t("whole numbers that meet the guidance"),
-            legendgroup="asked",
-            showlegend=place == 1,
+            showlegend=False,
             x=[x for _, x in asking],
             y=[i for i, _ in asking],
             mode="markers",
-            marker={
-                "symbol": "line-ns",
-                "size": 14,
-                "color": tokens.accent,
-                "line": {"width": 2, "color": tokens.accent},
-            },
+            marker=tick,
             hoverinfo="skip",
             row=1,
             col=place,
@@ -358,17 +372,11 @@ def guidance_figure(
         for outside in (False, True):
             dots = [(i, row, b) for i, row, b in cells if b["outside"] is outside]
             fig.add_scatter(
-                name=t("outside what chance gives") if outside else t("share in this group"),
-                legendgroup=f"dots{outside}",
-                showlegend=place == 1,
+                showlegend=False,
                 x=[b["share"] for _, _, b in dots],
                 y=[i for i, _, _ in dots],
                 mode="markers",
-                marker={
-                    "symbol": "diamond" if outside else "circle",
-                    "size": 12 if outside else 9,
-                    "color": tokens.lenient if outside else tokens.ink,
-                },
+                marker=dot[outside],
                 hovertext=[
                     t(
                         "{name}: {count} of {n} people; chance gives {low} to {high}",
@@ -391,14 +399,12 @@ def guidance_figure(
             released,
             at=range(len(shown), len(rows)),
             low=0.0,
-            high=1.0,
+            high=reach,
             words=len(asked) == 1,
             row=1,
             col=place,
         )
-    fig.update_xaxes(
-        **_axis(base.xaxis), range=[-0.03, 1.03], tickformat=".0%", tickvals=[0, 0.5, 1], showgrid=True
-    )
+    fig.update_xaxes(**_axis(base.xaxis), tickformat=".0%", showgrid=True)
     fig.update_yaxes(**_axis(base.yaxis), showgrid=False)
     _name_rows(fig, [row["name"] for row in rows])
     fig.update_annotations(font={"size": 13, "color": tokens.ink}, yanchor="bottom")
@@ -483,10 +489,11 @@ def change_figure(
             mode="lines+markers",
             line={"color": colour, "width": 2},
             marker={
-                "symbol": [s for _ in moved for s in ("circle-open", "arrow", "circle")],
+                "symbol": [s for _ in moved for s in ("circle", "arrow", "circle")],
                 "angleref": "previous",
-                "size": [s for _ in moved for s in (9, 14, 1)],
+                "size": [s for _ in moved for s in (0, 14, 0)],
                 "color": colour,
+                "opacity": 1,
             },
             hovertext=[
                 text
@@ -511,6 +518,20 @@ def change_figure(
             ],
             hoverinfo="text",
             showlegend=bool(moved),
+        )
+        fig.add_scatter(
+            x=[row["mean_before"] for _, row in moved],
+            y=[i for i, _ in moved],
+            mode="markers",
+            marker={
+                "symbol": "circle",
+                "size": 9,
+                "color": tokens.paper,
+                "line": {"width": 2, "color": colour},
+                "opacity": 1,
+            },
+            hoverinfo="skip",
+            showlegend=False,
         )
     _hatch(fig, t, tokens, released, at=range(len(shown), len(rows)), low=low, high=high)
     _name_rows(fig, [row["name"] for row in rows])
@@ -843,7 +864,7 @@ def _labels(levels: pl.DataFrame, labels: Mapping[int, str] | None) -> dict[int,
 def _title(row: Row, t: Language) -> str:
     if row["people"] is None:
         return t("{name} (hidden)", name=row["name"])
-    return t("{name} (n = {n})", name=row["name"], n=row["people"])
+    return t("{name} (n={n})", name=row["name"], n=row["people"])
 
 
 def _width(text: str) -> int:
@@ -854,7 +875,9 @@ def _width(text: str) -> int:
 def _wrapped(text: str, width: int = 26, lines: int = 3) -> str:
     """Text broken to a width, escaped for plotly; the last line ends in … if there is more."""
     words: list[str] = []
-    for character in " ".join(text.split()):
+    # A number stays with its unit.
+    kept = " ".join(text.split()).replace(" %", "\u00a0%")
+    for character in kept:
         wide = east_asian_width(character) in "WF"
         after_wide = bool(words) and east_asian_width(words[-1][-1]) in "WF"
         if not words or wide or after_wide or words[-1].endswith(" "):
@@ -983,7 +1006,9 @@ def _guidance_lines(
             x1=x,
             y0=-0.5,
             y1=last,
-            line={"color": tokens.ink, "width": 1.5, "dash": "dash"},
+            line={"color": tokens.ink, "width": 2},
+            # Behind the bars: the line shows as ticks between them and never crosses a count.
+            layer="below",
         )
         near = x - previous < 0.16 and previous >= 0
         fig.add_annotation(
