@@ -191,9 +191,8 @@ def content_security_policy() -> str:
     return "; ".join(
         (
             "default-src 'none'",
-            # blob: components of one's own are handed to the browser as one. Streamlit compiles Arrow's
-            # decompression to WebAssembly.
-            f"script-src 'self' blob: 'wasm-unsafe-eval' {' '.join(hashes)}",
+            # blob: is how streamlit hands the script of a component to the browser.
+            f"script-src 'self' blob: {' '.join(hashes)}",
             # The interface writes its styles as it goes; there is no list of hashes to give.
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
@@ -383,7 +382,7 @@ def main(arguments: Sequence[str] | None = None, *, script: Path = ROOT / "app.p
     parser.add_argument("--port", type=int, help="port to listen on; 8501 unless set")
     chosen = parser.parse_args(arguments)
     # Streamlit looks for its settings beside the script that was started.
-    sys.argv = [str(script)]
+    sys.argv = [str(script.resolve())]
     config._main_script_path = sys.argv[0]
     try:
         if config.is_manually_set("secrets.files"):
@@ -408,7 +407,7 @@ def main(arguments: Sequence[str] | None = None, *, script: Path = ROOT / "app.p
         )
     else:
         _log.info("Sign-in is on. Evenhand listens on %s:%d", _written(how.address), how.port)
-    application(how, script=script).run(
+    application(how, script=script.resolve()).run(
         config={
             "server.address": how.address,
             "server.port": how.port,
