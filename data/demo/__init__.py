@@ -223,11 +223,13 @@ def _write_people(
     writing.csv(exports / "departments.csv", departments)
     subsidiary = []
     assignments = 0
+    described = len(departments)
     for snapshot, day in enumerate(SNAPSHOTS):
         of_headquarters = roster.roster(company, history, level, snapshot, chinese=False, seed=seed)
         writing.tall(exports / f"roster_{day}", of_headquarters, columnar=plan.columnar)
         of_subsidiary = roster.roster(company, history, level, snapshot, chinese=True, seed=seed)
         subsidiary.append(of_subsidiary.rename(roster.CHINESE_HEADERS))
+        described += of_subsidiary["department_id"].n_unique()
         assignments += len(of_headquarters) + len(of_subsidiary)
     writing.csv_gb18030(exports / "恒准仪器花名册_历史.csv", pl.concat(subsidiary[:-1]))
     writing.xlsx(exports / f"恒准仪器花名册_{SNAPSHOTS[-1]}.xlsx", subsidiary[-1])
@@ -238,7 +240,7 @@ def _write_people(
     rows |= {
         "employees": people,
         "protected_attributes": people,
-        "departments": len(departments),
+        "departments": described,
         "assignments": assignments + flaws.COVERED,
     }
     return planted
@@ -247,7 +249,7 @@ def _write_people(
 def _write_rest(
     exports: Path, tables: dict[str, pl.DataFrame], plan: Plan, rows: dict[str, int]
 ) -> list[Flaw]:
-    wrong = flaws.flawed_rest(tables["goals"], tables["check_ins"], tables["promotions"], tables["pay"])
+    wrong = flaws.flawed_rest(tables)
     planted: list[Flaw] = []
     for table, good in tables.items():
         rows[table] = len(good)

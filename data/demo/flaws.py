@@ -6,6 +6,7 @@ something to show; what is wrong with each is part of the truth.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Final
@@ -71,21 +72,22 @@ def flawed_ratings(good: pl.DataFrame, file: str, lines: int) -> tuple[pl.DataFr
     rows = pl.concat(
         [
             overall[0:2].with_columns(pl.lit(UNKNOWN_EMPLOYEE).alias("Employee ID")),
-            overall[2:5].with_columns(
-                pl.Series("Rating", ["A+", "7", "优"]), pl.lit("agility").alias("Dimension")
+            overall[2:3].with_columns(pl.lit(UNKNOWN_EMPLOYEE).alias("Rater ID")),
+            overall[3:4].with_columns(
+                pl.lit("2025-12-31T23:00:00").alias("Submitted At"), pl.lit("agility").alias("Dimension")
             ),
-            overall[5:6].with_columns(pl.col("Employee ID").alias("Rater ID")),
-            overall[6:7].with_columns(pl.lit("neighbour").alias("Source")),
+            overall[4:5].with_columns(pl.col("Employee ID").alias("Rater ID")),
+            overall[5:6].with_columns(pl.lit("neighbour").alias("Source")),
             # The same judgement sent twice; the second one came later and counts.
-            overall[7:9].with_columns(
+            overall[6:8].with_columns(
                 pl.Series("Rating", ["B", "B"]), pl.lit("2026-06-29T18:00:00").alias("Submitted At")
             ),
         ]
     )
     said = (
         [("unknown employee", UNKNOWN_EMPLOYEE)] * 2
-        + [("rating off the scale", value) for value in ("A+", "7", "优")]
-        + [("manager rates themselves", rows["Rater ID"][5])]
+        + [("unknown rater", UNKNOWN_EMPLOYEE), ("submitted before the cycle began", "2025-12-31T23:00:00")]
+        + [("manager rates themselves", rows["Rater ID"][4])]
         + [("unknown rating source", "neighbour")]
         + [("sent twice, the later row counts", "B")] * 2
     )
@@ -121,10 +123,9 @@ def cover(
     ]
 
 
-def flawed_rest(
-    goals: pl.DataFrame, check_ins: pl.DataFrame, promotions: pl.DataFrame, pay: pl.DataFrame
-) -> dict[str, pl.DataFrame]:
-    """One or two rows to append to each of these tables, as text."""
+def flawed_rest(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """One or two rows to append to some of the tables."""
+    goals, check_ins = tables["goals"], tables["check_ins"]
     last_goal = goals[-1:].with_columns(goal_id=pl.lit("G-9001"), parent_id=pl.lit(None, dtype=pl.String))
     due_first = last_goal.with_columns(due_on=pl.col("start_on").dt.offset_by("-30d"))
     lost = check_ins[-2:].with_columns(goal_id=pl.Series(["G-9999", check_ins["goal_id"][-1]]))
@@ -134,16 +135,20 @@ def flawed_rest(
     return {
         "goals": due_first,
         "check_ins": lost,
-        "promotions": promotions[-1:].with_columns(
+        "calibration_changes": tables["calibration_changes"][-2:].with_columns(
+            session_id=pl.lit("CAL-TYPO"), score_after=pl.Series([6.0, 55.0])
+        ),
+        "promotions": tables["promotions"][-1:].with_columns(
             employee_id=pl.lit(UNKNOWN_EMPLOYEE), cycle_id=pl.lit(CYCLES[-1])
         ),
-        "pay": pay[-1:].with_columns(valid_from=date(2026, 7, 1), currency=pl.lit("EURO")),
+        "pay": tables["pay"][-1:].with_columns(valid_from=date(2026, 7, 1), currency=pl.lit("EURO")),
     }
 
 
 REST: Final = {
     "goals": (("due before it starts", "G-9001"),),
     "check_ins": (("unknown goal", "G-9999"), ("value is not a number", "about half")),
+    "calibration_changes": (("rating off the scale", "6.0"), ("rating off the scale", "55.0")),
     "promotions": (("unknown employee", UNKNOWN_EMPLOYEE),),
     "pay": (("currency is not a code of three letters", "EURO"),),
 }

@@ -28,6 +28,8 @@ CHINESE_HEADERS: Final = {
     "gender": "性别",
     "birth_date": "出生日期",
     "department_id": "部门编号",
+    "department_name": "部门名称",
+    "parent_id": "上级部门编号",
     "manager_id": "直接上级",
     "level": "职级",
     "job_family": "岗位序列",
@@ -53,7 +55,7 @@ def roster(
     kinds = ("正式", "兼职", "劳务派遣") if chinese else ("permanent", "part-time", "fixed-term")
     genders = ("女", "男", None) if chinese else GENDER_NAMES
     born = pl.Series(history.born[at])
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "employee_id": ids.gather(at),
             "display_name": pl.Series(history.display_name).gather(at),
@@ -79,6 +81,13 @@ def roster(
             "effective_date": pl.repeat(SNAPSHOTS[snapshot], len(at), eager=True, dtype=pl.Date),
         }
     )
+    if not chinese:
+        return frame
+    # The subsidiary's system describes its departments in the roster itself.
+    after = frame.get_column_index("department_id") + 1
+    frame.insert_column(after, pl.Series("department_name", company.name).gather(department))
+    above = pl.Series("parent_id", company.code).gather(company.parent[department])
+    return frame.insert_column(after + 1, above)
 
 
 def departments(company: Company) -> pl.DataFrame:
