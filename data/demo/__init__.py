@@ -223,13 +223,11 @@ def _write_people(
     writing.csv(exports / "departments.csv", departments)
     subsidiary = []
     assignments = 0
-    described = len(departments)
     for snapshot, day in enumerate(SNAPSHOTS):
         of_headquarters = roster.roster(company, history, level, snapshot, chinese=False, seed=seed)
         writing.tall(exports / f"roster_{day}", of_headquarters, columnar=plan.columnar)
         of_subsidiary = roster.roster(company, history, level, snapshot, chinese=True, seed=seed)
         subsidiary.append(of_subsidiary.rename(roster.CHINESE_HEADERS))
-        described += of_subsidiary["department_id"].n_unique()
         assignments += len(of_headquarters) + len(of_subsidiary)
     writing.csv_gb18030(exports / "恒准仪器花名册_历史.csv", pl.concat(subsidiary[:-1]))
     writing.xlsx(exports / f"恒准仪器花名册_{SNAPSHOTS[-1]}.xlsx", subsidiary[-1])
@@ -240,7 +238,7 @@ def _write_people(
     rows |= {
         "employees": people,
         "protected_attributes": people,
-        "departments": described,
+        "departments": len(departments),
         "assignments": assignments + flaws.COVERED,
     }
     return planted

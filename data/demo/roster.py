@@ -27,9 +27,8 @@ CHINESE_HEADERS: Final = {
     "email": "邮箱",
     "gender": "性别",
     "birth_date": "出生日期",
-    "department_id": "部门编号",
-    "department_name": "部门名称",
-    "parent_id": "上级部门编号",
+    # The group's code of a department goes by its own name in both systems: its tree is kept elsewhere.
+    "department_id": "department_id",
     "manager_id": "直接上级",
     "level": "职级",
     "job_family": "岗位序列",
@@ -55,7 +54,7 @@ def roster(
     kinds = ("正式", "兼职", "劳务派遣") if chinese else ("permanent", "part-time", "fixed-term")
     genders = ("女", "男", None) if chinese else GENDER_NAMES
     born = pl.Series(history.born[at])
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "employee_id": ids.gather(at),
             "display_name": pl.Series(history.display_name).gather(at),
@@ -81,13 +80,6 @@ def roster(
             "effective_date": pl.repeat(SNAPSHOTS[snapshot], len(at), eager=True, dtype=pl.Date),
         }
     )
-    if not chinese:
-        return frame
-    # The subsidiary's system describes its departments in the roster itself.
-    after = frame.get_column_index("department_id") + 1
-    frame.insert_column(after, pl.Series("department_name", company.name).gather(department))
-    above = pl.Series("parent_id", company.code).gather(company.parent[department])
-    return frame.insert_column(after + 1, above)
 
 
 def departments(company: Company) -> pl.DataFrame:

@@ -85,22 +85,6 @@ def _rosters(company: demo.Demo) -> pl.DataFrame:
     return pl.concat([*english, *(frame.rename(back).select(columns) for frame in (chinese, latest))])
 
 
-def _departments_of_subsidiary(company: demo.Demo) -> pl.DataFrame:
-    files = [file for file in company.files if file.suffix == ".xlsx" or "历史" in file.name]
-    read = [
-        pl.read_excel(file, infer_schema_length=0)
-        if file.suffix == ".xlsx"
-        else pl.read_csv(file.read_bytes().decode("gb18030").encode(), infer_schema=False)
-        for file in files
-    ]
-    return pl.concat(
-        frame.select(
-            department_id="部门编号", valid_from="生效日期", name="部门名称", parent_id="上级部门编号"
-        )
-        for frame in read
-    ).unique(maintain_order=True)
-
-
 def _tables(company: demo.Demo) -> Iterator[tuple[str, pl.DataFrame]]:
     """Every contract table the exports hold, as text under contract names."""
     people = (
@@ -134,8 +118,6 @@ def _tables(company: demo.Demo) -> Iterator[tuple[str, pl.DataFrame]]:
                 frame = ratings
             case "check_ins":
                 frame = check_ins
-            case "departments":
-                frame = pl.concat([_csv(company, "departments.csv"), _departments_of_subsidiary(company)])
             case _:
                 frame = _csv(company, f"{table}.csv")
         there = [name for name in contract.column_names() if name in frame.columns]
