@@ -110,19 +110,7 @@ def figure(
             textangle=0,
             textfont={"color": theme.ink_on(fills[level]), "size": 13},
             constraintext="none",
-            hovertext=[
-                t(
-                    "{name}, {level}: {count} of {n} ratings, {share} (likely {low} to {high})",
-                    name=escape(row["name"]),
-                    level=escape(level_names[level]),
-                    count=cell["count"],
-                    n=cell["ratings"],
-                    share=percent(cell["share"]),
-                    low=percent(cell["low"]),
-                    high=percent(cell["high"]),
-                )
-                for _, row, cell in drawn
-            ],
+            hovertext=[_share_text(row, cell, level_names, t) for _, row, cell in drawn],
             hoverinfo="text",
         )
     _hatch(fig, t, tokens, released, at=range(len(rows) - len(hidden), len(rows)), low=0.0, high=1.0)
@@ -161,101 +149,108 @@ def multiples(
     shown, hidden = _split(result.groups, "people", names)
     shown.sort(key=lambda row: (-(row["mean"] or 0.0), row["name"]))
     panels = [*shown, *hidden]
-    rows = max(1, ceil(len(panels) / columns))
     level_names = _labels(result.levels, labels)
     levels = result.levels["level"].to_list()
     shares = _by_group(result.shares, "group")
-    everybody = _by_group(result.total_shares, "scope").get("all", [])
+    everybody = {s["level"]: s["share"] for s in _by_group(result.total_shares, "scope").get("all", [])}
+    seen = [s["share"] for row in shown for s in shares.get(row["group"], [])]
+    most = max([*seen, *(share for share in everybody.values() if share is not None)], default=1.0)
+
+    # All panels share one pair of axes, each moved to its place: sixty pairs take a second to build.
     left, label_lines = _left(level_names.values())
+    rows = max(1, ceil(len(panels) / columns))
     wide = max(8, int((PIXELS - left) / columns / CHARACTER) - 4)
     titles = [_wrapped(_title(row, t), wide) for row in panels]
-    title_lines = max((title.count("<br>") + 1 for title in titles), default=1)
-    panel = max(22, LINE * label_lines + 4) * len(levels)
-    gap = LINE * title_lines + 30
-    height = rows * (panel + gap) + 60
-    inside = height - 60 - LINE * title_lines
-    fig = theme.figure(mode, height=height)
-    base = fig.layout
-    fig = make_subplots(
-        rows=rows,
-        cols=columns,
-        shared_yaxes=True,
-        horizontal_spacing=0.04,
-        vertical_spacing=min(gap / inside, 1 / max(rows - 1, 1)) if rows > 1 else 0,
-        subplot_titles=titles,
-        figure=fig,
-    )
-    most = max((s["share"] for row in shown for s in shares.get(row["group"], [])), default=1.0)
-    most = max([most, *(s["share"] for s in everybody if s["share"] is not None)])
-    fills = theme.levels(len(levels), mode)
-    for i, row in enumerate(panels):
-        at = {"row": i // columns + 1, "col": i % columns + 1}
-        if row["people"] is None:
-            fig.add_bar(
-                orientation="h",
-                x=[most] * len(levels),
-                y=levels,
-                marker=_hatched(tokens),
-                hovertext=_hidden_sentence(t, released),
-                hoverinfo="text",
-                showlegend=False,
-                **at,
-            )
-            continue
-        mine = shares[row["group"]]
+    slot = max(22, LINE * label_lines + 4)
+    head = (LINE * max((title.count("<br>") + 1 for title in titles), default=1) + 16) / slot
+    tall, across = len(levels) + head, 1.12 * most
+
+    def x(i: int) -> float:
+        return (i % columns) * across
+
+    def y(i: int, level: int) -> float:
+        return (i // columns) * tall + head + len(levels) - levels.index(level) - 0.5
+
+    fig = theme.figure(mode, height=int(rows * tall * slot + 72))
+    for level, fill in zip(levels, theme.levels(len(levels), mode), strict=True):
+        mine = [
+            (i, row, next(s for s in shares[row["group"]] if s["level"] == level))
+            for i, row in enumerate(shown)
+        ]
         fig.add_bar(
             orientation="h",
-            x=[s["share"] for s in mine],
-            y=[s["level"] for s in mine],
-            marker={"color": fills, "line": {"width": 0}},
-            hovertext=[
-                t(
-                    "{name}, {level}: {count} of {n} ratings, {share} (likely {low} to {high})",
-                    name=escape(row["name"]),
-                    level=escape(level_names[s["level"]]),
-                    count=s["count"],
-                    n=s["ratings"],
-                    share=percent(s["share"]),
-                    low=percent(s["low"]),
-                    high=percent(s["high"]),
-                )
-                for s in mine
-            ],
+            base=[x(i) for i, _, _ in mine],
+            x=[s["share"] for _, _, s in mine],
+            y=[y(i, level) for i, _, _ in mine],
+            width=0.75,
+            marker={"color": fill, "line": {"width": 0}},
+            hovertext=[_share_text(row, s, level_names, t) for _, row, s in mine],
             hoverinfo="text",
             showlegend=False,
-            **at,
         )
-        fig.add_scatter(
-            x=[s["share"] for s in everybody],
-            y=[s["level"] for s in everybody],
-            mode="markers",
-            name=t("Everybody"),
-            legendgroup="everybody",
-            showlegend=i == 0,
-            marker={
-                "symbol": "line-ns",
-                "size": 16,
-                "line": {"width": 2, "color": tokens.ink},
-                "color": tokens.ink,
-            },
-            hoverinfo="skip",
-            **at,
-        )
+    places = [(i, level) for i in range(len(shown)) for level in levels if everybody.get(level) is not None]
+    fig.add_scatter(
+        x=[x(i) + everybody[level] for i, level in places],
+        y=[y(i, level) for i, level in places],
+        mode="markers",
+        name=t("Everybody"),
+        marker={
+            "symbol": "line-ns",
+            "size": 16,
+            "line": {"width": 2, "color": tokens.ink},
+            "color": tokens.ink,
+        },
+        hoverinfo="skip",
+        showlegend=True,
+    )
+    dark = [(i, level) for i in range(len(shown), len(panels)) for level in levels]
+    fig.add_bar(
+        orientation="h",
+        base=[x(i) for i, _ in dark],
+        x=[most] * len(dark),
+        y=[y(i, level) for i, level in dark],
+        width=1,
+        marker=_hatched(tokens),
+        hovertext=_hidden_sentence(t, released),
+        hoverinfo="text",
+        showlegend=False,
+    )
+    _annotate(
+        fig,
+        [
+            {
+                "text": title,
+                "x": x(i),
+                "y": (i // columns) * tall + head - 4 / slot,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "align": "left",
+                "font": {"size": 13, "color": tokens.ink},
+            }
+            for i, title in enumerate(titles)
+        ],
+    )
+    step = 0.1 if most <= 0.3 else 0.25 if most <= 0.75 else 0.5
+    ticks = [(c * across + k * step, k * step) for c in range(columns) for k in range(int(most / step) + 1)]
     fig.update_xaxes(
-        **_axis(base.xaxis), range=[0, min(1.0, most * 1.06)], tickformat=".0%", nticks=4, showgrid=True
-    )
-    fig.update_yaxes(
-        **_axis(base.yaxis),
+        range=[0, columns * across - 0.12 * most],
         tickmode="array",
-        tickvals=levels,
-        ticktext=[_wrapped(level_names[level]) for level in levels],
-        showgrid=False,
-        range=[min(levels, default=1) - 0.6, max(levels, default=1) + 0.6],
+        tickvals=[at for at, _ in ticks],
+        ticktext=[percent(share) for _, share in ticks],
+        showline=False,
     )
-    fig.update_annotations(font={"size": 13, "color": tokens.ink}, xanchor="center", yanchor="bottom")
+    heights = [(y(r * columns, level), level) for r in range(rows) for level in levels]
+    fig.update_yaxes(
+        range=[rows * tall + 0.2, 0],
+        tickmode="array",
+        tickvals=[at for at, _ in heights],
+        ticktext=[_wrapped(level_names[level]) for _, level in heights],
+        showgrid=False,
+        showline=False,
+    )
     fig.update_layout(
-        bargap=0.25,
-        margin={"l": left, "r": 16, "t": 36 + LINE * title_lines, "b": 32},
+        barmode="overlay",
+        margin={"l": left, "r": 20, "t": 36, "b": 36},
         legend={"yref": "container", "y": 1, "yanchor": "top", "x": 0},
     )
     return fig
@@ -826,7 +821,7 @@ def _hidden_sentence(t: Language, released: Released[Any]) -> str:
 
 
 def _share(value: float) -> str:
-    if 0 < value < 0.001:
+    if value < 0.001:
         return "<0.1 %"
     return f"{100 * value:.1f} %" if value < 0.1 else percent(value)
 
@@ -850,6 +845,24 @@ def _by_group(frame: pl.DataFrame, key: str) -> dict[str, list[Row]]:
     for row in frame.iter_rows(named=True):
         found.setdefault(row[key], []).append(row)
     return found
+
+
+def _share_text(row: Row, cell: Row, level_names: Mapping[int, str], t: Language) -> str:
+    return t(
+        "{name}, {level}: {count} of {n} ratings, {share} (likely {low} to {high})",
+        name=escape(row["name"]),
+        level=escape(level_names[cell["level"]]),
+        count=cell["count"],
+        n=cell["ratings"],
+        share=percent(cell["share"]),
+        low=percent(cell["low"]),
+        high=percent(cell["high"]),
+    )
+
+
+def _annotate(fig: go.Figure, notes: Sequence[dict[str, Any]]) -> None:
+    """All at once: plotly checks every earlier annotation again with each one added."""
+    fig.layout.annotations = (*fig.layout.annotations, *({"showarrow": False, **note} for note in notes))
 
 
 def _shares_of(row: Row, shares: Mapping[str, list[Row]], everybody: list[Row]) -> list[Row]:
@@ -926,13 +939,13 @@ def _name_rows(fig: go.Figure, names: Sequence[str]) -> None:
 
 def _beside(fig: go.Figure, texts: Sequence[str], heading: str, tokens: theme.Tokens) -> None:
     """A column of texts right of the plot."""
-    common = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 8, "showarrow": False, "align": "left"}
-    for i, text in enumerate(texts):
-        if text:
-            fig.add_annotation(text=text, y=i, yref="y", font={"size": 13, "color": tokens.ink}, **common)
-    fig.add_annotation(
-        text=heading, y=1, yref="paper", yanchor="bottom", font={"size": 13, "color": tokens.quiet}, **common
-    )
+    common = {"x": 1, "xref": "paper", "xanchor": "left", "xshift": 8, "align": "left"}
+    ink, quiet = {"size": 13, "color": tokens.ink}, {"size": 13, "color": tokens.quiet}
+    notes = [
+        {**common, "text": text, "y": i, "yref": "y", "font": ink} for i, text in enumerate(texts) if text
+    ]
+    head = {**common, "text": heading, "y": 1, "yref": "paper", "yanchor": "bottom", "font": quiet}
+    _annotate(fig, [*notes, head])
 
 
 def _hatched(tokens: theme.Tokens) -> dict[str, Any]:
@@ -976,16 +989,16 @@ def _hatch(
         **subplot,
     )
     if words:
-        for i in at:
-            fig.add_annotation(
-                text=_hidden_sentence(t, released),
-                x=(low + high) / 2,
-                y=i,
-                showarrow=False,
-                bgcolor=tokens.surface,
-                font={"size": 13, "color": tokens.quiet},
-                **subplot,
-            )
+        sentence = _hidden_sentence(t, released)
+        common = {
+            "text": sentence,
+            "x": (low + high) / 2,
+            "xref": "x",
+            "yref": "y",
+            "bgcolor": tokens.surface,
+        }
+        font = {"size": 13, "color": tokens.quiet}
+        _annotate(fig, [{**common, "y": i, "font": font} for i in at])
 
 
 def _guidance_lines(
