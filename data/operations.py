@@ -31,6 +31,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -243,11 +244,9 @@ class Operations:
                 path=str(self.path),
                 reason=str(error),
             ) from error
-        try:
-            self._create()
-        except Problem:
-            self._connection.close()
-            raise
+        # Closes the file with the last reference, also where a caller forgets to.
+        weakref.finalize(self, self._connection.close)
+        self._create()
 
     def close(self) -> None:
         """Let go of the file."""

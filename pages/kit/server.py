@@ -443,7 +443,8 @@ def _warm_up() -> None:
 async def _health(_request: Request) -> JSONResponse:
     try:
         current = await run_in_threadpool(lambda: Warehouse(home()).current())
-    except Problem:
+    except Exception:
+        _log.exception("The warehouse cannot be read.")
         return JSONResponse({"status": "warehouse unreadable"}, status_code=503)
     return JSONResponse({"status": "ok", "warehouse": "empty" if current is None else current.version_id})
 
