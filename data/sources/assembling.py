@@ -36,6 +36,30 @@ MOST_DISTINCT: Final = 5_000
 
 Tables = dict[str, pl.DataFrame]
 
+PARTS: Final[Mapping[tuple[str, str], str]] = {
+    ("employees", "display_name:first"): "First name, where first and last name are apart.",
+    ("employees", "display_name:last"): "Last name, where first and last name are apart.",
+    ("employees", "display_name:preferred"): "Preferred first name.",
+    ("employees", "status"): "Whether somebody is still employed.",
+    ("assignments", "department_id:1"): "Division: the level above the department.",
+    ("assignments", "department_id:2"): "The level below the department.",
+    ("assignments", "department_id:3"): "Team: the lowest level.",
+    ("ratings", "manager_id"): "The ratee's manager, who gave the ratings of the manager.",
+    **{
+        ("ratings", f"score:{source}"): "A rating by this source, where each source has its own column."
+        for source in RATING_SOURCES
+    },
+    ("ratings", "score:manager:overall:initial"): "The manager's rating before calibration.",
+    ("ratings", "score:manager:overall:calibrated"): "The rating after calibration.",
+    (
+        "ratings",
+        "score:manager:overall:final",
+    ): "The final score: after calibration where an earlier one stands beside it.",
+    ("goals", "current"): "The value reached as of the export.",
+    ("goals", "percent"): "Per cent of the way as of the export.",
+}
+"""Parts a header can stand for beside the contracts' columns, with what they mean."""
+
 # Required columns that are not asked for as such: they follow from other columns or from an own question.
 _FOLLOWING: Final[Mapping[str, frozenset[str]]] = {
     "employees": frozenset({"employee_id"}),
@@ -43,7 +67,7 @@ _FOLLOWING: Final[Mapping[str, frozenset[str]]] = {
     "assignments": frozenset({"employee_id", "valid_from"}),
     "departments": frozenset({"department_id", "name", "valid_from"}),
     "ratings": frozenset({"cycle_id", "rater_id", "source", "dimension", "stage", "score"}),
-    "goals": frozenset({"goal_id", "scope", "start_on", "status", "version"}),
+    "goals": frozenset({"goal_id", "title", "scope", "start_on", "due_on", "status", "version"}),
 }
 
 
@@ -118,7 +142,7 @@ def _valid(key: str, answer: Answer) -> bool:
         return scales.answered(answer) is not None
     if key == "cycle_dates" or key.startswith("cycle_dates:"):
         return cycles.answered(answer) is not None
-    if key in ("as_of", "goals.start_on"):
+    if key in ("as_of", "goals.start_on", "goals.due_on"):
         return isinstance(answer, str) and _iso(answer) is not None
     if key == "date_order":
         return answer in ("dmy", "mdy")
@@ -234,19 +258,17 @@ class _Settling:
 
     def _unfounded(self) -> list[str]:
         """Required columns that follow from others, where those are missing too."""
-        missing = []
-        for table in ("employees", "assignments", "protected_attributes"):
-            if table in self.tables and not any(
-                self.has(other, column)
-                for other, column in (
-                    ("employees", "employee_id"),
-                    (table, "employee_id"),
-                    ("employees", "email"),
-                )
-            ):
-                missing.append(f"{table}.employee_id")
+        missing: list[str] = []
+        named = self.has("employees", "employee_id") or self.has("employees", "email")
+        missing += [
+            f"{table}.employee_id"
+            for table in ("employees", "assignments", "protected_attributes")
+            if table in self.tables and not named and not self.has(table, "employee_id")
+        ]
         if "ratings" in self.tables and not (self.has("ratings", "score") or self.rating_parts()):
             missing.append("ratings.score")
+        if "goals" in self.tables and not (self.has("goals", "title") or self.has("goals", "metric")):
+            missing.append("goals.title")
         if "departments" in self.tables and not (
             self.has("departments", "department_id")
             or self.has("departments", "name")
@@ -375,15 +397,16 @@ class _Settling:
             groups: dict[str, list[str]] = {}
             for header, kind in kinds.items():
                 groups.setdefault(kind, []).append(header)
+            order = sorted(groups, key=("names", "marks", "scores").index)
             self.ask(
                 "rated_in",
                 "{sheet} has ratings on different scales. Which columns are the rating of this cycle?",
-                [", ".join(group) for group in groups.values()],
+                [", ".join(groups[kind]) for kind in order],
             )
             chosen = chosen_headers(self.answers)
-            if not chosen:
-                return
-            seen = {header: codes for header, codes in seen.items() if header in chosen}
+            # Until that is settled, the levels asked about are those of the names, if there are any.
+            wanted = chosen or groups[order[0]]
+            seen = {header: codes for header, codes in seen.items() if header in wanted}
         codes = scales.rated(code for found in seen.values() for code in found)
         self._scale(codes)
 
@@ -451,7 +474,9 @@ class _Settling:
             )
         if "ratings" not in self.tables or self.exact_ratings():
             dated_goals = (
-                "goals" in self.tables and not self.has("goals", "start_on") and self.has("goals", "cycle_id")
+                "goals" in self.tables
+                and self.has("goals", "cycle_id")
+                and not (self.has("goals", "start_on") and self.has("goals", "due_on"))
             )
             if not dated_goals:
                 return
@@ -489,11 +514,10 @@ class _Settling:
         if not self.has("goals", "scope"):
             owner, department = self.headers("goals", "owner_id"), self.headers("goals", "department_id")
             self.answers["goals.scope"] = "individual" if owner else "department" if department else "company"
-        if (
-            not self.has("goals", "start_on")
-            and not self.has("goals", "cycle_id")
-            and "cycle" not in self.answers
-        ):
+        cycled = self.has("goals", "cycle_id") or "cycle" in self.answers
+        if not self.has("goals", "due_on") and not cycled:
+            self.ask("goals.due_on", "{sheet} does not say when its goals are due. By which date are they?")
+        if not self.has("goals", "start_on") and not cycled:
             self.ask(
                 "goals.start_on", "{sheet} does not say when its goals began. From which date do they run?"
             )
@@ -754,7 +778,7 @@ def _leaf(path: Sequence[pl.Series]) -> pl.Series:
 
 
 def _departments(read: _Reading, path: Sequence[pl.Series], valid_from: pl.Series) -> pl.DataFrame:
-    """Each level of the path as a department whose parent is the level above; name is id where there is no id."""
+    """Each level of the path as a department below the level above it; without an id, the name is the id."""
     named = read.has("departments", "name")
     rows = []
     for depth, level in enumerate(path):
@@ -853,7 +877,7 @@ def _ratings(read: _Reading, known: Known) -> Tables:
         # Beside other ratings an empty cell is no rating; alone it is a row that lacks one.
         made.append(frame.filter(pl.col("score").is_not_null()) if wide else frame)
     tables: Tables = {"ratings": pl.concat(made) if made else base.clear()}
-    tables.update(_cycle_tables(read, cycle, mapping, known))
+    tables.update(_cycle_tables(read, mapping, known))
     return tables
 
 
@@ -902,9 +926,7 @@ def _scored(
     return score, level
 
 
-def _cycle_tables(
-    read: _Reading, cycle: pl.Series, mapping: Mapping[str, Scale | None], known: Known
-) -> Tables:
+def _cycle_tables(read: _Reading, mapping: Mapping[str, Scale | None], known: Known) -> Tables:
     """Scales and cycles the answers declare, for the cycles of the batch that are not known yet."""
     there = set(known.cycles["cycle_id"]) | set(known.cycles["name"]) if known.cycles.height else set()
     line = int(read.batch.get_column(LINE).min() or 0)  # type: ignore[arg-type]
@@ -990,12 +1012,13 @@ def _goals(read: _Reading, known: Known) -> Tables:
             .select(pl.concat_str("o", "c", "t", separator=" · ", ignore_nulls=True).alias("goal_id"))
             .get_column("goal_id")
         )
-    start = own("start_on")
+    start, due = own("start_on"), own("due_on")
     if not read.has("goals", "start_on"):
-        start = _first(
-            _cycle_starts(own("cycle_id"), read, known),
-            read.constant(_iso(read.answers.get("goals.start_on"))),
-        )
+        begun = read.constant(_iso(read.answers.get("goals.start_on")))
+        start = _first(_cycle_ends(own("cycle_id"), read, known, 0), begun)
+    if not read.has("goals", "due_on"):
+        ended = read.constant(_iso(read.answers.get("goals.due_on")))
+        due = _first(_cycle_ends(own("cycle_id"), read, known, 1), ended)
     completed = own("completed_on")
     done = completed.is_not_null()
     status = own("status")
@@ -1018,6 +1041,7 @@ def _goals(read: _Reading, known: Known) -> Tables:
         title.alias("title"),
         owner.alias("owner_id"),
         start.alias("start_on"),
+        due.alias("due_on"),
         completed.alias("completed_on"),
         status.alias("status"),
         baseline.alias("baseline"),
@@ -1049,19 +1073,18 @@ def _reached(percent: pl.Series, baseline: pl.Series, target: pl.Series) -> pl.S
     return frame.select(reached.round(9).cast(pl.String).str.strip_suffix(".0").alias("v")).get_column("v")
 
 
-def _cycle_starts(cycle: pl.Series, read: _Reading, known: Known) -> pl.Series:
-    starts: dict[str, str] = {}
+def _cycle_ends(cycle: pl.Series, read: _Reading, known: Known, end: int) -> pl.Series:
+    """The first (0) or last (1) day of each row's cycle, known or answered."""
+    days: dict[str, str] = {}
     if known.cycles.height:
-        for cycle_id, name, first in known.cycles.select(
-            "cycle_id", "name", pl.col("starts_on").cast(pl.String)
-        ).iter_rows():
-            starts[cycle_id] = starts[name] = first
+        bounds = known.cycles.select("cycle_id", "name", pl.col("starts_on", "ends_on").cast(pl.String))
+        for cycle_id, name, *both in bounds.iter_rows():
+            days[cycle_id] = days[name] = both[end]
     for name in cycle.unique().drop_nulls():
-        dates = cycles.answered(read.answers.get(f"cycle_dates:{name}")) or cycles.answered(
-            read.answers.get("cycle_dates")
-        )
+        answer = read.answers.get(f"cycle_dates:{name}") or read.answers.get("cycle_dates")
+        dates = cycles.answered(answer)
         if dates:
-            starts[name] = dates[0]
-    if not starts:
+            days[name] = dates[end]
+    if not days:
         return read.constant(None)
-    return cycle.replace_strict(list(starts), list(starts.values()), default=None, return_dtype=pl.String)
+    return cycle.replace_strict(list(days), list(days.values()), default=None, return_dtype=pl.String)

@@ -23,6 +23,11 @@ from data.sources.vocabulary import ALIASES, normalised
 SIMILAR: Final = 0.75
 """Similarity from which an unknown header is offered as a column's name."""
 
+SURE: Final = 0.9
+"""Confidence of a header known by name."""
+LEAST: Final = 0.2
+"""Score below which no table is recognised."""
+
 _FOLLOWING = assembling._FOLLOWING
 
 
@@ -32,12 +37,9 @@ class Tidy:
 
     name: str = "tidy"
 
-    def recognise(self, sheet: Sheet, known: Known) -> Recognition | None:
-        """What the headers say; None if no table is covered at all."""
-        matches = matched(sheet.headers)
-        if not matches:
-            return None
-        return assembling.settled(sheet, self.name, matches, {}, known)
+    def recognise(self, sheet: Sheet, known: Known) -> Recognition:
+        """What the headers say; where they say nothing, a person is asked."""
+        return assembling.settled(sheet, self.name, matched(sheet.headers), {}, known)
 
     def translate(
         self, batch: pl.DataFrame, recognition: Recognition, known: Known
@@ -54,16 +56,79 @@ def matched(headers: tuple[str, ...]) -> tuple[Match, ...]:
         best = min(covering, key=lambda table: len(TABLES[table].columns()))
         return tuple(Match(header, best, header, 1.0) for header in headers)
     found = {table: _in_table(table, headers) for table in TABLES}
+    candidates = [(_score(table, matches, headers), table, matches) for table, matches in found.items()]
     people = _people(found)
-    candidates: list[tuple[float, str, tuple[Match, ...]]] = [
-        (_score(table, matches, headers), table, matches) for table, matches in found.items() if matches
-    ]
     if people:
         candidates.append((_score("employees", people, headers), "people", people))
-    candidates = [c for c in candidates if c[0] > 0.2]
-    if not candidates:
+    score, fitting, best = max(candidates, key=lambda candidate: candidate[0])
+    if score <= LEAST:
         return ()
-    return max(candidates, key=lambda c: c[0])[2]
+    if fitting in ("people", "employees"):
+        return _with_ratings(people or best, found["ratings"])
+    return _with_people(best, people) if fitting == "ratings" else best
+
+
+def named(headers: tuple[str, ...], tables: set[str]) -> tuple[Match, ...]:
+    """Headers known by name in some tables, once each; similarity does not count."""
+    wanted = [table for table in TABLES if table in tables or (table in PEOPLE and "employees" in tables)]
+    matches = []
+    for header in headers:
+        for table in wanted:
+            known = ALIASES[table].get(normalised(header))
+            if known and table != "departments":
+                column, confidence = known
+                matches.append(Match(header, table, column, confidence))
+                break
+    return tuple(matches)
+
+
+def _with_ratings(people: tuple[Match, ...], ratings: tuple[Match, ...]) -> tuple[Match, ...]:
+    """A roster that carries ratings gives both: who is rated is whom the row is about."""
+    used = {match.header for match in people if not match.column.endswith("status")}
+    scores = [
+        match
+        for match in ratings
+        if match.column.split(":")[0] == "score" and match.confidence > SURE and match.header not in used
+    ]
+    if not scores:
+        return people
+    person = [
+        match for match in people if match.table == "employees" and match.column in ("employee_id", "email")
+    ]
+    about = [Match(m.header, "ratings", "ratee_id", m.confidence) for m in person[:1]]
+    place = [
+        Match(m.header, "ratings", m.column, m.confidence)
+        for m in people
+        if m.table == "assignments" and m.column in ("department_id", "manager_id")
+    ]
+    headers = {match.header for match in (*scores, *people)}
+    rest = [
+        match
+        for match in ratings
+        if match.column in ("cycle_id", "submitted_at")
+        and match.confidence > SURE
+        and match.header not in headers
+    ]
+    return tuple(dict.fromkeys((*people, *about, *place, *rest, *scores)))
+
+
+def _with_people(ratings: tuple[Match, ...], people: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Ratings that also name the ratee, or say where they stand, give a roster too."""
+    telling = {(m.table, m.column.split(":")[0]) for m in people} & {
+        ("employees", "display_name"),
+        ("employees", "email"),
+        ("protected_attributes", "gender"),
+    }
+    about = {m.header for m in ratings if m.column == "ratee_id"}
+    persons = {m.header for m in people if m.column in ("employee_id", "email")}
+    if not telling or not about & persons:
+        return ratings
+    clashing = {
+        m.header
+        for m in ratings
+        if m.column.split(":")[0] in ("score", "source", "dimension", "rater_id", "cycle_id")
+    }
+    return (*ratings, *(m for m in people if m.header not in clashing))
 
 
 def _given(table: str, name: str, headers: set[str]) -> bool:
