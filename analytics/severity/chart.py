@@ -186,7 +186,7 @@ def takeaway(
     if not departments.is_empty():
         first = departments.row(0, named=True)
         name = names.get(first["department_id"], first["department_id"])
-        sentences.append(department_reading(first, t, name=name))
+        sentences.append(_finding(first, t, name))
         if departments.height > 1:
             sentences.append(
                 t.plural(
@@ -311,38 +311,54 @@ def department_reading(row: Row, t: Language, *, name: str) -> str:
                 who=name,
             )
         return t("{who}: the data cannot tell.", who=name)
+    said = _finding(row, t, name)
+    if not row["n_cannot_tell"]:
+        return said
+    unknown = t.plural(
+        "For {n} of its raters the data cannot tell.",
+        "For {n} of its raters the data cannot tell.",
+        row["n_cannot_tell"],
+    )
+    return _joined([said, unknown], t)
+
+
+def _finding(row: Row, t: Language, name: str) -> str:
+    """How one department rates and who accounts for it."""
     places = {
         "who": name,
         "points": _points(row["difference"]),
-        **_likely(row),
-        "some": row["n_accounting"],
         "raters": row["n_raters"],
-        "unknown": row["n_cannot_tell"],
+        **_likely(row),
     }
     if row["verdict"] not in _FLAGS:
         return t("{who} rates about like comparable departments (likely {low} to {high} points).", **places)
-    above = row["verdict"] == "lenient"
-    if row["n_cannot_tell"] and above:
-        return t(
-            "{who} rates {points} points above comparable departments (likely {low} to {high}); {some} of "
-            "its {raters} raters account for it, for {unknown} the data cannot tell.",
+    if row["verdict"] == "lenient" and row["n_accounting"]:
+        return t.plural(
+            "{who} rates {points} points above comparable departments (likely {low} to {high}); "
+            "{n} of its {raters} raters accounts for it.",
+            "{who} rates {points} points above comparable departments (likely {low} to {high}); "
+            "{n} of its {raters} raters account for it.",
+            row["n_accounting"],
             **places,
         )
-    if row["n_cannot_tell"]:
+    if row["verdict"] == "lenient":
         return t(
-            "{who} rates {points} points below comparable departments (likely {low} to {high}); {some} of "
-            "its {raters} raters account for it, for {unknown} the data cannot tell.",
+            "{who} rates {points} points above comparable departments (likely {low} to {high}), "
+            "though no single rater stands out.",
             **places,
         )
-    if above:
-        return t(
-            "{who} rates {points} points above comparable departments (likely {low} to {high}); {some} of "
-            "its {raters} raters account for it.",
+    if row["n_accounting"]:
+        return t.plural(
+            "{who} rates {points} points below comparable departments (likely {low} to {high}); "
+            "{n} of its {raters} raters accounts for it.",
+            "{who} rates {points} points below comparable departments (likely {low} to {high}); "
+            "{n} of its {raters} raters account for it.",
+            row["n_accounting"],
             **places,
         )
     return t(
-        "{who} rates {points} points below comparable departments (likely {low} to {high}); {some} of its "
-        "{raters} raters account for it.",
+        "{who} rates {points} points below comparable departments (likely {low} to {high}), "
+        "though no single rater stands out.",
         **places,
     )
 
@@ -362,21 +378,19 @@ def refusal(refused: Refusal, t: Language) -> str:
         return t("There are no ratings by others in this choice. Choose another cycle, department or source.")
     if refused.kind == "all_equal":
         return t(
-            "All {n_ratings} ratings are the same, so the data cannot tell lenient raters from severe ones.",
-            **values,
+            "All ratings are the same, so the data cannot tell lenient raters from severe ones.",
         )
     if refused.kind == "no_links" and values["n_cycles"] <= 1:
         return t(
-            "The data cannot tell who rates leniently: in this cycle each of the {n_ratees} people was "
-            "rated by one rater only, so a lenient rater and a strong team look the same. Add a cycle, or "
-            "reviews by a second rater.",
-            **values,
+            "The data cannot tell who rates leniently: in this cycle everybody was rated by one rater only, "
+            "so a lenient rater and a strong team look the same. "
+            "Add a cycle, or reviews by a second rater."
         )
     if refused.kind == "no_links":
         return t(
-            "The data cannot tell who rates leniently: in {n_cycles} cycles none of the {n_ratees} people "
-            "was rated by two different raters, so a lenient rater and a strong team look the same. Add "
-            "reviews by a second rater.",
+            "The data cannot tell who rates leniently: in {n_cycles} cycles nobody was rated by two "
+            "different raters, so a lenient rater and a strong team look the same. "
+            "Add reviews by a second rater.",
             **values,
         )
     if refused.kind == "few_linked_raters":
@@ -403,9 +417,12 @@ def refusal(refused: Refusal, t: Language) -> str:
 
 
 def _flag_sentence(lenient: int, flagged: int, result: Severity, t: Language) -> str:
-    return t(
-        "Of {raters} raters, {lenient} rate softer and {severe} harder than an average rater would, by an "
-        "amount that matters.",
+    return t.plural(
+        "{n} of {raters} raters rates noticeably softer or harder than an average rater would: "
+        "{lenient} softer, {severe} harder.",
+        "{n} of {raters} raters rate noticeably softer or harder than an average rater would: "
+        "{lenient} softer, {severe} harder.",
+        flagged,
         raters=result.raters.height,
         lenient=lenient,
         severe=flagged - lenient,

@@ -38,6 +38,7 @@ _MOST_STEPS: Final = 60
 _DECREMENT: Final = 1e-8  # expected gain in the criterion below which the search stops
 _FLOOR: Final = 1e-6  # ratio x mean rows per level: as good as nought, yet its gradient can be computed
 _CEILING: Final = 1e6
+_NOTHING: Final = 1e-24  # of the mean square of the scores: rounding
 _AT_ONCE: Final = 512  # contrasts solved for together
 _LONGEST_STEP: Final = 10.0  # a ratio changes at most by this factor at once
 
@@ -283,6 +284,10 @@ class _System:
         self.cross.sum_duplicates()
         self.pairs = _Pairs(self.cross)
         self.design_square = design.T @ design
+        self.rest = y - design @ np.linalg.solve(self.design_square, design.T @ y)
+        self.total = float(self.rest @ self.rest) / n
+        if self.total <= _NOTHING * float(y @ y) / n:
+            raise NotEstimable("every score is what the covariates say")
 
     @staticmethod
     def _sums(codes: Integers, size: int, columns: Floats) -> Floats:
@@ -291,11 +296,7 @@ class _System:
 
     def start(self) -> Floats:
         """Rough ratios from one-way analyses of variance, each factor by itself."""
-        fixed = np.linalg.solve(self.design_square, self.design.T @ self.y)
-        rest = self.y - self.design @ fixed
-        total = float(rest @ rest) / self.n
-        if total <= 1e-12 * max(1.0, float(self.y @ self.y) / self.n):
-            raise NotEstimable("every score is what the covariates say")
+        rest, total = self.rest, self.total
         found = []
         for codes, size in zip(self.codes, self.sizes, strict=True):
             times = np.bincount(codes, minlength=size)
@@ -339,7 +340,7 @@ class _System:
             float(u @ u) / ratio for u, ratio in zip(effects, ratios.tolist(), strict=True) if ratio > 0
         )
         residual = penalty / self.freedom
-        if residual <= 1e-13 * max(1e-300, float(self.y @ self.y) / self.n):
+        if residual <= 1e-10 * self.total:
             raise NotEstimable("the scores leave no residual")
         roots = np.log(np.diag(upper))
         logs = float(np.log(diagonal).sum() + 2.0 * roots[:q].sum())

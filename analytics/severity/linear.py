@@ -392,7 +392,7 @@ def _refusal(kept: pl.DataFrame, rows: pl.DataFrame, entering: pl.DataFrame) -> 
     kind = None
     if kept.is_empty():
         kind = "empty"
-    elif kept["score"].n_unique() == 1:
+    elif kept.height > 1 and kept["score"].n_unique() == 1:
         kind = "all_equal"
     elif entering.is_empty():
         kind = "no_links"

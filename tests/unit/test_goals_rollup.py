@@ -154,6 +154,23 @@ def test_a_strategic_goal_counts_all_that_hangs_below_it() -> None:
     assert grow["progress"] == pytest.approx(0.55)
 
 
+def test_closed_strategy_is_history() -> None:
+    last_year = {"due_on": date(2025, 12, 31), "start_on": date(2025, 1, 1), "department_id": "D1"}
+    summed = rollup(
+        found(
+            old={"scope": "company", "status": "done", **last_year},
+            past={"parent_id": "old", "status": "done", **last_year},
+            late={"parent_id": "old", **last_year},
+            now={"scope": "company", "department_id": "D1"},
+            early={"parent_id": "now", "status": "done", **last_year},
+        )
+    )
+    assert summed.strategy.select("goal_id", "goals", "done").rows() == [("now", 1, 1)]
+    assert summed.branches["goal_id"].to_list() == ["early"]
+    # Left in the department: now, early (it serves what is open) and late (open, and overdue).
+    assert summed.departments["goals"].to_list() == [3]
+
+
 def test_weights_count_where_all_are_known() -> None:
     rows: dict[str, dict[str, Any]] = {
         "top": {"scope": "company"},
@@ -225,7 +242,7 @@ def test_without_goals_there_is_nothing_and_it_says_so() -> None:
     assert nothing.goals.is_empty()
     released, summed = release(nothing, as_of=AS_OF), release(rollup(nothing), as_of=AS_OF)
     assert chart.takeaway(released, EN) == "There are no open goals."
-    assert "no strategic goals" in chart.strategy_takeaway(summed, EN)
+    assert "no open strategic goals" in chart.strategy_takeaway(summed, EN)
     assert isinstance(chart.tree_figure(summed, EN, "light"), go.Figure)
     assert isinstance(chart.elapsed_figure(released, EN, "light"), go.Figure)
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,10 +68,11 @@ def with_answers(recognition: Recognition, answers: Mapping[str, Any]) -> Recogn
 def plain_exports(monkeypatch: pytest.MonkeyPatch) -> None:
     source = Plain()
     front = SimpleNamespace(
-        SOURCES=(source,),
         load_profiles=lambda folder: (),
         recognise=lambda sheet, known, profiles: source.recognise(sheet, known),
         with_answers=with_answers,
+        source=lambda name: source,
+        dictionaries=lambda sheets: {},
     )
     monkeypatch.setattr(importing, "sources", front)
 
@@ -285,10 +287,27 @@ def test_a_customer_need_not_be_an_employee(folder: Path, home: Path) -> None:
 
 def test_a_row_with_more_fields_than_the_header_has_slipped(folder: Path, home: Path) -> None:
     path = folder / "p.csv"
-    path.write_text("employees.employee_id,employees.display_name\n1,Ann\n2,Bo,Wang\n")
+    people = "".join(f"{row['employee_id']},{row['display_name']}\n" for row in PEOPLE)
+    path.write_text(f"employees.employee_id,employees.display_name\n{people}5,Di,Marie\n")
     report = load(path, home=home)
-    assert [r for _, r, _ in rules(report)] == [importing.SLIPPED]
-    assert table(home, "employees")["employee_id"].to_list() == ["1"]
+    assert rules(report) == {("", importing.SLIPPED, 1)}
+    assert report.rejected.select("line", "value").row(0) == (6, "Marie")
+    assert set(table(home, "employees")["employee_id"]) == {"00012", "2", "3", "4"}
+
+
+def test_a_hidden_sheet_is_read_only_if_somebody_says_so(
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(folder, "p.csv", "employees", *PEOPLE)
+    read = reading.read_sheets
+    monkeypatch.setattr(
+        importing.reading, "read_sheets", lambda path, **o: [replace(s, hidden=True) for s in read(path, **o)]
+    )
+    report = load(path, home=home)
+    assert [sheet.state for sheet in report.sheets] == ["hidden"]
+    assert report.version is None
+    (sheet, recognition), *_ = inspect([path], home=home)
+    assert load(path, home=home, recognitions={sheet.digest: recognition}).complete
 
 
 # Who is meant

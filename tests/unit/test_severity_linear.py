@@ -1,0 +1,283 @@
+"""What is said about raters and departments, and what is not."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from analytics.disclosure import release
+from analytics.policy import FALSE_SIGN_RATE, MINIMUM_RATEES
+from analytics.severity.linear import REASONS, REFUSALS, VERDICTS, Severity, severity, strata
+from tests.severity_company import company
+
+FLAGS = ("lenient", "severe")
+NUMBERS = ["severity", "standard_error", "low", "high", "false_sign_rate", "reliability"]
+
+
+@pytest.fixture(scope="module")
+def ratings() -> pl.DataFrame:
+    return company(5, people=150, raters=20, departments=4, cycles=3).ratings
+
+
+@pytest.fixture(scope="module")
+def result(ratings: pl.DataFrame) -> Severity:
+    return severity(ratings)
+
+
+def only_one_cycle_and_manager(ratings: pl.DataFrame) -> pl.DataFrame:
+    return ratings.filter((pl.col("cycle_id") == "c0") & (pl.col("source") == "manager"))
+
+
+def test_one_cycle_with_one_manager_each_is_refused_and_nobody_has_a_number(ratings: pl.DataFrame) -> None:
+    found = severity(only_one_cycle_and_manager(ratings))
+    assert not found.identified
+    assert found.refusal is not None
+    assert found.refusal.kind == "no_links"
+    assert found.refusal.values["n_cycles"] == 1
+    assert found.raters["severity"].null_count() == found.raters.height
+    assert set(found.raters["verdict"]) == {"cannot_tell"}
+    assert set(found.raters["reason"]) == {"alone"}
+    assert found.departments["difference"].null_count() == found.departments.height
+
+
+def test_moves_between_managers_over_cycles_are_links(ratings: pl.DataFrame) -> None:
+    # Managers only: no second rating within a cycle, but people move.
+    found = severity(ratings.filter(pl.col("source") == "manager"))
+    assert found.identified
+
+
+def test_a_team_of_three_is_never_flagged(ratings: pl.DataFrame) -> None:
+    # Three people of the most severe rater's kind: rated 2 points up by one new rater who rates nobody else.
+    three = ratings["ratee_id"].unique().sort()[:3]
+    extra = ratings.filter(pl.col("ratee_id").is_in(three.implode())).with_columns(
+        rater_id=pl.lit("newcomer"), score=pl.col("score") + 2.0
+    )
+    found = severity(pl.concat([ratings, extra.unique(["cycle_id", "ratee_id", "source"])]))
+    row = found.raters.row(by_predicate=pl.col("rater_id") == "newcomer", named=True)
+    assert row["n_ratees"] == 3 < MINIMUM_RATEES.value
+    assert (row["verdict"], row["reason"]) == ("cannot_tell", "few_ratees")
+    assert [row[name] for name in NUMBERS] == [None] * len(NUMBERS)
+
+
+def test_a_rater_who_shares_nobody_cannot_be_told_and_does_not_change_the_others(
+    ratings: pl.DataFrame, result: Severity
+) -> None:
+    lonely = pl.DataFrame(
+        {
+            "cycle_id": ["c0"] * 8,
+            "ratee_id": [f"x{i}" for i in range(8)],
+            "rater_id": ["lonely"] * 8,
+            "source": ["manager"] * 8,
+            "department_id": ["d9"] * 8,
+            "score": [5.0, 4.0, 5.0, 5.0, 4.0, 5.0, 5.0, 5.0],
+        }
+    )
+    found = severity(pl.concat([ratings, lonely]))
+    row = found.raters.row(by_predicate=pl.col("rater_id") == "lonely", named=True)
+    assert (row["severity"], row["verdict"], row["reason"]) == (None, "cannot_tell", "alone")
+    assert found.left_out["alone"] == 8
+    others = found.raters.filter(pl.col("rater_id") != "lonely").drop("component")
+    assert_frame_equal(others, result.raters.drop("component"))
+    department = found.departments.row(by_predicate=pl.col("department_id") == "d9", named=True)
+    assert department["verdict"] == "cannot_tell"
+
+
+def test_every_rater_has_one_row_a_known_verdict_and_numbers_only_if_it_can_be_told(result: Severity) -> None:
+    raters = result.raters
+    assert raters["rater_id"].is_sorted()
+    assert raters["rater_id"].is_unique().all()
+    assert set(raters["verdict"]) <= set(VERDICTS)
+    assert set(raters["reason"].drop_nulls()) <= set(REASONS)
+    untold = raters["verdict"] == "cannot_tell"
+    for name in NUMBERS:
+        assert (raters[name].is_null() == untold).all()
+    told = raters.filter(~untold)
+    assert (told["low"] < told["severity"]).all()
+    assert (told["severity"] < told["high"]).all()
+    assert told["reliability"].is_between(0, 1).all()
+
+
+def test_flags_are_large_enough_and_sure_enough(result: Severity) -> None:
+    flagged = result.raters.filter(pl.col("verdict").is_in(FLAGS))
+    assert flagged.height > 0
+    assert result.practical is not None
+    assert (flagged["severity"].abs() >= result.practical).all()
+    assert (flagged["false_sign_rate"] <= FALSE_SIGN_RATE.value).all()
+    assert ((flagged["severity"] > 0) == (flagged["verdict"] == "lenient")).all()
+    assert flagged["reason"].null_count() == flagged.height
+    assert result.expected_false_flags == pytest.approx(flagged["false_sign_rate"].sum())
+
+
+def test_self_and_customer_ratings_are_nobodys_severity(ratings: pl.DataFrame, result: Severity) -> None:
+    own = ratings.head(50).with_columns(rater_id=pl.col("ratee_id"), source=pl.lit("self"), score=pl.lit(9.0))
+    customers = ratings.head(30).with_columns(rater_id=pl.lit("buyer"), source=pl.lit("customer"))
+    found = severity(pl.concat([ratings, own, customers]))
+    assert_frame_equal(found.raters, result.raters)
+    assert (found.left_out["self"], found.left_out["source"]) == (50, 30)
+    with pytest.raises(ValueError, match="never 'self'"):
+        severity(ratings, sources=["self", "manager"])
+
+
+def test_disconnected_halves_are_each_compared_with_their_own_average(ratings: pl.DataFrame) -> None:
+    # The second half is a copy rated one point higher throughout: raters of it are not one point softer.
+    other = ratings.with_columns(
+        pl.col("rater_id") + "b",
+        pl.col("ratee_id") + "b",
+        pl.col("department_id") + "b",
+        pl.col("score") + 1.0,
+    )
+    found = severity(pl.concat([ratings, other]))
+    assert found.components["n_raters"].to_list() == [20, 20]
+    first = found.raters.filter(~pl.col("rater_id").str.ends_with("b"))
+    second = found.raters.filter(pl.col("rater_id").str.ends_with("b"))
+    assert second["severity"].to_list() == pytest.approx(first["severity"].to_list(), abs=1e-6)
+    island = found.fixed.row(by_predicate=pl.col("term") == "island 2", named=True)
+    assert abs(island["estimate"]) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_missing_scores_are_counted_and_left_out(ratings: pl.DataFrame) -> None:
+    gaps = ratings.with_columns(
+        score=pl.when(pl.int_range(pl.len()) % 10 == 0).then(float("nan")).otherwise("score")
+    )
+    found = severity(gaps)
+    assert found.left_out["incomplete"] == len(range(0, ratings.height, 10))
+    assert found.n_ratings == ratings.height - found.left_out["incomplete"]
+
+
+def test_a_covariate_is_taken_out(ratings: pl.DataFrame) -> None:
+    known = ratings.with_columns(years=(pl.col("ratee_id").hash(seed=1) % 7).cast(pl.Float64))
+    known = known.with_columns(pl.col("score") + 0.5 * pl.col("years"))
+    found = severity(known, covariates=["years"])
+    row = found.fixed.row(by_predicate=pl.col("term") == "years", named=True)
+    assert abs(row["estimate"] - 0.5) < 3 * row["standard_error"]
+
+
+EDGES = {
+    "empty": lambda frame: frame.head(0),
+    "all_equal": lambda frame: frame.with_columns(score=pl.lit(5.0)),
+    "few_linked_raters": lambda frame: frame.filter(pl.col("rater_id").is_in(["m000", "m004", "m008"])),
+    "one_ratee_each": lambda frame: frame.head(8).with_columns(
+        ratee_id=pl.lit("p"), rater_id=pl.concat_str(pl.lit("m"), pl.int_range(pl.len()))
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", EDGES)
+def test_what_cannot_be_told_is_refused_with_its_kind(ratings: pl.DataFrame, kind: str) -> None:
+    found = severity(EDGES[kind](ratings))
+    assert found.refusal is not None
+    assert found.refusal.kind == kind
+    assert kind in REFUSALS
+    assert found.raters["severity"].null_count() == found.raters.height
+
+
+ODD = {
+    "a rater with one rating": lambda f: f.filter(
+        (pl.col("rater_id") != "m001") | (pl.int_range(pl.len()).over("rater_id") == 0)
+    ),
+    "a rater who uses one level only": lambda f: f.with_columns(
+        score=pl.when(pl.col("rater_id") == "m001").then(4.0).otherwise("score")
+    ),
+    "whole numbers": lambda f: f.with_columns(pl.col("score").round().cast(pl.Int64)),
+    "no departments": lambda f: f.with_columns(department_id=pl.lit(None)),
+    "some departments unknown": lambda f: f.with_columns(
+        department_id=pl.when(pl.col("department_id") != "d1").then("department_id")
+    ),
+    "one department": lambda f: f.with_columns(department_id=pl.lit("d")),
+    "scores that are the rater's alone": lambda f: f.with_columns(
+        score=pl.col("rater_id").str.slice(1).cast(pl.Float64)
+    ),
+    "scores that are the ratee's alone": lambda f: f.with_columns(
+        score=pl.col("ratee_id").str.slice(1).cast(pl.Float64)
+    ),
+    "huge scores": lambda f: f.with_columns(pl.col("score") * 1e6 + 1e9),
+    "tiny scores": lambda f: f.with_columns(pl.col("score") * 1e-6),
+    "enum sources": lambda f: f.with_columns(
+        pl.col("source").cast(pl.Enum(["manager", "skip_level", "cross_department"]))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_ratings_give_an_estimate_and_no_warning(ratings: pl.DataFrame, name: str) -> None:
+    found = severity(ODD[name](ratings))
+    assert found.identified
+    told = found.raters.filter(pl.col("severity").is_not_null())
+    assert told.height >= 15
+    assert all(told[column].is_finite().all() for column in NUMBERS)
+
+
+def test_raters_without_any_effect_are_not_flagged() -> None:
+    found = severity(company(11, people=150, raters=20, departments=2, rater_sd=0.0).ratings)
+    assert found.chance is not None
+    assert found.chance > FALSE_SIGN_RATE.value
+    assert not found.raters["verdict"].is_in(FLAGS).any()
+
+
+def test_a_department_whose_raters_are_lenient_is_told_from_one_whose_people_are_good() -> None:
+    # d0 rates .6 too high; the people of d1 are .6 better. Reviews across departments tell which is which.
+    made = company(
+        2,
+        people=600,
+        raters=80,
+        departments=8,
+        standards=(0.6,),
+        merits=(0.0, 0.6),
+        rater_sd=0.15,
+        outside=0.4,
+    )
+    found = severity(made.ratings)
+    rows = {row["department_id"]: row for row in found.departments.iter_rows(named=True)}
+    assert rows["d0"]["verdict"] == "lenient"
+    assert rows["d0"]["difference"] == max(row["difference"] for row in rows.values())
+    assert rows["d0"]["n_accounting"] >= 5
+    assert rows["d1"]["verdict"] == "unremarkable"
+
+
+def test_without_ratings_across_departments_no_department_is_called_lenient() -> None:
+    found = severity(company(3, outside=0.0, standards=(1.0,)).ratings)
+    assert found.identified
+    assert found.departments["difference"].null_count() == found.departments.height
+    assert set(found.departments["reason"]) == {"no_outside_ratings"}
+
+
+def test_the_parts_of_the_variance_add_up(result: Severity) -> None:
+    assert set(result.variances["part"]) == {"ratee", "rater", "department", "standard", "residual"}
+    assert result.variances["share"].sum() == pytest.approx(1.0)
+    assert result.spread == pytest.approx(result.variances["variance"].sum() ** 0.5)
+
+
+def test_the_textbook_model_is_there_on_request(ratings: pl.DataFrame) -> None:
+    found = severity(ratings, standards=False)
+    assert set(found.variances["part"]) == {"ratee", "rater", "department", "residual"}
+
+
+def test_separation_and_strata_follow_their_definitions(result: Severity) -> None:
+    assert result.reliability is not None
+    assert result.separation is not None
+    assert result.reliability == pytest.approx(result.separation**2 / (1 + result.separation**2))
+    assert result.strata == pytest.approx(strata(result.separation))
+
+
+def test_released_severity_hides_raters_of_few_people(result: Severity) -> None:
+    shown = release(result, as_of=date(2026, 1, 1), minimum=20).value.raters
+    small = result.raters["n_ratees"] < 20
+    assert small.any()
+    assert not small.all()
+    for name in (*NUMBERS, "verdict", "reason", "n_ratees", "n_ratings"):
+        assert shown.filter(small)[name].null_count() == small.sum()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: f.drop("score"), "missing score"),
+        (lambda f: f.with_columns(pl.col("score").cast(pl.String)), "score must be numeric"),
+    ],
+)
+def test_a_wrong_frame_is_named(ratings: pl.DataFrame, change: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        severity(change(ratings))  # type: ignore[operator]
