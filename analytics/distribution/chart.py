@@ -226,6 +226,7 @@ def multiples(
                 "yanchor": "bottom",
                 "align": "left",
                 "font": {"size": 13, "color": tokens.ink},
+                "bgcolor": tokens.paper,
             }
             for i, title in enumerate(titles)
         ],

@@ -45,7 +45,7 @@ REFERENCE: Final = (
 ALL: Final = "all"
 NEEDED: Final = ("ratee_id", "score", "level")
 MOST_LEVELS: Final = 100
-MOST_VALUES: Final = 24
+MOST_VALUES: Final = 16
 """Above so many different scores, the variance (not the value) of superiority treats neighbours as ties."""
 
 Verdict = Literal["cannot_tell", "chance", "negligible", "difference"]
