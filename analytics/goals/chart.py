@@ -178,7 +178,7 @@ def strategy_takeaway(released: Released[RollUp], t: Language) -> str:
     """The finding about the strategy in plain sentences."""
     strategy, branches = released.value.strategy, released.value.branches
     if strategy.is_empty():
-        return t("There are no strategic goals: no company goal stands at the top.")
+        return t("There are no open strategic goals: no open company goal stands at the top.")
     total = strategy.height
     said: list[str] = []
     if n := strategy.filter(pl.col("at_risk") > 0).height:

@@ -4,8 +4,9 @@ Reads    the pace of every goal (`analytics.goals.pace`) and the goal tree (`ana
 Returns  one row per strategic goal, per branch directly below one, per perspective and per department:
          goals by status, the worst status, progress by weight, what nobody took up and nobody updates.
 
-Only goals below a strategic goal count for it; drafts count nowhere. A strategy goal's own word is its
-owner's or its metric's; what is shown here is what carries it.
+The strategy is what is open on the day: strategic goals that were done or given up are history, and so are
+closed goals of past periods. Only goals below a strategic goal count for it; drafts count nowhere. A strategy
+goal's own word is its owner's or its metric's; what is shown here is what carries it.
 """
 
 from __future__ import annotations
@@ -35,20 +36,21 @@ class RollUp:
     Attributes
     ----------
     strategy
-        One row per strategic goal, by perspective (as the contract orders them, none last) and title:
+        One row per open strategic goal, by perspective (as the contract orders them, none last) and title:
         ``goal_id``, ``title``, ``perspective``, ``owner_id``, ``due_on``, ``status`` (its own), the
         counts of the goals below it; ``worst`` (worst status below; null if there is nothing), ``progress``
         (mean of what hangs below by weight, level by level, each goal between 0 and 1; its own where
         nothing hangs below), ``taken_up`` (anything but drafts and abandoned goals hangs below), ``silent``
         (goals run below it and every one of them is stale).
     branches
-        One row per goal directly below a strategic goal, sorted by ``strategic_id`` and ``goal_id``:
+        One row per goal directly below an open strategic goal, sorted by ``strategic_id`` and ``goal_id``:
         ``goal_id``, ``title``, ``strategic_id``, ``department_id``, ``goals`` (itself included),
         ``silent_days`` (since anything in it was updated; null if nothing in it runs), ``silent``.
     perspectives
-        One row per balanced-scorecard perspective of the goals that have or inherit one.
+        One row per balanced-scorecard perspective of the goals that have or inherit one: open ones, those
+        below an open strategic goal, and those closed ahead of a due date yet to come.
     departments
-        One row per department that owns goals; shares are about its people, so small ones are hidden.
+        One row per department that owns such goals, whatever they serve; small ones are hidden.
     loops
         ``goal_id``, ``loop``: goals caught in or hanging below a loop, which count for no strategic goal.
     preset
@@ -90,12 +92,15 @@ def rollup(found: GoalPace) -> RollUp:
     goals = goals.join(perspective, on="strategic_id", how="left", maintain_order="left").with_columns(
         pl.coalesce("perspective", "_above").cast(pl.Enum(PERSPECTIVES)).alias("perspective")
     )
-    strategic = pl.col("goal_id") == pl.col("strategic_id")
-    counted = goals.filter(pl.col("status") != "draft")
-    under = counted.filter(~strategic & pl.col("strategic_id").is_not_null())
+    strategic = goals.filter("open", pl.col("goal_id") == pl.col("strategic_id"))
+    in_force = pl.col("strategic_id").is_in(strategic["goal_id"].implode()).fill_null(value=False)
+    counted = goals.filter(
+        pl.col("status") != "draft", pl.col("open") | in_force | (pl.col("due_on") >= found.as_of)
+    )
+    under = counted.filter(in_force & (pl.col("goal_id") != pl.col("strategic_id")))
     return RollUp(
-        _strategy(goals.filter(strategic), under, _progress(found.goals)),
-        _branches(goals, counted),
+        _strategy(strategic, under, _progress(found.goals)),
+        _branches(goals, under),
         _counts(counted.drop_nulls("perspective"), "perspective").sort("perspective"),
         _counts(counted.drop_nulls("department_id"), "department_id").sort("department_id"),
         goals.drop_nulls("loop").select("goal_id", "loop").sort("loop", "goal_id"),
@@ -149,12 +154,11 @@ def _strategy(strategic: pl.DataFrame, under: pl.DataFrame, progress: dict[str, 
     )
 
 
-def _branches(goals: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
+def _branches(goals: pl.DataFrame, under: pl.DataFrame) -> pl.DataFrame:
     """What hangs directly below strategic goals, each with all below it."""
     # On the path from the root the branch is the goal after the strategic one.
     steps = (
-        counted.select("goal_id", "strategic_id", "path", "silent_days", "stale")
-        .drop_nulls("strategic_id")
+        under.select("goal_id", "strategic_id", "path", "silent_days", "stale")
         .explode("path")
         .with_columns(pl.col("path").shift().over("goal_id").alias("_before"))
         .filter(pl.col("_before") == pl.col("strategic_id"))
