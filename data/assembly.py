@@ -189,7 +189,7 @@ class Assembly:
         self._show(table)
         if self._parts[table] or self._replaced:
             self._touched = True
-        if self._touched:
+        if self._touched and self._one(f"SELECT EXISTS (SELECT 1 FROM all_{table})")[0]:
             self._keep_promises(table)
             for loops in LOOPS:
                 if loops.table == table:

@@ -33,7 +33,7 @@ from data.assembly import REFUSED, Assembly, Count
 from data.contracts import TABLES
 from data.problems import Problem
 from data.sources import reading
-from data.sources.model import EXTRA, LINE, Answer, Known, Match, Question, Recognition, Sheet, Source
+from data.sources.model import EXTRA, LINE, Answer, Known, Match, Question, Recognition, Sheet
 from data.warehouse import Version, Warehouse, contracts_version, new_version_id, rules_of
 
 log = logging.getLogger(__name__)
@@ -212,7 +212,7 @@ def run_import(
         Answers to questions: by key, or by ``file/key`` for the sheets of one file only.
     recognitions
         What a person settled for a sheet, by its digest; overrides what is recognised. A hidden sheet is
-        read only if it is named here.
+        read only if it is named here, or the answer to ``hidden`` is ``yes``.
     progress
         Called as the import goes on.
     all_or_nothing
@@ -391,12 +391,7 @@ def _known_before(home: Path, sheets: Sequence[Sheet]) -> Known:
     except Problem:
         scales = TABLES["scale_levels"].create_empty()
         cycles = TABLES["review_cycles"].create_empty()
-    return Known(scales=scales, cycles=cycles, dictionaries=_dictionaries(sheets))
-
-
-def _dictionaries(sheets: Sequence[Sheet]) -> Mapping[str, str]:
-    read = getattr(sources, "dictionaries", None)
-    return read(sheets) if read else {}
+    return Known(scales=scales, cycles=cycles, dictionaries=sources.dictionaries(sheets))
 
 
 def _known_with(known: Known, bringing: Sequence[tuple[Sheet, Recognition]]) -> Known:
@@ -404,7 +399,7 @@ def _known_with(known: Known, bringing: Sequence[tuple[Sheet, Recognition]]) -> 
     scales, cycles = [known.scales], [known.cycles]
     for sheet, recognition in bringing:
         for batch in sheet.batches():
-            frames = _source(recognition).translate(batch, recognition, known)
+            frames = sources.source(recognition.source).translate(batch, recognition, known)
             for table, kept in (("scale_levels", scales), ("review_cycles", cycles)):
                 if table in frames:
                     names = TABLES[table].column_names()
@@ -419,13 +414,6 @@ def _known_with(known: Known, bringing: Sequence[tuple[Sheet, Recognition]]) -> 
             TABLES["review_cycles"].primary_key(), keep="last", maintain_order=True
         ),
     )
-
-
-def _source(recognition: Recognition) -> Source:
-    for source in sources.SOURCES:
-        if source.name == recognition.source:
-            return source
-    raise Problem("There is no kind of export called {source}.", source=recognition.source)
 
 
 def _as_problem(error: BaseException, place: str) -> Problem:
@@ -546,7 +534,8 @@ class _Loading:
                 sheet.file, sheet.sheet, "imported", sheet.digest, source_id, recognition=recognition
             )
             loaded = earlier.get(source_id)
-            if sheet.hidden and sheet.digest not in asked_for:
+            wanted = sheet.digest in asked_for or recognition.answers.get("hidden") == "yes"
+            if sheet.hidden and not wanted:
                 self._sheets.append(replace(report, state="hidden"))
             elif recognition.questions:
                 self._sheets.append(replace(report, state="waiting"))
@@ -562,7 +551,7 @@ class _Loading:
         rows, rejected, bad_lines = 0, [], 0
         originals: list[pl.DataFrame] = []
         try:
-            source = _source(recognition)
+            source = sources.source(recognition.source)
             for batch in sheet.batches():
                 wrong = []
                 whole = batch

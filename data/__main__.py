@@ -1,0 +1,375 @@
+"""The warehouse from the command line: ``python -m data import | check | demo | versions | …``.
+
+Exit codes: 0 done; 1 something is wrong that a person has to mend; 2 the command was not understood;
+3 done, but rows were rejected or sheets wait for answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import NoReturn
+
+import duckdb
+import polars as pl
+
+from data.exporting import export
+from data.importing import ImportReport, Progress, SheetReport, run_import
+from data.problems import Problem
+from data.sources.model import Answer
+from data.verification import verify
+from data.warehouse import Version, Warehouse, home
+
+DONE, PROBLEM, USAGE, INCOMPLETE = 0, 1, 2, 3
+
+SHOWN = 20
+"""Kinds of rejection listed one by one; the others are counted."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.DEBUG if asked.verbose else logging.CRITICAL)
+    try:
+        code: int = asked.run(asked)
+    except Problem as problem:
+        _say_wrong(str(problem))
+        return PROBLEM
+    except KeyboardInterrupt:
+        _say_wrong("Stopped. The last good version is in force, as before.")
+        return PROBLEM
+    except (OSError, MemoryError, duckdb.Error) as error:
+        if asked.verbose:
+            raise
+        _say_wrong(
+            f"This did not work: {getattr(error, 'strerror', None) or type(error).__name__}. "
+            "The last good version is in force, as before. Check free disk space and permissions of "
+            f"{home()}; --verbose before the command shows the details."
+        )
+        return PROBLEM
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m data", description="Load HR exports and look after their versions.")
+    parser.add_argument("--verbose", action="store_true", help="show technical details of what goes wrong")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    for name, run, says in (
+        ("import", _import, "read export files and publish a new version"),
+        ("check", _check, "say what an import would do, without doing it"),
+    ):
+        command = commands.add_parser(name, help=says, description=f"{says[0].upper()}{says[1:]}.")
+        command.add_argument("paths", nargs="+", type=Path, metavar="FOLDER_OR_FILE")
+        _add_reading(command)
+        command.set_defaults(run=run)
+
+    demo = commands.add_parser("demo", help="make a company that does not exist and import it")
+    demo.add_argument("--size", choices=("small", "medium", "large"), default="small")
+    demo.add_argument("--seed", type=int, default=None, help="another company of the same kind")
+    demo.add_argument("--keep", type=Path, default=None, metavar="FOLDER", help="keep its export files here")
+    demo.set_defaults(run=_demo)
+
+    versions = commands.add_parser("versions", help="list the versions there are")
+    versions.set_defaults(run=_versions)
+
+    compare = commands.add_parser("compare", help="say what changed between two versions")
+    compare.add_argument("before", metavar="VERSION")
+    compare.add_argument(
+        "after", metavar="VERSION", nargs="?", default=None, help="the current one if left out"
+    )
+    compare.set_defaults(run=_compare)
+
+    rollback = commands.add_parser("rollback", help="put another version in force")
+    rollback.add_argument("version", nargs="?", default=None, help="the one before the current if left out")
+    rollback.set_defaults(run=_rollback)
+
+    remove = commands.add_parser("remove", help="delete a version for good")
+    remove.add_argument("version")
+    remove.set_defaults(run=_remove)
+
+    export_ = commands.add_parser("export", help="write each table of the current version as a file")
+    export_.add_argument("folder", type=Path)
+    export_.add_argument("--parquet", action="store_true", help="Parquet instead of CSV")
+    export_.set_defaults(run=_export)
+
+    verify_ = commands.add_parser("verify", help="check the current version against every rule again")
+    verify_.add_argument("version", nargs="?", default=None)
+    verify_.set_defaults(run=_verify)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"{message[0].upper()}{message[1:]}.\n{self.format_usage()}")
+        sys.exit(USAGE)
+
+
+def _add_reading(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--as-of", type=_day, default=None, metavar="DATE", help="day undated rosters speak about (today)"
+    )
+    command.add_argument(
+        "--answer",
+        action="append",
+        type=_answer,
+        default=[],
+        metavar="KEY=VALUE",
+        help="answer to a question; several values, such as levels from worst to best, are separated by |; "
+        "FILE/KEY=VALUE answers for one file only",
+    )
+    command.add_argument(
+        "--all-or-nothing", action="store_true", help="publish only if every sheet goes in with every row"
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-03-31") from None
+
+
+def _answer(text: str) -> tuple[str, Answer]:
+    key, equals, value = text.partition("=")
+    if not (key.strip() and equals and value.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    parts = tuple(part.strip() for part in value.split("|"))
+    return key.strip(), parts if len(parts) > 1 else parts[0]
+
+
+def _import(asked: argparse.Namespace) -> int:
+    return _report(_run(asked.paths, asked, rehearse=False))
+
+
+def _check(asked: argparse.Namespace) -> int:
+    return _report(_run(asked.paths, asked, rehearse=True), rehearsed=True)
+
+
+def _run(paths: Sequence[Path], asked: argparse.Namespace, *, rehearse: bool) -> ImportReport:
+    now = datetime.now(UTC)
+    with _Ticker() as ticker:
+        return run_import(
+            paths,
+            home=home(),
+            as_of=asked.as_of or now.date(),
+            now=now,
+            answers=dict(asked.answer),
+            progress=ticker,
+            all_or_nothing=asked.all_or_nothing,
+            rehearse=rehearse,
+        )
+
+
+def _demo(asked: argparse.Namespace) -> int:
+    from data import demo  # noqa: PLC0415  the company is needed by this command alone
+
+    with tempfile.TemporaryDirectory(prefix="evenhand-demo-") as scratch:
+        folder = asked.keep or Path(scratch)
+        options = {} if asked.seed is None else {"seed": asked.seed}
+        made = demo.write(folder, size=asked.size, **options)
+        now = datetime.now(UTC)
+        with _Ticker() as ticker:
+            report = run_import(
+                [made.exports],
+                home=home(),
+                as_of=now.date(),
+                now=now,
+                answers=getattr(made, "answers", None) or {},
+                progress=ticker,
+            )
+    code = _report(report)
+    # The company comes with flaws on purpose: what they leave behind is no failure of this command.
+    return DONE if code == INCOMPLETE and report.version is not None else code
+
+
+def _versions(_: argparse.Namespace) -> int:
+    warehouse = Warehouse(home())
+    current = warehouse.current()
+    if current is None:
+        _say(f"Nothing has been imported into {warehouse.folder} yet.")
+        _say("Next: python -m data import FOLDER, or python -m data demo.")
+        return DONE
+    for version in warehouse.versions():
+        mark = "*" if version.version_id == current.version_id else " "
+        made = version.created_at.astimezone()
+        _say(f"{mark} {version.version_id}   {made:%Y-%m-%d %H:%M}   {sum(version.rows.values()):>12,} rows")
+    _say("* is in force. Next: python -m data compare VERSION, or python -m data rollback VERSION.")
+    return DONE
+
+
+def _compare(asked: argparse.Namespace) -> int:
+    warehouse = Warehouse(home())
+    found = warehouse.compare(asked.before, (asked.after or _current(warehouse).version_id))
+    moved = found.filter(pl.col("added") + pl.col("removed") + pl.col("changed") > 0)
+    if not moved.height:
+        _say("The two versions hold the same.")
+        return DONE
+    _say(f"{'table':<24}{'before':>12}{'after':>12}{'added':>12}{'removed':>12}{'changed':>12}")
+    for table, *counts in moved.iter_rows():
+        _say(f"{table:<24}" + "".join(f"{count:>12,}" for count in counts))
+    return DONE
+
+
+def _rollback(asked: argparse.Namespace) -> int:
+    warehouse = Warehouse(home())
+    version_id = asked.version
+    if version_id is None:
+        current = _current(warehouse)
+        earlier = [v for v in warehouse.versions() if v.created_at < current.created_at]
+        if not earlier:
+            raise Problem("There is no version before {version}.", version=current.version_id)
+        version_id = earlier[-1].version_id
+    warehouse.roll_back(version_id)
+    _say(f"Version {version_id} is in force. Pages show it from their next run on.")
+    return DONE
+
+
+def _remove(asked: argparse.Namespace) -> int:
+    Warehouse(home()).remove(asked.version)
+    _say(f"Version {asked.version} is deleted.")
+    return DONE
+
+
+def _export(asked: argparse.Namespace) -> int:
+    version = _current(Warehouse(home()))
+    files = export(version, asked.folder, form="parquet" if asked.parquet else "csv")
+    _say(f"Wrote {len(files)} {_n('file', len(files))} of version {version.version_id} to {asked.folder}.")
+    return DONE
+
+
+def _verify(asked: argparse.Namespace) -> int:
+    warehouse = Warehouse(home())
+    version = warehouse.version(asked.version) if asked.version else _current(warehouse)
+    warehouse.open(version.version_id)
+    broken = verify(version)
+    for table, rule, n in broken.iter_rows():
+        _say(f"{table}: {n:,} {_n('row', n)} against {rule}")
+    if broken.height:
+        _say(f"Version {version.version_id} is not sound. Next: python -m data rollback, then import again.")
+        return PROBLEM
+    rows = sum(version.rows.values())
+    _say(f"Version {version.version_id} is sound: {rows:,} rows keep every rule and every promise.")
+    return DONE
+
+
+def _current(warehouse: Warehouse) -> Version:
+    version = warehouse.current()
+    if version is None:
+        raise Problem(
+            "Nothing has been imported into {folder} yet. Import your exports, or load the demo company.",
+            folder=warehouse.folder,
+        )
+    return version
+
+
+def _report(report: ImportReport, *, rehearsed: bool = False) -> int:
+    for sheet in report.sheets:
+        _say(_sheet_line(sheet))
+        for question in sheet.questions:
+            _say(f"    ? {question.message.format(**question.values)}")
+            choices = f"  ({' or '.join(question.choices)})" if question.choices else ""
+            _say(f'      answer with --answer "{sheet.file}/{question.key}=…"{choices}')
+    if report.rejected.height:
+        _say("")
+        _say("Rejected, by reason:")
+        for row in report.rejected.head(SHOWN).iter_rows(named=True):
+            place = row["file"] if row["sheet"] is None else f"{row['file']} › {row['sheet']}"
+            value = "" if row["value"] is None else f" “{row['value']}”"
+            _say(f"  {row['n']:>9,} × {row['message']}")
+            _say(f"              first: {place}, line {row['line']}{value}  [{row['rule']}]")
+        if report.rejected.height > SHOWN:
+            _say(f"  and {report.rejected.height - SHOWN} more reasons.")
+    moved = [c for c in report.tables if c.added or c.changed or c.superseded]
+    if moved:
+        _say("")
+        _say(f"{'table':<24}{'rows':>12}{'added':>12}{'changed':>12}{'superseded':>12}")
+        for count in moved:
+            _say(
+                f"{count.table:<24}{count.rows:>12,}{count.added:>12,}{count.changed:>12,}"
+                f"{count.superseded:>12,}"
+            )
+    _say("")
+    _say(_conclusion(report, rehearsed=rehearsed))
+    if any(sheet.state == "failed" for sheet in report.sheets) and report.version is None:
+        return PROBLEM
+    return DONE if report.complete else INCOMPLETE
+
+
+def _sheet_line(sheet: SheetReport) -> str:
+    known = f" as {sheet.recognition.source}" if sheet.recognition else ""
+    match sheet.state:
+        case "imported":
+            rejected = f", {sheet.rejected:,} rejected" if sheet.rejected else ""
+            return f"{sheet.place}: read{known}; {sheet.accepted:,} {_n('row', sheet.accepted)} in{rejected}"
+        case "unchanged":
+            return f"{sheet.place}: loaded before, nothing new"
+        case "waiting":
+            asked = len(sheet.questions)
+            return f"{sheet.place}: waits{known}; {asked} {_n('question', asked)} to answer"
+        case "hidden":
+            return f"{sheet.place}: hidden in its workbook, not read"
+        case _:
+            return f"{sheet.place}: failed. {sheet.problem}"
+
+
+def _conclusion(report: ImportReport, *, rehearsed: bool) -> str:
+    if rehearsed:
+        done = "Nothing was changed; this was a check."
+        return f"{done} Next: python -m data import with the same files."
+    if report.version is not None:
+        done = f"Version {report.version.version_id} is in force."
+    elif report.complete:
+        return "Nothing changed: everything was known already."
+    else:
+        done = "No new version was made."
+    waiting = any(sheet.state == "waiting" for sheet in report.sheets)
+    if waiting:
+        return f"{done} Next: answer the questions above and import again."
+    if report.rejected.height:
+        return f"{done} Next: mend the rejected rows (page Data offers them as a file) and load them again."
+    if not report.complete:
+        return f"{done} Next: mend or replace the files that failed."
+    return f"{done} Next: open the app."
+
+
+def _n(noun: str, n: int) -> str:
+    return noun if n == 1 else f"{noun}s"
+
+
+class _Ticker:
+    """One line that counts while an import runs, where there is a terminal to show it on."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+
+    def __enter__(self) -> _Ticker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+
+    def __call__(self, progress: Progress) -> None:
+        if self._shown:
+            counts = f" {progress.rows:,} rows, {progress.rejected:,} rejected" if progress.rows else ""
+            sys.stderr.write(f"\r\x1b[K{progress.stage} {progress.place}{counts}")
+            sys.stderr.flush()
+
+
+def _say(line: str) -> None:
+    print(line)
+
+
+def _say_wrong(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
