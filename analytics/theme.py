@@ -98,11 +98,14 @@ def levels(n: int, mode: Mode) -> list[str]:
 
 
 def ink_on(colour: str) -> str:
-    """Black or white, whichever reads better on a fill (WCAG 2 relative luminance)."""
+    """Black or white, whichever reads better on a fill (WCAG 2 relative luminance).
+
+    Pure black and white: on a middle tone anything softer falls below 4.5 : 1.
+    """
     channels = [c / 255 for c in _rgb(colour)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#1B1F24" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#FFFFFF"
+    return "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#FFFFFF"
 
 
 def figure(mode: Mode, *, height: int = 420) -> go.Figure:

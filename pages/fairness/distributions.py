@@ -1,0 +1,63 @@
+"""How are ratings spread, by department, level, place or rater, and against guidance?"""
+
+from __future__ import annotations
+
+from analytics.distribution import chart
+from data.access import Permission
+from pages.kit import cards, filters, load, methods, reader, session, tables
+
+viewer = session.require(Permission.SEE_DISTRIBUTIONS)
+t, mode = reader.language(), reader.mode()
+version = cards.opened(t, viewer)
+
+head = cards.head()
+scope = filters.ratings(t, version, viewer)
+guidance = scope.guidance
+filters.refuse_singling_out(t, version, viewer, scope)
+
+names = load.group_names(version, viewer, scope.choice)
+released = load.rating_distribution(version, viewer, scope.choice)
+said = chart.takeaway(released, t, names=names)
+about = [*scope.words, t("as of {day}", day=t.day(released.as_of))]
+key = (version, viewer, scope.choice, t, mode)
+with head:
+    cards.title(t("How are ratings spread?"), [*about, tables.people_counted(t, released)])
+    cards.finding(said)
+load.picture(
+    lambda: chart.figure(released, t, mode=mode, names=names, guidance=guidance),
+    key=("spread", guidance, *key),
+    alt=said,
+)
+cards.hidden(released, t)
+footer = cards.footer(t, viewer, released, version, about)
+cards.table(
+    t,
+    tables.distribution(t, released, names, scope.compared),
+    name="distribution",
+    footer=footer,
+    columns=tables.level_bars(t, released),
+    alt=said,
+)
+
+if guidance is not None:
+    fit = load.rating_guidance(version, viewer, scope.choice, guidance)
+    fits = chart.guidance_takeaway(fit, t, names=names)
+    cards.section(t("Against guidance"), fits)
+    load.picture(
+        lambda: chart.guidance_figure(fit, t, mode=mode, names=names), key=("fit", guidance, *key), alt=fits
+    )
+    cards.hidden(fit, t)
+
+if scope.earlier is not None:
+    changed = load.rating_change(version, viewer, scope.choice, scope.earlier)
+    moved = chart.change_takeaway(changed, t, names=names)
+    cards.section(t("Since the cycle before"), moved)
+    load.picture(
+        lambda: chart.change_figure(changed, t, mode=mode, names=names, cycles=scope.cycle_names),
+        key=("change", scope.earlier, *key),
+        alt=moved,
+    )
+    cards.hidden(changed, t)
+
+cards.method(t, methods.distribution(t, released))
+session.record("looked", "distributions")

@@ -1,0 +1,41 @@
+"""Do some managers rate more leniently, and can we tell?"""
+
+from __future__ import annotations
+
+from analytics.severity import chart
+from data.access import Permission
+from pages.kit import cards, evidence, filters, load, methods, reader, session, tables
+
+viewer = session.require(Permission.SEE_LENIENCY)
+t, mode = reader.language(), reader.mode()
+version = cards.opened(t, viewer)
+
+head = cards.head()
+scope = filters.leniency(t, version, viewer)
+released = load.leniency(version, viewer, scope.sources, scope.department_id)
+names = load.names(version, viewer)
+departments = load.departments(version, released.as_of).names
+said = chart.takeaway(released, t, names={**names, **departments})
+about = [*scope.words, t("all cycles up to {day}", day=t.day(released.as_of))]
+key = (version, viewer, scope, t, mode)
+with head:
+    cards.title(t("Do some managers rate more leniently?"), [*about, tables.ratings_counted(t, released)])
+    cards.finding(said)
+
+if released.value.identified:
+    load.picture(lambda: chart.figure(released, t, mode=mode, names=names), key=("raters", *key), alt=said)
+    cards.section(
+        t("Do departments differ?"), t("Each department against the company, beyond the work itself.")
+    )
+    load.picture(
+        lambda: chart.departments_figure(released, t, mode=mode, names=departments),
+        key=("departments", *key),
+        alt=said,
+    )
+cards.hidden(released, t)
+evidence.rater(t, released, version=version, viewer=viewer, names=names, sources=scope.sources)
+footer = cards.footer(t, viewer, released, version, about)
+cards.heading(t("All raters"))
+cards.table(t, tables.raters(t, released, names, departments), name="leniency", footer=footer, alt=said)
+cards.method(t, methods.severity(t, released))
+session.record("looked", "leniency")

@@ -1,0 +1,261 @@
+"""How a page looks: title, finding, table, method, and the four states. Words in, nothing computed.
+
+Everything shown as HTML is escaped here; names and comments are text, never markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any, Literal
+
+import polars as pl
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from analytics.disclosure import Released, note
+from analytics.language import Language
+from analytics.reports.table import as_csv, as_xlsx
+from analytics.theme import TOKENS, Mode
+from data.access import Permission, Viewer
+from data.problems import Problem
+from pages.kit import load, session
+
+
+def stylesheet(mode: Mode) -> None:
+    """The few rules the theme settings cannot say."""
+    k = TOKENS[mode]
+    st.html(
+        f"""<style>
+        [data-testid="stMainBlockContainer"] {{ max-width: 1180px; padding-top: 3.5rem;
+                                                padding-bottom: 6rem; }}
+        [data-testid="stSidebar"] {{ border-right: 1px solid {k.hairline}; }}
+        .eh-title {{ font-size: 1.87rem; line-height: 1.25; font-weight: 650; letter-spacing: -0.01em;
+                     margin: 0; padding: 0; color: {k.ink}; }}
+        .eh-scope {{ color: {k.quiet}; font-size: 0.93rem; margin: 6px 0 0; }}
+        .eh-finding {{ font-size: 1.33rem; line-height: 1.5; font-weight: 450; color: {k.ink};
+                       margin: 8px 0 8px; padding-left: 16px; border-left: 3px solid {k.accent};
+                       max-width: 62rem; text-wrap: pretty; }}
+        .eh-finding p {{ margin: 0 0 4px; font-size: inherit; line-height: inherit; }}
+        .eh-kicker {{ color: {k.quiet}; font-size: 0.93rem; margin: 0; }}
+        .eh-say {{ font-size: 1.13rem; line-height: 1.5; margin: 4px 0 0; text-wrap: pretty; }}
+        .eh-h2 {{ font-size: 1.13rem; font-weight: 600; margin: 16px 0 0; padding: 0; color: {k.ink}; }}
+        .eh-note {{ color: {k.quiet}; font-size: 0.93rem; margin: 0; max-width: 62rem; }}
+        .eh-method dt {{ font-weight: 600; margin-top: 10px; }}
+        .eh-method dd {{ margin: 2px 0 0; color: {k.ink}; max-width: 62rem; }}
+        .eh-state {{ border: 1px solid {k.hairline}; background: {k.surface}; border-radius: 8px;
+                     padding: 32px; max-width: 44rem; }}
+        .eh-state h1 {{ font-size: 1.5rem; margin: 0 0 8px; padding: 0; }}
+        .eh-state p {{ margin: 0 0 6px; }}
+        .eh-facts {{ display: flex; flex-wrap: wrap; gap: 8px 32px; margin: 8px 0 0; padding: 0; }}
+        .eh-facts div {{ min-width: 7rem; }}
+        .eh-facts dt {{ color: {k.quiet}; font-size: 0.87rem; }}
+        .eh-facts dd {{ margin: 0; font-size: 1.33rem; font-weight: 600;
+                        font-variant-numeric: tabular-nums; }}
+        .eh-brand {{ font-size: 1.13rem; font-weight: 650; letter-spacing: -0.01em; color: {k.ink}; }}
+        .eh-brand span {{ color: {k.accent}; }}
+        </style>"""
+    )
+
+
+def head() -> DeltaGenerator:
+    """The place above the filters, filled once the choice is known."""
+    return st.container()
+
+
+def title(question: str, scope: Sequence[str] = ()) -> None:
+    """The question the page answers, and one line saying about whom and when."""
+    line = " · ".join(escape(part) for part in scope if part)
+    st.html(
+        f'<h1 class="eh-title">{escape(question)}</h1>' + (f'<p class="eh-scope">{line}</p>' if line else "")
+    )
+
+
+def finding(sentence: str) -> None:
+    """The answer in words: the largest text after the title."""
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in sentence.splitlines() if line.strip())
+    st.html(f'<div class="eh-finding" role="status">{paragraphs}</div>')
+
+
+def heading(words: str) -> None:
+    """A section inside a page."""
+    st.html(f'<h2 class="eh-h2">{escape(words)}</h2>')
+
+
+def section(words: str, said: str) -> None:
+    """A further question on the page, with its answer in words above its picture."""
+    st.html(f'<h2 class="eh-h2">{escape(words)}</h2><p class="eh-say">{escape(said)}</p>')
+
+
+def say(words: str) -> None:
+    """A sentence inside a card."""
+    st.html(f'<p class="eh-say">{escape(words)}</p>')
+
+
+def remark(words: str) -> None:
+    """A quiet line under a picture or table."""
+    if words:
+        st.html(f'<p class="eh-note">{escape(words)}</p>')
+
+
+def facts(pairs: Mapping[str, str]) -> None:
+    """A row of small numbers, each with its name."""
+    cells = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in pairs.items()
+    )
+    st.html(f'<dl class="eh-facts">{cells}</dl>')
+
+
+def summary(question: str, sentence: str, *, page: str, link: str) -> None:
+    """One answer on the overview, with the way to its evidence."""
+    with st.container(border=True):
+        st.html(f'<h2 class="eh-kicker">{escape(question)}</h2><p class="eh-say">{escape(sentence)}</p>')
+        st.page_link(page, label=link, icon=":material/arrow_forward:", icon_position="right")
+
+
+def hidden(released: Released[Any], t: Language) -> None:
+    """How many groups are hidden, and why; nothing if none."""
+    remark(note(released, t))
+
+
+def plain_table(frame: pl.DataFrame, *, alt: str) -> None:
+    """A small table without a download."""
+    st.dataframe(frame, hide_index=True, width="stretch", height=_height(frame), alt=alt)
+
+
+def table(
+    t: Language,
+    frame: pl.DataFrame,
+    *,
+    name: str,
+    footer: Sequence[str],
+    columns: Mapping[str, Any] | None = None,
+    alt: str,
+) -> None:
+    """A sortable table with a download of exactly this.
+
+    Parameters
+    ----------
+    frame
+        As shown, headers in the reader's language, units in the headers.
+    name
+        File name of the download, without ending.
+    footer
+        Lines that must stand beside the figures: scope, version, as-of, author, small-group rule.
+    columns
+        Streamlit column configuration by header.
+    alt
+        What a reader who cannot see the table is told.
+    """
+    st.dataframe(
+        frame,
+        hide_index=True,
+        width="stretch",
+        column_config=columns,
+        height=_height(frame),
+        alt=alt,
+    )
+    with st.container(horizontal=True):
+        for label, ending, make, mime in (
+            (t("Download CSV"), "csv", as_csv, "text/csv"),
+            (
+                t("Download XLSX"),
+                "xlsx",
+                as_xlsx,
+                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            ),
+        ):
+            st.download_button(
+                label,
+                data=_file(make, frame, footer),
+                file_name=f"{name}.{ending}",
+                mime=mime,
+                key=f"download_{name}_{ending}",
+                on_click=lambda ending=ending: session.record(
+                    "downloaded", f"{name}.{ending}", rows=frame.height
+                ),
+                type="tertiary",
+                icon=":material/download:",
+            )
+
+
+def plain(words: str) -> str:
+    """Words for a widget's label, where Streamlit would read markdown: everything it knows is escaped."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!:$~|<>&])", r"\\\1", words)
+
+
+def progress(t: Language, place: str, rows: int, rejected: int) -> str:
+    """One line saying how far an import is."""
+    words = t(
+        "{place}: {rows} rows read, {rejected} rejected",
+        place=place,
+        rows=f"{rows:,}",
+        rejected=f"{rejected:,}",
+    )
+    return f'<p class="eh-note">{escape(words)}</p>'
+
+
+def _height(frame: pl.DataFrame, rows: int = 15) -> int | Literal["content"]:
+    return "content" if frame.height <= rows else (rows + 1) * 35
+
+
+def _file(make: Callable[..., bytes], frame: pl.DataFrame, footer: Sequence[str]) -> Callable[[], bytes]:
+    return lambda: make(frame, footer=footer)
+
+
+def method(t: Language, entries: Mapping[str, str]) -> None:
+    """How do we know? Closed by default; method, n, who was left out, rule version, limits."""
+    with st.expander(t("How do we know?")):
+        rows = "".join(
+            f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>" for name, words in entries.items() if words
+        )
+        st.html(f'<dl class="eh-method">{rows}</dl>')
+
+
+def state(headline: str, *lines: str) -> None:
+    """A page-wide state: empty, refused, error."""
+    body = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
+    st.html(f'<section class="eh-state" role="status"><h1>{escape(headline)}</h1>{body}</section>')
+
+
+def opened(t: Language, viewer: Viewer) -> str:
+    """The published version, or the state that says why there is nothing to show; then the run stops."""
+    try:
+        version = load.version()
+    except Problem as problem:
+        state(t("The data cannot be opened"), t(problem.message, **problem.values))
+        st.stop()
+    if version is None:
+        empty(t, may_load=viewer.may(Permission.IMPORT))
+        st.stop()
+    return version
+
+
+def footer(
+    t: Language, viewer: Viewer, released: Released[Any], version: str, scope: Sequence[str]
+) -> list[str]:
+    """What must stand beside figures wherever they go: scope, as-of, version, rules, small groups, author."""
+    return [
+        " · ".join(part for part in scope if part),
+        t("As of {day}", day=t.day(released.as_of)),
+        t("Data version {version}, rules {rules}", version=version, rules=released.rules),
+        t("Groups of fewer than {minimum} people are hidden.", minimum=released.minimum),
+        note(released, t),
+        t("Downloaded by {name}", name=viewer.name),
+        t("Evidence for a talk, not a verdict."),
+    ]
+
+
+def empty(t: Language, *, may_load: bool) -> None:
+    """Nothing has been loaded: what to load, and one button."""
+    state(
+        t("Nothing has been loaded yet"),
+        t(
+            "Evenhand reads the exports of your HR systems: people, departments, review cycles, ratings, "
+            "goals and check-ins."
+        ),
+        "" if may_load else t("Somebody with the right to load data has to do this first."),
+    )
+    if may_load:
+        st.page_link("pages/sources/data.py", label=t("Load exports"), icon=":material/upload_file:")

@@ -1,0 +1,114 @@
+"""What stands under one flag or one goal: the numbers, the people, and what else could explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+import streamlit as st
+
+from analytics.disclosure import Released
+from analytics.goals import chart as goal_chart
+from analytics.goals.pace import GoalPace
+from analytics.language import Language, interval, percent, signed
+from analytics.severity import chart as severity_chart
+from analytics.severity.linear import Severity
+from analytics.theme import Mode
+from data.access import Permission, Viewer
+from pages.kit import cards, filters, load, tables
+
+
+def rater(
+    t: Language,
+    released: Released[Severity],
+    *,
+    version: str,
+    viewer: Viewer,
+    names: Mapping[str, str],
+    sources: tuple[str, ...],
+) -> None:
+    """One rater: the sentence, the numbers, everybody they rated beside what others gave."""
+    ordered = tables.raters_in_order(released)
+    if ordered.is_empty():
+        return
+    cards.heading(t("One rater"))
+    words = tables.verdict_words(t)
+    options = {
+        row[
+            "rater_id"
+        ]: f"{names.get(row['rater_id'], row['rater_id'])} · {words.get(row['verdict'], t('Hidden'))}"
+        for row in ordered.iter_rows(named=True)
+    }
+    chosen = filters.pick(t("Rater"), options, key="rater")
+    row = ordered.row(by_predicate=pl.col("rater_id") == chosen, named=True)
+    with st.container(border=True):
+        if row["severity"] is None:
+            cards.say(severity_chart.reason(row, t))
+            return
+        name = names.get(chosen, chosen)
+        cards.say(severity_chart.reading(row, t, name=name))
+        cards.facts(
+            {
+                t("Severity (points)"): f"{signed(row['severity'], 2)} {interval(row['low'], row['high'])}",
+                t("Chance of pointing the other way"): percent(row["false_sign_rate"]),
+                t("How well told apart"): percent(row["reliability"]),
+                t("People rated"): str(row["n_ratees"]),
+                t("… also rated by others"): str(row["n_shared"]),
+            }
+        )
+        if viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
+            found = load.rater_evidence(version, viewer, chosen, sources)
+            shared = found.drop_nulls("others")
+            if not shared.is_empty():
+                cards.remark(
+                    t(
+                        "Each person {name} rated, beside the mean of what others gave the same person in "
+                        "any cycle.",
+                        name=name,
+                    )
+                )
+                cards.plain_table(
+                    tables.beside_others(t, shared, names),
+                    alt=t("People rated by {name}, with their ratings and those by others.", name=name),
+                )
+        cards.remark(
+            t(
+                "Besides leniency, this could be explained by: a team that did better than the same people "
+                "did elsewhere, people who were moved here because they do well, or work others could not "
+                "see. Talk before concluding."
+            )
+        )
+
+
+def goal(
+    t: Language,
+    released: Released[GoalPace],
+    *,
+    mode: Mode,
+    version: str,
+    viewer: Viewer,
+    names: Mapping[str, str],
+    preset: str,
+) -> None:
+    """One goal: the sentence and its way over time."""
+    ordered = tables.goals_in_order(released)
+    if ordered.is_empty():
+        return
+    cards.heading(t("One goal"))
+    words = goal_chart.status_words(t)
+    options = {
+        row["goal_id"]: f"{words[row['status']]} · {row['title']}" for row in ordered.iter_rows(named=True)
+    }
+    chosen = filters.pick(t("Goal"), options, key="goal")
+    history = load.goal_history(version, viewer, preset, chosen)
+    said = goal_chart.goal_takeaway(history, t)
+    owner = ordered.row(by_predicate=pl.col("goal_id") == chosen, named=True)["owner_id"]
+    with st.container(border=True):
+        cards.say(said)
+        if owner is not None:
+            cards.remark(t("Owner: {name}", name=names.get(owner, owner)))
+        load.picture(
+            lambda: goal_chart.pace_figure(history, t, mode),
+            key=("goal", version, viewer, preset, chosen, t, mode),
+            alt=said,
+        )

@@ -1,0 +1,259 @@
+"""Choices a reader makes; each is in the link, so that a colleague opens what the sender saw.
+
+The link carries ids, not labels, so that it means the same in every language; a value the receiver may
+not choose is dropped and the default taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+import streamlit as st
+
+from analytics.disclosure import refuse_differencing
+from analytics.distribution.chart import guidance_name
+from analytics.distribution.guidance import PRESETS, Guidance
+from analytics.goals.chart import preset_words
+from analytics.language import Language
+from analytics.policy import MINIMUM_GROUP
+from analytics.severity.linear import SOURCES
+from data import queries
+from data.access import Permission, Reach, Viewer
+from pages.kit import cards, load, session
+from pages.kit.load import RatingChoice
+
+EVERYTHING: Final = "all"
+NONE: Final = "none"
+
+
+def pick(label: str, options: Mapping[str, str], *, key: str, default: str | None = None) -> str:
+    """One choice out of id → label, kept in the link under ``key`` and over pages.
+
+    Parameters
+    ----------
+    default
+        Taken when the link says nothing usable; the first option if None.
+    """
+    first = default if default is not None and default in options else next(iter(options))
+    if st.session_state.get(key) not in options:
+        asked = st.query_params.get(key)
+        st.session_state[key] = asked if asked in options else first
+    chosen = st.selectbox(
+        label,
+        list(options),
+        format_func=lambda option: options.get(option, option),
+        key=key,
+        required=True,
+        persist_state="session",
+    )
+    return _in_link(key, chosen if chosen is not None and chosen in options else first, first)
+
+
+def _in_link(key: str, value: str, default: str) -> str:
+    if value == default:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != value:
+        st.query_params[key] = value
+    return value
+
+
+def switch(label: str, options: Mapping[str, str], *, key: str) -> str:
+    """One part of a page out of id → label, kept in the link under ``key``."""
+    first = next(iter(options))
+    if st.session_state.get(key) not in options:
+        asked = st.query_params.get(key)
+        st.session_state[key] = asked if asked in options else first
+    chosen = st.segmented_control(
+        label,
+        list(options),
+        format_func=lambda option: options.get(option, option),
+        key=key,
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    return _in_link(key, chosen if chosen is not None and chosen in options else first, first)
+
+
+def clear(t: Language, *keys: str) -> None:
+    """A button that takes every choice back to its default."""
+
+    def forget() -> None:
+        for key in keys:
+            st.session_state.pop(key, None)
+            st.query_params.pop(key, None)
+
+    st.button(
+        t("Clear"),
+        on_click=forget,
+        type="tertiary",
+        disabled=not any(key in st.query_params for key in keys),
+        key="clear_filters",
+    )
+
+
+def source_names(t: Language) -> dict[str, str]:
+    """Sources as the reader calls them."""
+    return {
+        "manager": t("Manager"),
+        "self": t("Self"),
+        "peer": t("Peers"),
+        "skip_level": t("Skip-level manager"),
+        "cross_department": t("Cross-department"),
+        "direct_report": t("Direct reports"),
+        "customer": t("Customers"),
+    }
+
+
+def comparisons(t: Language) -> dict[str, str]:
+    """What ratings can be compared by."""
+    return {
+        "department": t("Department"),
+        "grade": t("Level"),
+        "location": t("Location"),
+        "job_family": t("Job family"),
+        "rater": t("Rater"),
+    }
+
+
+@dataclass(frozen=True)
+class RatingScope:
+    """What of the ratings a page shows, with the words for it."""
+
+    choice: RatingChoice
+    words: tuple[str, ...]
+    compared: str
+    guidance: Guidance | None
+    earlier: str | None
+    cycle_names: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class LeniencyScope:
+    """Whose ratings are compared, and of which department raters are shown."""
+
+    sources: tuple[str, ...]
+    department_id: str | None
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GoalScope:
+    """Under which rule goals are judged, and of which department they are shown."""
+
+    preset: str
+    department_id: str | None
+    words: tuple[str, ...]
+
+
+def ratings(t: Language, version_id: str, viewer: Viewer) -> RatingScope:
+    """Cycle, department, source, comparison and guidance for pages about ratings."""
+    cycles = load.cycles(version_id)
+    cycle_names = dict(zip(cycles["cycle_id"], cycles["name"], strict=True))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        cycle_id = pick(t("Cycle"), cycle_names, key="cycle")
+        position = cycles["cycle_id"].to_list().index(cycle_id)
+        cycle = cycles.row(position, named=True)
+        options = department_options(t, version_id, viewer, Permission.SEE_DISTRIBUTIONS, cycle["ends_on"])
+        department = pick(t("Department"), options, key="department")
+        known = source_names(t)
+        available = {source: known[source] for source in load.sources(version_id, cycle_id)}
+        source = pick(t("Rated by"), available, key="source", default="manager")
+        by = pick(t("Compare"), comparisons(t), key="by", default="department")
+        guidance = _guidance(t, load.levels(version_id, cycle["scale_id"]).height)
+        clear(t, "cycle", "department", "source", "by", "guidance")
+    earlier = cycles.slice(position + 1).filter(scale_id=cycle["scale_id"])["cycle_id"]
+    return RatingScope(
+        choice=RatingChoice(
+            cycle_id=cycle_id,
+            source=source,
+            department_id=None if department == EVERYTHING else department,
+            by=by,
+        ),
+        words=(cycle_names[cycle_id], options[department].strip(), available[source]),
+        compared=comparisons(t)[by],
+        guidance=guidance,
+        earlier=earlier[0] if len(earlier) else None,
+        cycle_names=cycle_names,
+    )
+
+
+def leniency(t: Language, version_id: str, viewer: Viewer) -> LeniencyScope:
+    """Whose ratings are compared, and a department."""
+    groups = {
+        "leaders": (t("Managers and other leaders"), queries.LEADER_SOURCES),
+        "peers": (t("Leaders and peers"), (*queries.LEADER_SOURCES, "peer")),
+        "everybody": (t("Everybody but the person themselves"), SOURCES),
+    }
+    newest = load.cycles(version_id).row(0, named=True)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        options = department_options(t, version_id, viewer, Permission.SEE_LENIENCY, newest["ends_on"])
+        department = pick(t("Department"), options, key="department")
+        chosen = pick(t("Raters"), {key: words for key, (words, _) in groups.items()}, key="raters")
+        clear(t, "department", "raters")
+    return LeniencyScope(
+        sources=groups[chosen][1],
+        department_id=None if department == EVERYTHING else department,
+        words=(options[department].strip(), groups[chosen][0]),
+    )
+
+
+def goals(t: Language, version_id: str, viewer: Viewer) -> GoalScope:
+    """A department and the rule behind the words."""
+    on = load.latest_day(version_id) or date.max
+    words = preset_words(t)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        options = department_options(t, version_id, viewer, Permission.SEE_GOALS, on)
+        department = pick(t("Department"), options, key="department")
+        preset = pick(t("Rule"), words, key="rule", default="remaining_work")
+        clear(t, "department", "rule")
+    return GoalScope(
+        preset=preset,
+        department_id=None if department == EVERYTHING else department,
+        words=(options[department].strip(), words[preset]),
+    )
+
+
+def department_options(
+    t: Language, version_id: str, viewer: Viewer, permission: Permission, on: date
+) -> dict[str, str]:
+    """Departments within reach as an outline, everything first."""
+    tree = load.departments(version_id, on)
+    everybody = Reach.COMPANY in viewer.reaches(permission)
+    allowed = frozenset(tree.names)
+    if not everybody:
+        allowed = frozenset().union(*(tree.below(department) for department in viewer.departments))
+    options = {EVERYTHING: t("All departments") if everybody else t("All within my reach")}
+    for department in tree.outline():
+        if department in allowed:
+            options[department] = "\u2003" * (len(tree.path(department)) - 1) + tree.names[department]
+    return options
+
+
+def refuse_singling_out(t: Language, version_id: str, viewer: Viewer, scope: RatingScope) -> None:
+    """Stop where this choice, beside earlier ones of this viewer, would single out a few people."""
+    everybody = load.rating_rows(version_id, viewer, replace(scope.choice, department_id=None))
+    asked = frozenset(load.rating_rows(version_id, viewer, scope.choice)["ratee_id"])
+    # The same people in another cycle or from another source are other facts, not a difference.
+    about = f"ratings/{scope.choice.cycle_id}/{scope.choice.source}/{scope.choice.stage}"
+    store = session.operations()
+    refusal = refuse_differencing(
+        store.recent_filters(viewer.subject, about=about),
+        asked,
+        frozenset(everybody["ratee_id"]),
+        minimum=int(MINIMUM_GROUP.value),
+    )
+    if refusal is not None:
+        cards.state(t("This choice would single people out"), refusal.sentence(t))
+        st.stop()
+    store.remember_filter(viewer.subject, asked, about=about)
+
+
+def _guidance(t: Language, scale_levels: int) -> Guidance | None:
+    """The distribution guidance to hold ratings against, out of those that fit the scale; none by default."""
+    fitting = {preset.key: preset.on(scale_levels) for preset in PRESETS if preset.fits(scale_levels)}
+    words = {key: guidance_name(found, t) for key, found in fitting.items()}
+    return fitting.get(pick(t("Guidance"), {NONE: t("None"), **words}, key="guidance"))

@@ -1,0 +1,307 @@
+"""What pages show, computed once per version, viewer and choice: the only cached functions.
+
+Every cached read takes the viewer, so that nobody is served what another may see; the one exception is
+the whole-company severity fit, which no page shows before it is narrowed to the viewer's reach and
+released. Results are frozen, so the cache hands out the object itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from analytics.disclosure import Released, release
+from analytics.distribution.change import Change, change
+from analytics.distribution.guidance import Guidance, GuidanceFit, guidance_fit
+from analytics.distribution.shares import Distribution, distribution
+from analytics.goals.pace import GoalHistory, GoalPace, history, pace
+from analytics.goals.rollup import RollUp, rollup
+from analytics.severity.linear import Severity, severity
+from data import queries
+from data.access import Viewer
+from data.engine import Engine
+from data.warehouse import Warehouse, home
+
+CONFIG = {"displayModeBar": False, "showSendToCloud": False, "responsive": True}
+
+
+@dataclass(frozen=True)
+class RatingChoice:
+    """What of the ratings is looked at.
+
+    Attributes
+    ----------
+    cycle_id, source
+        One review cycle and one source.
+    department_id
+        A department with all below it; None for everything within reach.
+    by
+        What is compared: department, grade, location, job_family or rater.
+    stage
+        ``initial`` or ``final``.
+    """
+
+    cycle_id: str
+    source: str
+    department_id: str | None = None
+    by: str = "department"
+    stage: queries.Stage = "final"
+
+
+def warehouse() -> Warehouse:
+    """The warehouse of this installation."""
+    return Warehouse(home())
+
+
+def version() -> str | None:
+    """Id of the published version, None before the first import. Cheap: reads the pointer."""
+    current = warehouse().current()
+    return None if current is None else current.version_id
+
+
+def engine(version_id: str) -> Engine:
+    """The engine on one published version."""
+    return warehouse().open(version_id)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def cycles(version_id: str) -> pl.DataFrame:
+    """See `queries.cycles`."""
+    return queries.cycles(engine(version_id))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def levels(version_id: str, scale_id: str) -> pl.DataFrame:
+    """See `queries.levels`."""
+    return queries.levels(engine(version_id), scale_id)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def sources(version_id: str, cycle_id: str) -> list[str]:
+    """See `queries.sources`."""
+    return queries.sources(engine(version_id), cycle_id)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def latest_day(version_id: str) -> date | None:
+    """See `queries.latest_day`."""
+    return queries.latest_day(engine(version_id))
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def departments(version_id: str, on: date) -> queries.Departments:
+    """See `queries.departments`."""
+    return queries.departments(engine(version_id), on=on)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def names(version_id: str, viewer: Viewer) -> dict[str, str]:
+    """See `queries.names`."""
+    return queries.names(viewer, engine(version_id))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _cycle_ratings(
+    version_id: str, viewer: Viewer, cycle_id: str, source: str, stage: queries.Stage
+) -> pl.DataFrame:
+    return queries.ratings(viewer, engine(version_id), cycle_id=cycle_id, source=source, stage=stage)
+
+
+def rating_rows(version_id: str, viewer: Viewer, choice: RatingChoice) -> pl.DataFrame:
+    """Ratings of a choice with the compared group in ``group``; see `queries.ratings`."""
+    found = _cycle_ratings(version_id, viewer, choice.cycle_id, choice.source, choice.stage)
+    tree = departments(version_id, _cycle(version_id, choice.cycle_id)["ends_on"])
+    if choice.department_id is not None:
+        found = found.filter(pl.col("department_id").is_in(list(tree.below(choice.department_id))))
+    if choice.by == "department":
+        branches = tree.branches(choice.department_id)
+        group = pl.col("department_id").replace_strict(
+            branches, default=pl.col("department_id"), return_dtype=pl.String
+        )
+    else:
+        group = pl.col({"rater": "rater_id"}.get(choice.by, choice.by))
+    return found.with_columns(group.alias("group"))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def rating_distribution(version_id: str, viewer: Viewer, choice: RatingChoice) -> Released[Distribution]:
+    """Rating distribution of a choice, released."""
+    cycle = _cycle(version_id, choice.cycle_id)
+    found = distribution(
+        rating_rows(version_id, viewer, choice), scale=levels(version_id, cycle["scale_id"]), by="group"
+    )
+    return release(found, as_of=cycle["ends_on"])
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def rating_change(
+    version_id: str, viewer: Viewer, choice: RatingChoice, earlier_cycle_id: str
+) -> Released[Change]:
+    """Change of the same choice since an earlier cycle on the same scale, released."""
+    cycle = _cycle(version_id, choice.cycle_id)
+    before = rating_rows(version_id, viewer, replace(choice, cycle_id=earlier_cycle_id))
+    found = change(
+        pl.concat([before, rating_rows(version_id, viewer, choice)]),
+        scale=levels(version_id, cycle["scale_id"]),
+        by="group",
+        before=earlier_cycle_id,
+        after=choice.cycle_id,
+    )
+    return release(found, as_of=cycle["ends_on"])
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def rating_guidance(
+    version_id: str, viewer: Viewer, choice: RatingChoice, guidance: Guidance
+) -> Released[GuidanceFit]:
+    """How the groups of a choice fit a distribution guidance, released; small departments pool upwards."""
+    cycle = _cycle(version_id, choice.cycle_id)
+    tree = departments(version_id, cycle["ends_on"])
+    found = guidance_fit(
+        rating_rows(version_id, viewer, choice),
+        scale=levels(version_id, cycle["scale_id"]),
+        by="group",
+        guidance=guidance,
+        tree=tree.parents if choice.by == "department" else None,
+    )
+    return release(found, as_of=cycle["ends_on"])
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def group_names(version_id: str, viewer: Viewer, choice: RatingChoice) -> dict[str, str]:
+    """What to call the groups of a choice: departments and raters by name, others as they are."""
+    if choice.by == "department":
+        return departments(version_id, _cycle(version_id, choice.cycle_id)["ends_on"]).names
+    return names(version_id, viewer) if choice.by == "rater" else {}
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _company_severity(version_id: str, rating_sources: tuple[str, ...]) -> Severity:
+    """One fit over all cycles: moves between managers over time are what makes them comparable."""
+    rows = queries.model_ratings(
+        engine(version_id),
+        cycle_ids=tuple(cycles(version_id)["cycle_id"]),
+        rating_sources=rating_sources,
+    )
+    return severity(rows, sources=rating_sources)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def leniency(
+    version_id: str, viewer: Viewer, rating_sources: tuple[str, ...], department_id: str | None
+) -> Released[Severity]:
+    """Severity of the raters a viewer may look at, fitted on the whole company, released."""
+    newest = cycles(version_id).row(0, named=True)
+    found = _company_severity(version_id, rating_sources)
+    raters, groups = found.raters, found.departments
+    allowed = queries.visible_raters(viewer, engine(version_id), on=newest["ends_on"])
+    if allowed is not None:
+        raters = raters.filter(pl.col("rater_id").is_in(list(allowed)))
+        groups = groups.filter(pl.col("department_id").is_in(raters["department_id"].unique().to_list()))
+    if department_id is not None:
+        below = list(departments(version_id, newest["ends_on"]).below(department_id))
+        raters = raters.filter(pl.col("department_id").is_in(below))
+        groups = groups.filter(pl.col("department_id").is_in(below))
+    flags = raters.filter(pl.col("verdict").is_in(["lenient", "severe"]))
+    narrowed = replace(
+        found,
+        raters=raters,
+        departments=groups,
+        expected_false_flags=float(flags["false_sign_rate"].sum()),
+    )
+    return release(narrowed, as_of=newest["ends_on"])
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def rater_evidence(
+    version_id: str, viewer: Viewer, rater_id: str, rating_sources: tuple[str, ...]
+) -> pl.DataFrame:
+    """See `queries.beside_others`."""
+    return queries.beside_others(viewer, engine(version_id), rater_id=rater_id, rating_sources=rating_sources)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def goal_pace(version_id: str, viewer: Viewer, preset: str, department_id: str | None) -> Released[GoalPace]:
+    """Status of every goal the viewer reaches under a named preset, as of the latest day on record.
+
+    A department's goals come with the strategy they serve, so that the tree above them stays whole.
+    """
+    as_of = latest_day(version_id) or date.max
+    opened = engine(version_id)
+    found = pace(
+        queries.goals(viewer, opened),
+        queries.check_ins(viewer, opened),
+        as_of=as_of,
+        preset=preset,
+        changes=queries.goal_changes(viewer, opened),
+        alignments=queries.goal_alignments(viewer, opened),
+    )
+    if department_id is not None:
+        below = list(departments(version_id, as_of).below(department_id))
+        kept = found.goals.filter(pl.col("department_id").is_in(below))
+        found = replace(found, goals=kept)
+    return release(found, as_of=as_of)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def goal_rollup(version_id: str, viewer: Viewer, preset: str) -> Released[RollUp]:
+    """What hangs below the strategy goals within reach, released."""
+    found = goal_pace(version_id, viewer, preset, None)
+    return release(rollup(found.value), as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def goal_history(version_id: str, viewer: Viewer, preset: str, goal_id: str) -> Released[GoalHistory]:
+    """How one goal went."""
+    found = goal_pace(version_id, viewer, preset, None)
+    points = queries.check_ins(viewer, engine(version_id), goal_ids=[goal_id])
+    return release(history(found.value, points, goal_id=goal_id), as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def own_pace(version_id: str, viewer: Viewer, preset: str) -> Released[GoalPace]:
+    """Status of the viewer's own goals."""
+    as_of = latest_day(version_id) or date.max
+    opened = engine(version_id)
+    found = pace(
+        queries.own_goals(viewer, opened),
+        queries.own_check_ins(viewer, opened),
+        as_of=as_of,
+        preset=preset,
+    )
+    return release(found, as_of=as_of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def imports(version_id: str, viewer: Viewer) -> pl.DataFrame:
+    """See `queries.imports`."""
+    return queries.imports(viewer, engine(version_id))
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _drawn(key: Hashable, _draw: Callable[[], Any], alt: str) -> None:
+    del key
+    st.plotly_chart(_draw(), width="stretch", theme=None, config=CONFIG, alt=alt)
+
+
+def picture(draw: Callable[[], Any], *, key: Hashable, alt: str) -> None:
+    """Show a figure, built once per ``key``, which must name all it depends on (viewer included)."""
+    _drawn(key, draw, alt)
+
+
+def _cycle(version_id: str, cycle_id: str) -> dict[str, Any]:
+    return cycles(version_id).row(by_predicate=pl.col("cycle_id") == cycle_id, named=True)
+
+
+def warm_up() -> None:
+    """Compute what every first view waits for, before the first session; nothing if there is no data."""
+    with contextlib.suppress(Exception):  # a warehouse that cannot be read is reported on the page
+        if (current := version()) is not None and not cycles(current).is_empty():
+            latest_day(current)
+            _company_severity(current, queries.LEADER_SOURCES)

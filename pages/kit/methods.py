@@ -1,0 +1,137 @@
+"""How do we know? The words behind a page: method, numbers, who was left out, limits."""
+
+from __future__ import annotations
+
+from analytics.disclosure import Released
+from analytics.distribution.shares import Distribution
+from analytics.goals.chart import preset_words
+from analytics.goals.pace import GoalPace
+from analytics.language import Language, percent
+from analytics.policy import PACE_PRESETS
+from analytics.severity.linear import Severity
+
+
+def distribution(t: Language, released: Released[Distribution]) -> dict[str, str]:
+    """Behind the rating distributions."""
+    total = released.value.total.row(0, named=True) if released.value.total.height else {}
+    return {
+        t("Method"): t(
+            "Shares of people at each level with Wilson intervals. Groups are compared by the difference of "
+            "their mean to everybody else's, with an interval that counts people, not ratings, and by the "
+            "chance that somebody of this group is rated higher than somebody of another. Tests stand beside "
+            "their size: with many people a tiny difference is “significant”."
+        ),
+        t("Counted"): t(
+            "{people} people, {ratings} ratings; {left_out} ratings without a group were left out.",
+            people=_number(t, total.get("people")),
+            ratings=_number(t, total.get("ratings")),
+            left_out=_number(t, total.get("left_out")),
+        ),
+        t("Flags"): t("Adjusted for the number of groups (Benjamini–Hochberg), 5 % false discoveries."),
+        t("Small groups"): t(
+            "Groups of fewer than {minimum} people are hidden, and as many more as it takes that no hidden "
+            "one can be worked out.",
+            minimum=released.minimum,
+        ),
+        t("Limits"): t(
+            "A difference between groups says nothing about its cause: better work, softer raters or another "
+            "mix of jobs look alike here. The page on leniency tells raters from work where the data allow."
+        ),
+        t("Rules"): _rules(t, released),
+    }
+
+
+def severity(t: Language, released: Released[Severity]) -> dict[str, str]:
+    """Behind leniency."""
+    found = released.value
+    left = found.left_out
+    return {
+        t("Method"): t(
+            "A crossed model of all ratings over all cycles: score = cycle + source + person rated + rater + "
+            "department + chance, fitted by restricted maximum likelihood. A rater is compared with others "
+            "through the people both rated: moves between managers, skip-level and cross-department reviews. "
+            "Severity is what remains of a rater once the people, cycles and departments are accounted for."
+        ),
+        t("Counted"): t(
+            "{ratings} ratings of {ratees} people by {raters} raters. Left out: {self} self-ratings, {alone} "
+            "ratings by raters nobody shares a person with, {island} in small groups linked to nobody else, "
+            "{incomplete} incomplete.",
+            ratings=_number(t, found.n_ratings),
+            ratees=_number(t, found.n_ratees),
+            raters=_number(t, found.n_raters),
+            self=_number(t, left.get("self", 0)),
+            alone=_number(t, left.get("alone", 0)),
+            island=_number(t, left.get("island", 0)),
+            incomplete=_number(t, left.get("incomplete", 0)),
+        ),
+        t("Flags"): t(
+            "A rater is flagged if the estimate lies at least {practical} points from the average rater and "
+            "the chance that it points the other way is at most 5 %. Of these flags about {false} may point "
+            "the wrong way.",
+            practical="–" if found.practical is None else f"{found.practical:.2f}",
+            false=f"{found.expected_false_flags:.1f}",
+        ),
+        t("How well raters can be told apart"): ""
+        if found.reliability is None
+        else t(
+            "Reliability {reliability}, separation {separation}: about {strata} distinct bands of raters.",
+            reliability=percent(found.reliability),
+            separation=f"{found.separation or 0:.1f}",
+            strata=f"{found.strata or 0:.0f}",
+        ),
+        t("When it refuses"): t(
+            "One cycle with one manager each says nothing about managers. Raters who share no person with "
+            "others, or rated fewer than five people, are listed as “the data cannot tell”."
+        ),
+        t("Limits"): t(
+            "People who did better or worse than before right when they changed managers look like leniency. "
+            "Severity is a tendency over the years on record, not a judgement of any single rating."
+        ),
+        t("Sources"): "Bates et al. (2015), J. Stat. Softw. 67(1); Stephens (2017), Biostatistics 18(2)",
+        t("Rules"): _rules(t, released),
+    }
+
+
+def goals(t: Language, released: Released[GoalPace], preset: str) -> dict[str, str]:
+    """Behind goal risk."""
+    rule = next((found for found in PACE_PRESETS if found.name == preset), None)
+    return {
+        t("Method"): t(
+            "Every goal is looked at as it was known on that day: its latest check-in, the target then in "
+            "force, the time used. “Work left against time left” divides the pace it now needs by the pace "
+            "it had so far."
+        ),
+        t("Rule"): preset_words(t)[preset],
+        t("Source of the rule"): rule.source if rule is not None else "",
+        t("Limits"): t(
+            "This is a rule, not a probability, and it is not calibrated to this company. On real sprints "
+            "the plain share of progress ranked worse than chance."
+        ),
+        t("Rules"): _rules(t, released),
+    }
+
+
+def mine(t: Language) -> dict[str, str]:
+    """Behind what is recorded about oneself."""
+    return {
+        t("What is shown"): t(
+            "Your overall ratings by your manager and yourself, after calibration where there was one, and "
+            "your goals. What peers said about you is not shown, so that they can speak freely."
+        ),
+        t("If something is wrong"): t(
+            "Ask your HR partner to correct it at its source; a correction is loaded with its reason. "
+            "Against a rating you may appeal."
+        ),
+    }
+
+
+def _number(t: Language, value: int | None) -> str:
+    return t("a hidden number of") if value is None else f"{value:,}"
+
+
+def _rules(t: Language, released: Released[object]) -> str:  # type: ignore[type-var]
+    return t(
+        "Rules version {rules}; data as of {day}. Evidence for a talk, not a verdict.",
+        rules=released.rules,
+        day=t.day(released.as_of),
+    )

@@ -1,0 +1,253 @@
+"""Released frames as tables people read: headers in their language with units, names instead of ids.
+
+Nothing is computed here but words; null stays null and shows as an empty cell.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from analytics.disclosure import Released
+from analytics.distribution.shares import Distribution
+from analytics.goals.chart import gap_words, status_words
+from analytics.goals.pace import GoalPace
+from analytics.language import Language
+from analytics.severity.chart import reason
+from analytics.severity.linear import Severity
+
+
+def named(frame: pl.DataFrame, column: str, names: Mapping[str, str]) -> pl.Expr:
+    """A column of ids as names; an id without a name stays."""
+    known = {key: names[key] for key in frame[column].drop_nulls().unique().to_list() if key in names}
+    return pl.col(column).replace_strict(known, default=pl.col(column), return_dtype=pl.String)
+
+
+def distribution(
+    t: Language, released: Released[Distribution], names: Mapping[str, str], compared: str
+) -> pl.DataFrame:
+    """Groups with mean, difference and the share at each level, highest mean first."""
+    groups = released.value.groups
+    shares = (
+        released.value.shares.join(released.value.levels.select("level", "label"), on="level")
+        .with_columns((pl.col("share") * 100).round(0))
+        .pivot("level", index="group", values="share", aggregate_function="first")
+    )
+    levels = [
+        pl.col(str(level)).alias(t("{level} (%)", level=label))
+        for level, label in released.value.levels.select("level", "label").rows()
+        if str(level) in shares.columns
+    ]
+    return (
+        groups.join(shares, on="group", how="left", maintain_order="left")
+        .sort("mean", "group", descending=[True, False], nulls_last=True)
+        .select(
+            named(groups, "group", names).alias(compared),
+            pl.col("people").alias(t("People")),
+            pl.col("mean").round(2).alias(t("Mean (points)")),
+            pl.col("difference").round(2).alias(t("Difference to everybody else")),
+            pl.col("difference_low").round(2).alias(t("from")),
+            pl.col("difference_high").round(2).alias(t("to")),
+            *levels,
+        )
+    )
+
+
+def raters_in_order(released: Released[Severity]) -> pl.DataFrame:
+    """Flags first, largest first; then those like others; those the data cannot tell last."""
+    order = {"lenient": 0, "severe": 0, "unremarkable": 1, "cannot_tell": 2}
+    rank = pl.col("verdict").cast(pl.String).replace_strict(order, default=3, return_dtype=pl.Int8)
+    return released.value.raters.sort(
+        rank, pl.col("severity").abs(), "rater_id", descending=[False, True, False], nulls_last=True
+    )
+
+
+def raters(
+    t: Language, released: Released[Severity], names: Mapping[str, str], departments: Mapping[str, str]
+) -> pl.DataFrame:
+    """Raters with severity, interval and verdict in words, in the order of `raters_in_order`."""
+    frame = raters_in_order(released)
+    why = [reason(row, t) if row["severity"] is None else "" for row in frame.iter_rows(named=True)]
+    return frame.select(
+        named(frame, "rater_id", names).alias(t("Rater")),
+        named(frame, "department_id", departments).alias(t("Department")),
+        pl.col("verdict")
+        .cast(pl.String)
+        .replace_strict(verdict_words(t), default=t("Hidden"), return_dtype=pl.String)
+        .alias(t("Reading")),
+        pl.col("severity").round(2).alias(t("Severity (points)")),
+        pl.col("low").round(2).alias(t("from")),
+        pl.col("high").round(2).alias(t("to")),
+        pl.col("n_ratees").alias(t("People rated")),
+        pl.col("n_shared").alias(t("… also rated by others")),
+        pl.Series(t("Why"), why, dtype=pl.String),
+    )
+
+
+def beside_others(t: Language, shared: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
+    """Ratees with what one rater and others gave, largest difference first."""
+    return (
+        shared.with_columns((pl.col("given") - pl.col("others")).alias("difference"))
+        .sort(pl.col("difference").abs(), "ratee_id", descending=[True, False])
+        .select(
+            named(shared, "ratee_id", names).alias(t("Person")),
+            pl.col("given").round(2).alias(t("Given (mean)")),
+            pl.col("others").round(2).alias(t("By others (mean)")),
+            pl.col("difference").round(2).alias(t("Difference")),
+            pl.col("n_given").alias(t("Ratings given")),
+            pl.col("n_others").alias(t("Ratings by others")),
+        )
+    )
+
+
+def verdict_words(t: Language) -> dict[str, str]:
+    """What each verdict is called."""
+    return {
+        "lenient": t("Softer"),
+        "severe": t("Harder"),
+        "unremarkable": t("As others, as far as one can tell"),
+        "cannot_tell": t("The data cannot tell"),
+    }
+
+
+def goals_in_order(released: Released[GoalPace]) -> pl.DataFrame:
+    """Open goals, what needs attention first, then by due date."""
+    order = {"at_risk": 0, "behind": 1, "cannot_tell": 2, "on_track": 3, "not_started": 4}
+    rank = pl.col("status").cast(pl.String).replace_strict(order, default=5, return_dtype=pl.Int8)
+    return released.value.goals.filter("open").sort(rank, "due_on", "goal_id", nulls_last=True)
+
+
+def goals(
+    t: Language, released: Released[GoalPace], names: Mapping[str, str], departments: Mapping[str, str]
+) -> pl.DataFrame:
+    """Open goals with status, progress, pace needed and what their record lacks."""
+    frame = goals_in_order(released)
+    lacking = [pl.when(pl.col(column)).then(pl.lit(words)) for column, words in gap_words(t).items()]
+    return frame.select(
+        pl.col("title").alias(t("Goal")),
+        pl.col("status")
+        .cast(pl.String)
+        .replace_strict(status_words(t), default=None, return_dtype=pl.String)
+        .alias(t("Status")),
+        named(frame, "owner_id", names).alias(t("Owner")),
+        named(frame, "department_id", departments).alias(t("Department")),
+        (pl.col("progress") * 100).round(0).alias(t("Progress (%)")),
+        (pl.col("elapsed") * 100).round(0).alias(t("Time used (%)")),
+        pl.when(pl.col("pace_needed").is_finite())
+        .then(pl.col("pace_needed").round(1))
+        .alias(t("Pace needed (× so far)")),
+        pl.col("due_on").alias(t("Due")),
+        pl.concat_str(lacking, separator=" · ", ignore_nulls=True).alias(t("What is missing")),
+    )
+
+
+def own_finding(t: Language, ratings: pl.DataFrame, released: Released[GoalPace]) -> str:
+    """How much is on record about the viewer."""
+    goals = released.value.goals.height
+    if ratings.is_empty() and goals == 0:
+        return t("No rating and no goal of yours is on record.")
+    return t(
+        "{ratings} and {goals} of yours are on record.",
+        ratings=t.plural("{n} rating", "{n} ratings", ratings.height),
+        goals=t.plural("{n} goal", "{n} goals", goals),
+    )
+
+
+def own_ratings(t: Language, ratings: pl.DataFrame) -> pl.DataFrame:
+    """The viewer's ratings by cycle, newest first."""
+    words = {"manager": t("Manager"), "self": t("Self")}
+    return ratings.select(
+        pl.col("cycle").alias(t("Cycle")),
+        pl.col("source").replace_strict(words, default=pl.col("source")).alias(t("Rated by")),
+        pl.coalesce("label", pl.col("score").cast(pl.String)).alias(t("Rating")),
+    )
+
+
+def own_goals(t: Language, released: Released[GoalPace]) -> pl.DataFrame:
+    """The viewer's goals by due date."""
+    return released.value.goals.sort("due_on", "goal_id").select(
+        pl.col("title").alias(t("Goal")),
+        pl.col("status").cast(pl.String).replace_strict(status_words(t), default=None).alias(t("Status")),
+        (pl.col("progress") * 100).round(0).alias(t("Progress (%)")),
+        (pl.col("elapsed") * 100).round(0).alias(t("Time used (%)")),
+        pl.col("due_on").alias(t("Due")),
+    )
+
+
+def access_log(t: Language, log: pl.DataFrame) -> pl.DataFrame:
+    """The access log in words, newest first."""
+    words = {
+        "signed_in": t("signed in"),
+        "signed_out": t("signed out"),
+        "revoked": t("ended a session"),
+        "refused": t("was refused"),
+        "looked": t("looked at"),
+        "downloaded": t("downloaded"),
+        "imported": t("loaded"),
+    }
+    newest = log.sort("entry", descending=True)
+    details = [_details(detail) for detail in newest["detail"]]
+    return newest.select(
+        pl.col("at").dt.strftime("%Y-%m-%d %H:%M:%S").alias(t("When (UTC)")),
+        pl.col("name").alias(t("Who")),
+        pl.col("action")
+        .replace_strict(words, default=pl.col("action"), return_dtype=pl.String)
+        .alias(t("Did")),
+        pl.col("object").alias(t("What")),
+        pl.Series(t("Details"), details, dtype=pl.String),
+    )
+
+
+def access_finding(t: Language, log: pl.DataFrame) -> str:
+    """How much was looked at, by how many, and how often somebody was refused."""
+    if log.is_empty():
+        return t("Nobody looked at anything in this period.")
+    refused = log.filter(pl.col("action") == "refused").height
+    downloads = log.filter(pl.col("action") == "downloaded").height
+    return t(
+        "{people} looked at pages, {downloads}, and {refused}.",
+        people=t.plural("{n} person", "{n} people", log["subject"].n_unique()),
+        downloads=t.plural("{n} file was downloaded", "{n} files were downloaded", downloads),
+        refused=t.plural("{n} request was refused", "{n} requests were refused", refused),
+    )
+
+
+def _details(detail: str) -> str:
+    found: dict[str, Any] = json.loads(detail) if detail else {}
+    filters = found.pop("filters", {})
+    parts = [f"{key} = {', '.join(map(str, value))}" for key, value in filters.items()]
+    return " · ".join([*parts, *(f"{key} = {value}" for key, value in found.items())])
+
+
+def level_bars(t: Language, released: Released[Distribution]) -> dict[str, Any]:
+    """A bar in the cells of the one column that is compared: the mean, over the whole scale."""
+    levels = released.value.levels["level"].to_list()
+    return {
+        t("Mean (points)"): st.column_config.ProgressColumn(
+            format="%.2f", min_value=float(min(levels, default=0)), max_value=float(max(levels, default=1))
+        )
+    }
+
+
+def people_counted(t: Language, released: Released[Distribution]) -> str:
+    """How many people a distribution is about; empty if hidden."""
+    known = released.value.total["people"].drop_nulls()
+    return t.plural("{n} person", "{n} people", known[0]) if len(known) else ""
+
+
+def ratings_counted(t: Language, released: Released[Severity]) -> str:
+    """How many ratings a severity rests on."""
+    return t(
+        "{ratings} ratings by {raters} raters",
+        ratings=released.value.n_ratings,
+        raters=released.value.n_raters,
+    )
+
+
+def goals_counted(t: Language, released: Released[GoalPace]) -> str:
+    """How many goals are open."""
+    return t.plural("{n} open goal", "{n} open goals", released.value.goals.filter("open").height)
