@@ -4,7 +4,8 @@ Reads    goals and check-ins as their contracts have them, and, where kept, the 
 Returns  one row per goal: progress, elapsed share of its time, what a straight line would expect, the pace
          it needs against the pace it had, a status under one published rule, and what its record lacks.
 
-Only what was known at the end of ``as_of`` counts: later check-ins, changes and completions do not.
+Only what was known at the end of ``as_of`` counts: later check-ins, changes and completions do not. A goal
+abandoned without a record of when counts as abandoned on every day.
 
 What a status is worth: on 3,834 real sprints (METHODS §4) the share of work done ranked those that missed
 worse than chance (AUC .32 to .42), the amount left well (.83 to .85). Both owe most of that to the third of
