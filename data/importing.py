@@ -153,13 +153,32 @@ class Unread:
     problem: Problem
 
 
+@dataclass(frozen=True)
+class Inspection:
+    """What some files are taken for.
+
+    Attributes
+    ----------
+    sheets
+        Each sheet with its recognition, questions included.
+    unread
+        Files that could not be read.
+    known
+        What was known beside them, to settle a mapping with.
+    """
+
+    sheets: tuple[tuple[Sheet, Recognition], ...]
+    unread: tuple[Unread, ...]
+    known: Known
+
+
 def inspect(
     paths: Iterable[Path],
     *,
     home: Path,
     answers: Mapping[str, Answer] | None = None,
     as_of: date | None = None,
-) -> list[tuple[Sheet, Recognition]]:
+) -> Inspection:
     """What each sheet of some files is taken for, with what is still open. Changes nothing.
 
     Parameters
@@ -178,10 +197,10 @@ def inspect(
     Problem
         If none of the files can be read; of the first.
     """
-    taken, unread, _ = _recognise(paths, home=home, answers=answers or {}, as_of=as_of, settled={})
+    taken, unread, known = _recognise(paths, home=home, answers=answers or {}, as_of=as_of, settled={})
     if unread and not taken:
         raise unread[0].problem
-    return list[tuple[Sheet, Recognition]](taken)
+    return Inspection(tuple(taken), tuple(unread), known)
 
 
 def run_import(

@@ -315,7 +315,7 @@ def test_a_hidden_sheet_is_read_only_if_somebody_says_so(
     report = load(path, home=home)
     assert [sheet.state for sheet in report.sheets] == ["hidden"]
     assert report.version is None
-    (sheet, recognition), *_ = inspect([path], home=home)
+    (sheet, recognition), *_ = inspect([path], home=home).sheets
     assert load(path, home=home, recognitions={sheet.digest: recognition}).complete
 
 
@@ -496,7 +496,7 @@ def test_an_old_row_an_import_makes_impossible_is_rejected_with_its_own_line(
 
 def test_loading_a_file_with_another_mapping_replaces_what_it_brought(folder: Path, home: Path) -> None:
     path = write(folder, "a.csv", "employees", {"employee_id": "1", "display_name": "Ann"})
-    (sheet, recognition), *_ = inspect([path], home=home)
+    (sheet, recognition), *_ = inspect([path], home=home).sheets
     load(path, home=home)
     other = Recognition(
         "plain",
