@@ -23,15 +23,16 @@ from data.sources import (
     oracle,
     profiles,
     quantum,
+    settling,
     successfactors,
     tidy,
     workday,
 )
-from data.sources.assembling import with_answers
 from data.sources.feishu import dictionaries
 from data.sources.model import Known, Match, Recognition, Sheet, Source
 from data.sources.profiles import Profile, load_profiles, save_profile
 from data.sources.reading import read_sheets
+from data.sources.settling import with_answers
 
 __all__ = [
     "COLUMNS",
@@ -109,7 +110,7 @@ def with_matches(
     """The recognition with other matches, as a person set them; what they now leave open is asked anew."""
     prepared = getattr(source(recognition.source), "prepared", None)
     shaped = prepared(sheet, known) if prepared is not None else sheet
-    return assembling.with_matches(shaped, recognition, matches, known)
+    return settling.with_matches(shaped, recognition, matches, known)
 
 
 def _columns() -> tuple[tuple[str, str, str], ...]:

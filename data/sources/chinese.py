@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from data.sources import assembling, tidy
+from data.sources import assembling, settling, tidy
 from data.sources.model import Known, Recognition, Sheet
 
 _HAN: Final = re.compile(r"[\u3400-\u9fff]")
@@ -35,7 +35,7 @@ class Chinese:
         tables = {match.table for match in matches}
         if self.table not in tables or len(matches) < 3:
             return None
-        return assembling.settled(sheet, self.name, matches, {}, known)
+        return settling.settled(sheet, self.name, matches, {}, known)
 
     def translate(
         self, batch: pl.DataFrame, recognition: Recognition, known: Known

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from data.contracts.ratings import OVERALL
-from data.sources import assembling
+from data.sources import assembling, settling
 from data.sources.layout import Layout
 from data.sources.model import LINE, Known, Match, Recognition, Sheet
 
@@ -146,7 +146,10 @@ class Dictionary:
         return Recognition(self.name, 1.0, ())
 
     def translate(
-        self, batch: pl.DataFrame, recognition: Recognition, known: Known
+        self,
+        batch: pl.DataFrame,  # noqa: ARG002 - as every source
+        recognition: Recognition,  # noqa: ARG002
+        known: Known,  # noqa: ARG002
     ) -> Mapping[str, pl.DataFrame]:
         """Nothing: what it says is in `Known.dictionaries`."""
         return {}
@@ -205,7 +208,7 @@ class Okr:
         } & set(last):
             return None
         matches = self._matches(sheet.headers)
-        return assembling.settled(sheet, self.name, matches, {"goals.framework": "okr"}, known)
+        return settling.settled(sheet, self.name, matches, {"goals.framework": "okr"}, known)
 
     def _matches(self, headers: tuple[str, ...]) -> tuple[Match, ...]:
         prefix = _prefix(headers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from data.sources import assembling, tidy
+from data.sources import assembling, settling, tidy
 from data.sources.model import LINE, Answer, Known, Match, Recognition, Sheet
 from data.sources.vocabulary import normalised
 
@@ -63,7 +63,7 @@ class Layout:
         if self.settle:
             answers.update(self.settle(shaped, known))
         used = {match.header for match in matches} | (set(sheet.headers) - set(shaped.headers))
-        return assembling.settled(
+        return settling.settled(
             shaped, self.name, matches, answers, known, unused=[h for h in sheet.headers if h not in used]
         )
 

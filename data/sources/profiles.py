@@ -39,7 +39,7 @@ import polars as pl
 
 from data.contracts import TABLES
 from data.problems import Problem
-from data.sources import assembling, values
+from data.sources import assembling, settling, values
 from data.sources.model import LINE, Answer, Known, Match, Recognition, Sheet
 
 NAME: Final = "profile"
@@ -102,7 +102,7 @@ class Profile:
         used = {match.header for match in matches} | {
             h for h in sheet.headers if h in text or any(k.endswith(f":{h}") for k in answers)
         }
-        return assembling.settled(
+        return settling.settled(
             shaped, self.source, matches, answers, known, unused=[h for h in sheet.headers if h not in used]
         )
 
@@ -248,8 +248,7 @@ def _loaded(path: Path) -> Profile:
         raise _wrong(path, ", ".join(unknown))
     matches: list[Match] = []
     for header, places in _section(document, "columns", path).items():
-        for place in places.split() if isinstance(places, str) else list(places):
-            matches.append(Match(header, *_place(place, path), 1.0))
+        matches += [Match(header, *_place(place, path), 1.0) for place in str(places).split()]
     answers = {key: _answer(value, key, path) for key, value in _section(document, "answers", path).items()}
     made = _section(document, "made", path)
     for table, columns in made.items():

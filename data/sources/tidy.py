@@ -15,7 +15,7 @@ from typing import Final
 import polars as pl
 
 from data.contracts import TABLES
-from data.sources import assembling
+from data.sources import assembling, settling
 from data.sources.assembling import PEOPLE
 from data.sources.model import Known, Match, Recognition, Sheet
 from data.sources.vocabulary import ALIASES, normalised
@@ -28,8 +28,6 @@ SURE: Final = 0.9
 LEAST: Final = 0.2
 """Score below which no table is recognised."""
 
-_FOLLOWING = assembling._FOLLOWING
-
 
 @dataclass(frozen=True)
 class Tidy:
@@ -39,7 +37,7 @@ class Tidy:
 
     def recognise(self, sheet: Sheet, known: Known) -> Recognition:
         """What the headers say; where they say nothing, a person is asked."""
-        return assembling.settled(sheet, self.name, matched(sheet.headers), {}, known)
+        return settling.settled(sheet, self.name, matched(sheet.headers), {}, known)
 
     def translate(
         self, batch: pl.DataFrame, recognition: Recognition, known: Known
@@ -53,8 +51,8 @@ def matched(headers: tuple[str, ...]) -> tuple[Match, ...]:
     exact = [table for table, contract in TABLES.items() if set(headers) <= set(contract.columns())]
     covering = [t for t in exact if all(_given(t, name, set(headers)) for name in TABLES[t].columns())]
     if covering:
-        best = min(covering, key=lambda table: len(TABLES[table].columns()))
-        return tuple(Match(header, best, header, 1.0) for header in headers)
+        narrowest = min(covering, key=lambda table: len(TABLES[table].columns()))
+        return tuple(Match(header, narrowest, header, 1.0) for header in headers)
     found = {table: _in_table(table, headers) for table in TABLES}
     candidates = [(_score(table, matches, headers), table, matches) for table, matches in found.items()]
     people = _people(found)
@@ -227,7 +225,7 @@ def _score(table: str, matches: tuple[Match, ...], headers: tuple[str, ...]) -> 
     """How well a table explains the headers: its needs that are met times the headers it uses."""
     named = {match.column for match in matches}
     needed = [n for n, c in TABLES[table].columns().items() if (c.primary_key or not c.nullable)]
-    following = _FOLLOWING.get(table, frozenset())
+    following = assembling.FOLLOWING.get(table, frozenset())
     telling = [n for n in needed if n not in following] or ["employee_id"]
     met = sum(1 for n in telling if n in named or (n == "employee_id" and "email" in named)) / len(telling)
     if table == "ratings" and not any(n == "score" or n.startswith("score:") for n in named):

@@ -64,7 +64,7 @@ def date_orders(column: pl.Series) -> frozenset[DateOrder]:
 
 
 def numbers(column: pl.Series, *, decimal: Decimal = ".") -> pl.Series:
-    """Numbers written plainly: ``1,234.5`` → ``1234.5``, ``85 %`` → ``85``, ``１２`` → ``12``, ``(3)`` → ``-3``."""
+    """Numbers written plainly: ``1,234.5`` → ``1234.5``, ``85 %`` → ``85``, ``(3)`` → ``-3``."""
     return _by_distinct(column, _PLAIN, lambda distinct: _numbers(distinct, decimal))
 
 
@@ -127,7 +127,10 @@ def _moments(text: pl.Series, order: DateOrder | None, *, days: bool) -> pl.Seri
         "dotted": r"^(?<d>\d{1,2})\.\s?(?<m>\d{1,2})\.\s?(?<y>\d{4})(?:\D|$)",
         "slashed": r"^(?<a>\d{1,2})[/\-](?<b>\d{1,2})[/\-](?<y>\d{4})(?:\D|$)",
         "dmony": r"^(?<d>\d{1,2})[\s\-./]?(?<mon>[a-z]{3})[a-z]*\.?[\s\-./,]*(?<y>\d{4})(?:\D|$)",
-        "mondy": r"^(?:[a-z]{3,9},? )?(?<mon>[a-z]{3})[a-z]*\.? (?<d>\d{1,2})(?:st|nd|rd|th)?,? (?<y>\d{4})(?:\D|$)",
+        "mondy": (
+            r"^(?:[a-z]{3,9},? )?(?<mon>[a-z]{3})[a-z]*\.? (?<d>\d{1,2})(?:st|nd|rd|th)?,? "
+            r"(?<y>\d{4})(?:\D|$)"
+        ),
     }
     frame = frame.with_columns(t.str.extract_groups(pattern).alias(name) for name, pattern in groups.items())
 
