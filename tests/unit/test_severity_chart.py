@@ -198,7 +198,7 @@ NOTHING = {"severity": None, "low": None, "high": None, "verdict": "cannot_tell"
         ),
         (
             {"low": -0.2, "high": 1.0, "verdict": "unremarkable", "reason": "unsure"},
-            "may rate 0.4 points softer than an average rater would, but chance could explain it (likely −0.2",
+            "points softer than an average rater would, but chance could explain it (likely −0.2 to +1.0).",
         ),
         (
             {"severity": 0.02, "low": -0.2, "high": 0.24, "verdict": "unremarkable", "reason": "small"},
