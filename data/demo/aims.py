@@ -26,6 +26,7 @@ from data.demo.company import (
     Floats,
     Ints,
     Plan,
+    Texts,
 )
 from data.demo.draws import stream
 from data.demo.people import History
@@ -44,6 +45,9 @@ STEADY, LATE, STALLED, SCOPE, ABANDONED, SANDBAGGER, OVER_PROMISER = range(7)
 OUTCOMES: Final = ("landed_on_time", "landed_late", "missed", "abandoned", "open")
 WEEKS: Final = 40
 """Length of the grid; a goal takes its first ``weeks`` steps until due and may land in the rest."""
+
+NEVER: Final = 9_999
+"""A week that does not come."""
 
 NO_DATA_SOURCE: Final = 0.09
 NO_CADENCE: Final = 0.08
@@ -97,7 +101,7 @@ def aim(company: Company, history: History, plan: Plan, *, seed: int) -> Aims:
 
 @dataclass(frozen=True)
 class _Tree:
-    goal_id: np.typing.NDArray[np.str_]
+    goal_id: Texts
     scope: Ints
     aim: Ints
     parent: Ints
@@ -153,8 +157,9 @@ def _tree(company: Company, history: History, plan: Plan, cycle: int, rng: np.ra
     owner.append(occupant[at_team])
     place.append(units[at_team])
     counted += len(at_team)
-    # One to three goals a member.
-    members = np.flatnonzero(history.active[cycle] & (history.seat[cycle] < 0))
+    # One to three goals a member who stays through the cycle.
+    stays = history.active[cycle] & history.active[min(cycle + 1, len(CYCLES))]
+    members = np.flatnonzero(stays & (history.seat[cycle] < 0))
     members = members[first_of_team[history.team[cycle][members]] >= 0]
     members = members[rng.random(len(members)) < (0.35 if plan.columnar else 0.93)]
     each = rng.choice([1, 2, 3], len(members), p=[0.25, 0.5, 0.25])
@@ -210,209 +215,265 @@ def _drawn(families: list[Ints], departments: Ints, rng: np.random.Generator) ->
     return np.asarray(table[departments, offset % sizes[departments]])
 
 
+@dataclass(frozen=True)
+class _Course:
+    """How the goals of a cycle run: one entry per goal, and goal × week where it says so.
+
+    Days count from 1970. ``landing`` lies far off for goals that never land. ``raised_on`` is the day the
+    target was raised, ``closed`` the last day on which anybody looked.
+    """
+
+    trajectory: Ints
+    kind: Texts
+    keeps: Flags
+    start: Ints
+    due: Ints
+    baseline: Floats
+    target: Floats
+    raised: Floats
+    day: Ints
+    value: Floats
+    target_then: Floats
+    confidence: Floats
+    lands: Flags
+    landing: Ints
+    happened: Flags
+    raised_on: Ints
+    closed: Ints
+    done: Flags
+    outcome: Ints
+    status: Texts
+
+
 def _lived(
     company: Company, history: History, tree: _Tree, cycle: int, rng: np.random.Generator
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    course = _course(tree, cycle, rng)
+    cadence = rng.choice([2, 4], len(tree.goal_id), p=[0.55, 0.45])
+    check_ins = _check_ins(company, history, tree, course, cadence=cadence, rng=rng)
+    goals = _goals(company, history, tree, course, cadence=cadence, cycle=cycle, rng=rng)
+    changes = _changes(history, tree, course, cycle, rng)
+    never = ~course.lands | (course.trajectory == ABANDONED)
+    truth = pl.DataFrame(
+        {
+            "goal_id": tree.goal_id,
+            "trajectory": np.array(TRAJECTORIES)[course.trajectory],
+            "outcome": np.array(OUTCOMES)[course.outcome],
+            "would_land_on": _dates(np.where(never, 0, course.landing)).set(pl.Series(never), None),
+            "lands_on_time": ~never & (course.landing <= course.due),
+        }
+    )
+    return goals, check_ins, changes, truth
+
+
+def _course(tree: _Tree, cycle: int, rng: np.random.Generator) -> _Course:
     n = len(tree.goal_id)
     as_of = _day(AS_OF)
+    running = cycle == len(CYCLES)
     starts = _day(SNAPSHOTS[cycle])
-    ends = _day(SNAPSHOTS[cycle + 1]) - 1 if cycle < len(CYCLES) else _day(date(2026, 12, 31))
-    is_company = tree.scope == 0
-    trajectory = rng.choice(len(TRAJECTORIES), n, p=TRAJECTORY_SHARES)
-    trajectory[is_company & np.isin(trajectory, (ABANDONED, SANDBAGGER, OVER_PROMISER))] = STEADY
-    trajectory[tree.stale] = STALLED
-    start = starts + np.where(is_company, 0, rng.integers(0, 15, n))
+    ends = (_day(date(2027, 1, 1)) if running else _day(SNAPSHOTS[cycle + 1])) - 1
+    # When, and of what kind.
+    start = starts + np.where(tree.scope == 0, 0, rng.integers(0, 15, n))
     due = np.where(rng.random(n) < 0.3, ends - rng.integers(14, 110, n), ends)
-    due = np.where(tree.scope <= 1, ends, due)
-    due = np.maximum(due, start + 60)
+    due = np.maximum(np.where(tree.scope <= 1, ends, due), start + 60)
     weeks = np.maximum((due - start) // 7, 1)
-
-    kinds = np.array([a.kind for a in ALL_AIMS])[tree.aim]
-    keeps = np.isin(kinds, ("stay_above", "stay_below"))
-    low, high = (np.array([a.baseline[side] for a in ALL_AIMS])[tree.aim] for side in (0, 1))
-    baseline = np.round(rng.uniform(low, high), 1)
-    fact_low, fact_high = (np.array([a.factor[side] for a in ALL_AIMS])[tree.aim] for side in (0, 1))
-    factor = rng.uniform(fact_low, fact_high)
-    target = np.where(kinds == "reach", np.round(factor), np.round(baseline * factor, 1))
+    kind = np.array([a.kind for a in ALL_AIMS])[tree.aim]
+    keeps = np.isin(kind, ("stay_above", "stay_below"))
+    trajectory = rng.choice(len(TRAJECTORIES), n, p=TRAJECTORY_SHARES)
+    trajectory[(tree.scope == 0) & np.isin(trajectory, (ABANDONED, SANDBAGGER, OVER_PROMISER))] = STEADY
+    trajectory[tree.stale] = STALLED
     trajectory[keeps & np.isin(trajectory, (SCOPE, SANDBAGGER))] = STEADY
-    raised_by = np.where(trajectory == SCOPE, rng.uniform(0.2, 0.5, n), 0.0)
+    # From where to where; growing scope raises the target about half way.
+    baseline = np.round(rng.uniform(*np.array([a.baseline for a in ALL_AIMS])[tree.aim].T), 1)
+    factor = rng.uniform(*np.array([a.factor for a in ALL_AIMS])[tree.aim].T)
+    counts = kind == "reach"
+    target = np.where(counts, np.round(factor), np.round(baseline * factor, 1))
     span = target - baseline
-    raised = np.where(
-        kinds == "reach", np.ceil(target + raised_by * span), np.round(target + raised_by * span, 1)
+    grows = trajectory == SCOPE
+    further = target + np.where(grows, rng.uniform(0.2, 0.5, n), 0.0) * span
+    raised = np.where(grows, np.where(counts, np.ceil(further), np.round(further, 1)), target)
+    half_way = np.clip((weeks * rng.uniform(0.4, 0.65, n)).astype(np.int64), 1, 30)
+    raise_week = np.where(grows, half_way, NEVER)
+    # Week by week.
+    week = np.arange(1, WEEKS + 1)
+    elapsed = week / weeks[:, None]
+    progress = _progress(trajectory, elapsed, rng)
+    value = np.where(
+        keeps[:, None],
+        _kept_level(kind, target, np.isin(trajectory, (STEADY, LATE)), rng),
+        _moved(baseline, span, progress, counts),
     )
-    final_target = np.where(trajectory == SCOPE, raised, target)
-
-    grid = np.arange(1, WEEKS + 1)
-    u = grid[None, :] / weeks[:, None]
-    progress = _progress(trajectory, u, rng)
-    moved = np.round(baseline[:, None] + progress * span[:, None], 2)
-    moved = np.where((kinds == "reach")[:, None], np.floor(np.maximum(moved, 0) + 1e-9), moved)
-    margin = np.where(kinds == "stay_above", 1, -1) * np.where(
-        np.isin(trajectory, (STEADY, LATE)), 0.05, -0.03
-    )
-    keeping = np.round(target[:, None] * (1 + margin[:, None] + rng.normal(0, 0.02, (n, WEEKS))), 2)
-    value = np.where(keeps[:, None], keeping, moved)
-    value = np.where(keeps[:, None], value, _monotone(value, span))
-
-    # The target is raised about half way.
-    raise_week = np.where(
-        trajectory == SCOPE, np.clip((weeks * rng.uniform(0.4, 0.65, n)).astype(np.int64), 1, 30), 999
-    )
-    target_then = np.where(grid[None, :] >= raise_week[:, None], final_target[:, None], target[:, None])
-    up = span > 0
-    reached = np.where(up[:, None], value >= target_then, value <= target_then) & ~keeps[:, None]
-    lands = reached.any(1)
-    landing_week = np.where(lands, reached.argmax(1) + 1, 999)
-    landing_day = start + 7 * landing_week
+    target_then = np.where(week >= raise_week[:, None], raised[:, None], target[:, None])
+    ahead = np.where((span > 0)[:, None], value >= target_then, value <= target_then)
+    reached = ahead & ~keeps[:, None]
+    landing = start + 7 * np.where(reached.any(axis=1), reached.argmax(axis=1) + 1, NEVER)
     # A goal to keep a level is settled when it is due, by the last value.
-    last_column = np.minimum(weeks, WEEKS) - 1
-    last_value = value[np.arange(n), last_column]
-    kept = np.where(kinds == "stay_above", last_value >= target, last_value <= target)
-    lands = np.where(keeps, kept, lands)
-    landing_day = np.where(keeps, np.where(kept, due, 99_999), landing_day)
+    last = value[np.arange(n), np.minimum(weeks, WEEKS) - 1]
+    kept = keeps & np.where(kind == "stay_above", last >= target, last <= target)
+    landing = np.where(keeps, np.where(kept, due, start + 7 * NEVER), landing)
+    lands = reached.any(axis=1) | kept
 
-    given_up = trajectory == ABANDONED
-    given_up_day = start + 7 * np.maximum((weeks * rng.uniform(0.3, 0.7, n)).astype(np.int64), 2)
-    abandoned = given_up & (given_up_day <= as_of) & (given_up_day < landing_day)
-    done = lands & (landing_day <= as_of) & ~abandoned
+    given_up = start + 7 * np.maximum((weeks * rng.uniform(0.3, 0.7, n)).astype(np.int64), 2)
+    abandoned = (trajectory == ABANDONED) & (given_up <= as_of) & (given_up < landing)
+    done = lands & (landing <= as_of) & ~abandoned
     past = due <= as_of
     # Missed goals of closed cycles are struck off a while after they were due; some stay open.
-    struck = (
-        past
-        & ~done
-        & ~abandoned
-        & (cycle < len(CYCLES))
-        & (rng.random(n) < (0.9 if cycle < len(CYCLES) - 1 else 0.6))
+    share = 0.0 if running else (0.6 if cycle == len(CYCLES) - 1 else 0.9)
+    struck = past & ~done & ~abandoned & (rng.random(n) < share)
+    struck_on = np.minimum(due + rng.integers(15, 60, n), as_of)
+    closed = np.minimum(np.select([abandoned, done, struck], [given_up, landing, struck_on], as_of), as_of)
+    raised_on = start + 7 * raise_week
+    return _Course(
+        trajectory=trajectory,
+        kind=kind,
+        keeps=keeps,
+        start=start,
+        due=due,
+        baseline=baseline,
+        target=target,
+        raised=raised,
+        day=start[:, None] + 7 * week,
+        value=value,
+        target_then=target_then,
+        confidence=_confidence(trajectory, progress, elapsed, rng),
+        lands=lands,
+        landing=landing,
+        # What had not been raised before the goal closed never was.
+        happened=grows & (raised_on <= closed),
+        raised_on=raised_on,
+        closed=closed,
+        done=done,
+        outcome=np.select([abandoned, done & (landing <= due), done, past], [3, 0, 1, 2], 4),
+        status=np.select([abandoned, done, struck], ["abandoned", "done", "abandoned"], "active"),
     )
-    struck_day = np.minimum(due + rng.integers(15, 60, n), as_of)
-    # What lands only after it was struck off stays struck off.
-    outcome = np.select(
-        [abandoned, done & (landing_day <= due), done, past],
-        [3, 0, 1, 2],
-        4,
-    )
-    status = np.select([abandoned, done, struck], ["abandoned", "done", "abandoned"], "active")
-    closed_day = np.select([abandoned, done, struck], [given_up_day, landing_day, struck_day], as_of)
 
-    cadence_weeks = rng.choice([2, 4], n, p=[0.55, 0.45])
-    cadence_days = np.where(rng.random(n) < NO_CADENCE, -1, cadence_weeks * 7)
-    check = (grid[None, :] % cadence_weeks[:, None] == 0) | (
-        7 * grid[None, :] + start[:, None] == landing_day[:, None]
-    )
-    day = start[:, None] + 7 * grid[None, :]
-    check &= day <= np.minimum(closed_day, as_of)[:, None]
-    # Past the due date an open goal is reported on only now and then.
-    check &= (day <= due[:, None] + 7) | (rng.random((n, WEEKS)) < 0.5) | reached
-    check &= rng.random((n, WEEKS)) < np.where(tree.stale, 1.0, 0.9)[:, None]
-    check &= ~tree.stale[:, None] | (day <= starts + 28)
-    check |= (day == landing_day[:, None]) & done[:, None]
-    silent = (tree.scope == 3) & (rng.random(n) < 0.04)
-    check &= ~silent[:, None] | done[:, None]
-    confidence = _confidence(trajectory, progress, u, rng)
-    goal_at, week_at = np.nonzero(check)
 
-    ids, employees, codes = (pl.Series(x) for x in (tree.goal_id, history.employee_id, company.code))
+def _moved(baseline: Floats, span: Floats, progress: Floats, counts: Flags) -> Floats:
+    """Values on the way from baseline to target; counts are whole, and what was reached stays reached."""
+    moved = np.round(baseline[:, None] + progress * span[:, None], 2)
+    moved = np.where(counts[:, None], np.floor(np.maximum(moved, 0) + 1e-9), moved)
+    rising = np.maximum.accumulate(moved, axis=1)
+    falling = np.minimum.accumulate(moved, axis=1)
+    return np.where((span > 0)[:, None], rising, falling)
+
+
+def _kept_level(kind: Texts, target: Floats, held: Flags, rng: np.random.Generator) -> Floats:
+    """Values that stay on the right side of a level, or slip to the wrong one."""
+    margin = np.where(kind == "stay_above", 1, -1) * np.where(held, 0.05, -0.03)
+    noise = rng.normal(0, 0.02, (len(target), WEEKS))
+    return np.asarray(np.round(target[:, None] * (1 + margin[:, None] + noise), 2))
+
+
+def _goals(
+    company: Company,
+    history: History,
+    tree: _Tree,
+    course: _Course,
+    *,
+    cadence: Ints,
+    cycle: int,
+    rng: np.random.Generator,
+) -> pl.DataFrame:
+    n = len(tree.goal_id)
+    ids = pl.Series(tree.goal_id)
     chinese = company.chinese[tree.department]
-    titles = np.array([[a.title, a.title_zh] for a in ALL_AIMS])
-    title = np.where(chinese, titles[tree.aim, 1], titles[tree.aim, 0])
-    named = np.array(company.name)[tree.department]
-    lines = np.array(LINES)[rng.integers(0, len(LINES), n), chinese.astype(np.int64)]
-    narrowed = np.where(
-        chinese,
-        np.char.add(np.char.add(title, "："), lines),
-        np.char.add(np.char.add(title, ": "), lines),
+    english, mandarin = np.array([[a.title, a.title_zh] for a in ALL_AIMS])[tree.aim].T
+    title = np.where(chinese, mandarin, english)
+    colon = np.where(chinese, "：", ": ")
+    line = np.array(LINES)[rng.integers(0, len(LINES), n), chinese.astype(np.int64)]
+    whole = np.select(
+        [tree.scope == 0, tree.scope < 3],
+        [english + " / " + mandarin, title + " · " + np.array(company.name)[tree.department]],
+        title + colon + line,
     )
-    whole = np.where(
-        tree.scope == 0,
-        np.char.add(np.char.add(titles[tree.aim, 0], " / "), titles[tree.aim, 1]),
-        np.where(tree.scope < 3, np.char.add(np.char.add(title, " · "), named), narrowed),
-    )
-    agreed = np.where(rng.random(n) < NEVER_AGREED, -1, start + rng.integers(0, 21, n))
-    sources = np.array([a.data_source for a in ALL_AIMS])[tree.aim]
-    no_source = rng.random(n) < NO_DATA_SOURCE
-    frameworks = np.where(
-        tree.scope == 0, "balanced_scorecard", np.where(keeps | (rng.random(n) < 0.3), "kpi", "okr")
-    )
-    name = RUNNING_CYCLE if cycle == len(CYCLES) else CYCLES[cycle]
-    goals = pl.DataFrame(
+    agreed = course.start + rng.integers(0, 21, n)
+    is_kpi = course.keeps | (rng.random(n) < 0.3)
+    return pl.DataFrame(
         {
             "goal_id": ids,
             "title": whole,
             "parent_id": ids.gather(np.maximum(tree.parent, 0)).set(pl.Series(tree.parent < 0), None),
             "scope": np.array(["company", "department", "team", "individual"])[tree.scope],
-            "framework": frameworks,
+            "framework": np.select([tree.scope == 0, is_kpi], ["balanced_scorecard", "kpi"], "okr"),
             "perspective": np.array([a.perspective for a in ALL_AIMS])[tree.aim],
-            "kind": kinds,
+            "kind": course.kind,
             "metric": np.array([a.metric for a in ALL_AIMS])[tree.aim],
             "unit": np.array([a.unit for a in ALL_AIMS])[tree.aim],
-            "baseline": baseline,
-            "target": final_target,
+            "baseline": course.baseline,
+            "target": np.where(course.happened, course.raised, course.target),
             "weight": np.round(tree.weight, 2),
-            "owner_id": employees.gather(tree.owner),
-            "department_id": codes.gather(tree.department),
-            "cycle_id": pl.repeat(name, n, eager=True),
-            "data_source": pl.Series(sources).set(pl.Series(no_source), None),
-            "cadence_days": pl.Series(cadence_days).set(pl.Series(cadence_days < 0), None),
-            "start_on": _dates(start),
-            "due_on": _dates(due),
-            "status": status,
-            "completed_on": _dates(landing_day).set(pl.Series(~done), None),
-            "agreed_on": _dates(agreed).set(pl.Series(agreed < 0), None),
-            "version": 1 + (trajectory == SCOPE) * (start + 7 * raise_week <= np.minimum(closed_day, as_of)),
-        }
-    )
-    # What had not been raised by the as-of date or before the goal closed was never raised.
-    happened = (trajectory == SCOPE) & (start + 7 * raise_week <= np.minimum(closed_day, as_of))
-    goals = goals.with_columns(target=pl.Series(np.where(happened, final_target, target)))
-    changed = np.flatnonzero(happened)
-    boss = history.manager[cycle][tree.owner[changed]]
-    changes = pl.DataFrame(
-        {
-            "goal_id": ids.gather(changed),
-            "changed_at": _moments(start[changed] + 7 * raise_week[changed], 9 * 3_600),
-            "field": pl.repeat("target", len(changed), eager=True),
-            "old_value": pl.Series(target[changed]).cast(pl.String),
-            "new_value": pl.Series(final_target[changed]).cast(pl.String),
-            "reason": pl.Series(
-                ("The customer asked for more", "Two teams were merged", "市场需求增加")
-            ).gather(changed % 3),
-            "approved_by": employees.gather(np.maximum(boss, 0)).set(
-                pl.Series((boss < 0) | (rng.random(len(changed)) < 0.3)), None
+            "owner_id": pl.Series(history.employee_id).gather(tree.owner),
+            "department_id": pl.Series(company.code).gather(tree.department),
+            "cycle_id": pl.repeat((*CYCLES, RUNNING_CYCLE)[cycle], n, eager=True),
+            "data_source": pl.Series(np.array([a.data_source for a in ALL_AIMS])[tree.aim]).set(
+                pl.Series(rng.random(n) < NO_DATA_SOURCE), None
             ),
+            "cadence_days": pl.Series(7 * cadence).set(pl.Series(rng.random(n) < NO_CADENCE), None),
+            "start_on": _dates(course.start),
+            "due_on": _dates(course.due),
+            "status": course.status,
+            "completed_on": _dates(course.landing).set(pl.Series(~course.done), None),
+            "agreed_on": _dates(agreed).set(pl.Series(rng.random(n) < NEVER_AGREED), None),
+            "version": 1 + course.happened.astype(np.int64),
         }
     )
-    told = np.where(rng.random(len(goal_at)) < 0.85, np.round(confidence[goal_at, week_at], 2), -1.0)
-    notes = np.array(["", "On plan", "Waiting for parts", "Priorities changed", "按计划推进", "等待客户确认"])
-    note_at = np.where(
-        rng.random(len(goal_at)) < 0.7,
-        0,
-        np.where(chinese[goal_at], rng.integers(4, 6, len(goal_at)), rng.integers(1, 4, len(goal_at))),
-    )
-    check_ins = pl.DataFrame(
+
+
+def _check_ins(
+    company: Company,
+    history: History,
+    tree: _Tree,
+    course: _Course,
+    *,
+    cadence: Ints,
+    rng: np.random.Generator,
+) -> pl.DataFrame:
+    n = len(tree.goal_id)
+    day = course.day
+    landing = (day == course.landing[:, None]) & course.done[:, None]
+    told = (np.arange(1, WEEKS + 1) % cadence[:, None] == 0) & (day <= course.closed[:, None])
+    # Past the due date an open goal is reported on only now and then, and now and then one forgets.
+    told &= (day <= course.due[:, None] + 7) | (rng.random((n, WEEKS)) < 0.5)
+    told &= rng.random((n, WEEKS)) < 0.9
+    told &= ~tree.stale[:, None] | (day <= day[:, :1] + 21)
+    silent = (tree.scope == 3) & (rng.random(n) < 0.04)
+    goal, week = np.nonzero((told & ~silent[:, None]) | landing)
+    m = len(goal)
+    confidence = np.round(course.confidence[goal, week], 2)
+    notes = np.array(["On plan", "Waiting for parts", "Priorities changed", "按计划推进", "等待客户确认"])
+    note = np.where(company.chinese[tree.department[goal]], rng.integers(3, 5, m), rng.integers(0, 3, m))
+    return pl.DataFrame(
         {
-            "goal_id": ids.gather(goal_at),
-            "checked_at": _moments(
-                day[goal_at, week_at], 8 * 3_600 + rng.integers(0, 9 * 3_600, len(goal_at))
-            ),
-            "value": value[goal_at, week_at],
-            "target": pl.Series(target_then[goal_at, week_at]),
-            "confidence": pl.Series(told).set(pl.Series(told < 0), None),
-            "note": pl.Series(notes[note_at]).set(pl.Series(note_at == 0), None),
-            "author_id": employees.gather(tree.owner[goal_at]),
+            "goal_id": pl.Series(tree.goal_id).gather(goal),
+            "checked_at": _moments(day[goal, week], 8 * 3_600 + rng.integers(0, 9 * 3_600, m)),
+            "value": course.value[goal, week],
+            "target": course.target_then[goal, week],
+            "confidence": pl.Series(confidence).set(pl.Series(rng.random(m) < 0.15), None),
+            "note": pl.Series(notes[note]).set(pl.Series(rng.random(m) < 0.7), None),
+            "author_id": pl.Series(history.employee_id).gather(tree.owner[goal]),
         }
     )
-    truth = pl.DataFrame(
+
+
+def _changes(
+    history: History, tree: _Tree, course: _Course, cycle: int, rng: np.random.Generator
+) -> pl.DataFrame:
+    at = np.flatnonzero(course.happened)
+    boss = history.manager[cycle][tree.owner[at]]
+    reasons = pl.Series(("The customer asked for more", "Two teams were merged", "市场需求增加"))
+    return pl.DataFrame(
         {
-            "goal_id": ids,
-            "trajectory": np.array(TRAJECTORIES)[trajectory],
-            "outcome": np.array(OUTCOMES)[outcome],
-            "would_land_on": _dates(np.minimum(landing_day, _day(date(2099, 1, 1)))).set(
-                pl.Series(~lands | given_up), None
-            ),
-            "lands_on_time": lands & ~given_up & (landing_day <= due),
+            "goal_id": pl.Series(tree.goal_id).gather(at),
+            "changed_at": _moments(course.raised_on[at], 9 * 3_600),
+            "field": pl.repeat("target", len(at), eager=True),
+            "old_value": pl.Series(course.target[at]).cast(pl.String),
+            "new_value": pl.Series(course.raised[at]).cast(pl.String),
+            "reason": reasons.gather(at % len(reasons)),
+            "approved_by": pl.Series(history.employee_id)
+            .gather(np.maximum(boss, 0))
+            .set(pl.Series((boss < 0) | (rng.random(len(at)) < 0.3)), None),
         }
     )
-    return goals, check_ins, changes, truth
 
 
 def _progress(trajectory: Ints, u: Floats, rng: np.random.Generator) -> Floats:
@@ -435,13 +496,6 @@ def _progress(trajectory: Ints, u: Floats, rng: np.random.Generator) -> Floats:
     )
     noise = np.cumsum(rng.normal(0, 0.012, u.shape), axis=1)
     return np.asarray(np.clip(curve + noise, -0.05, 1.45))
-
-
-def _monotone(value: Floats, span: Floats) -> Floats:
-    """Most measures do not fall back; what was reached stays reached."""
-    rising = np.maximum.accumulate(value, axis=1)
-    falling = np.minimum.accumulate(value, axis=1)
-    return np.where((span > 0)[:, None], rising, falling)
 
 
 def _confidence(trajectory: Ints, progress: Floats, u: Floats, rng: np.random.Generator) -> Floats:

@@ -166,114 +166,158 @@ def _planted_seats(company: Company, size: Size, rng: np.random.Generator) -> di
 
 
 def _history(company: Company, fixed_seats: Ints, seed: int) -> History:
-    rng = stream(seed, "history")
-    teams = len(company.unit)
-    start = teams + int(company.members.sum())
-    capacity = int(start * (1 + len(SNAPSHOTS) * JOINING * 1.5)) + 100
-    leaf_teams = np.flatnonzero(company.members > 0)
-    function = company.function[company.unit]
-    chinese_team = company.chinese[company.unit]
-    is_fixed = np.zeros(teams, dtype=np.bool_)
-    is_fixed[fixed_seats] = True
-
-    active = np.zeros(capacity, dtype=np.bool_)
-    team = np.full(capacity, -1)
-    seat = np.full(capacity, -1)
-    chinese = np.zeros(capacity, dtype=np.bool_)
-    joined = np.zeros(capacity, dtype=np.int64)
-    gone = np.full(capacity, len(SNAPSHOTS))
-    retiring = np.zeros(capacity, dtype=np.bool_)
-    active[:start] = True
-    seat[:teams] = np.arange(teams)
-    team[:teams] = company.above
-    team[teams:start] = np.repeat(np.arange(teams), company.members)
-    chinese[:start] = chinese_team[np.where(seat[:start] >= 0, seat[:start], team[:start])]
-    occupant = np.arange(teams)
-    people = start
-
-    rows: dict[str, list[Ints | Flags]] = {
-        name: [] for name in ("active", "team", "seat", "manager", "department")
-    }
-    occupants = []
+    staff = _Staff(company, fixed_seats, stream(seed, "history"))
     for snapshot in range(len(SNAPSHOTS)):
-        above, unit = company.above_at(snapshot), company.units_at(snapshot)
-        holders = occupant.copy()
-        team[holders] = above
+        staff.reorganise(snapshot)
         if snapshot > 0:
-            members = np.flatnonzero(active & (seat < 0))
-            # Leavers of the ordinary kind.
-            leavers = rng.choice(members, round(LEAVING * len(members)), replace=False)
-            active[leavers] = False
-            gone[leavers] = snapshot
-            vacancies = team[leavers]
-            # Some seats fall vacant and a member of the team takes over.
-            successors = np.full(teams, -1)
-            candidates = rng.permutation(np.flatnonzero(active & (seat < 0)))
-            of, first = np.unique(team[candidates], return_index=True)
-            successors[of] = candidates[first]
-            vacated = np.flatnonzero(
-                (rng.random(teams) < LEAVING_SEATS) & ~is_fixed & (successors >= 0) & (company.members > 3)
-            )
-            retired, promoted = occupant[vacated], successors[vacated]
-            active[retired] = False
-            gone[retired] = snapshot
-            retiring[retired] = True
-            seat[promoted], team[promoted] = vacated, above[vacated]
-            occupant[vacated] = promoted
-            vacancies = np.concatenate([vacancies, vacated])
-            # Managers swap teams within a function.
-            swapping = np.flatnonzero(
-                (rng.random(teams) < SWAPPING_SEATS) & ~is_fixed & (company.members > 0) & (function > 0)
-            )
-            swapping = swapping[np.argsort(function[swapping], kind="stable")]
-            swapped = rolled_within(swapping, function[swapping])
-            occupant[swapping] = occupant[swapped]
-            seat[occupant[swapping]], team[occupant[swapping]] = swapping, above[swapping]
-            # Members move; sizes stay, because movers trade places.
-            movable = np.flatnonzero(active & (seat < 0) & ~company.closed[team])
-            movers = rng.choice(movable, round(MOVING * len(movable)), replace=False)
-            near = rng.random(len(movers)) < MOVING_WITHIN_FUNCTION
-            for moving, group in (
-                (movers[near], function[team[movers[near]]]),
-                (movers[~near], chinese_team[team[movers[~near]]].astype(np.int64)),
-            ):
-                shuffled = rng.permutation(len(moving))
-                here = moving[shuffled][np.argsort(group[shuffled], kind="stable")]
-                team[here] = team[rolled_within(here, np.sort(group))]
-            # Joiners fill the vacancies and a few new places.
-            joiners = np.arange(people, people + round(JOINING * len(members)))
-            extra = rng.choice(leaf_teams, max(0, len(joiners) - len(vacancies)))
-            places = np.concatenate([rng.permutation(vacancies), extra])[: len(joiners)]
-            active[joiners], team[joiners], joined[joiners] = True, places, snapshot
-            chinese[joiners] = chinese_team[places]
-            people += len(joiners)
-        stands_in = np.where(seat[:people] >= 0, seat[:people], team[:people])
-        here = active[:people]
-        row_team = np.where(here, team[:people], -1)
-        rows["active"].append(here.copy())
-        rows["team"].append(row_team)
-        rows["seat"].append(np.where(here, seat[:people], -1))
-        rows["manager"].append(np.where(row_team >= 0, occupant[row_team], -1))
-        rows["department"].append(np.where(here, unit[stands_in], -1))
-        occupants.append(occupant.copy())
+            members = len(staff.members())
+            vacancies = np.concatenate([staff.leave(snapshot), staff.succeed(snapshot)])
+            staff.swap_seats()
+            staff.move()
+            staff.join(snapshot, vacancies, round(JOINING * members))
+        staff.record()
+    return staff.history(seed)
 
-    def stacked(name: str, fill: int) -> Ints:
-        out = np.full((len(SNAPSHOTS), people), fill, dtype=np.int64)
-        for at, row in enumerate(rows[name]):
-            out[at, : len(row)] = row
-        return out
 
-    identity = _identity(chinese[:people], joined[:people], gone[:people], retiring[:people], seed)
-    return History(
-        **vars(identity),
-        chinese=chinese[:people],
-        active=stacked("active", 0).astype(np.bool_),
-        team=stacked("team", -1),
-        seat=stacked("seat", -1),
-        manager=stacked("manager", -1),
-        department=stacked("department", -1),
-        occupant=np.stack(occupants),
-    )
+class _Staff:
+    """Everybody as they stand now, and the record of how they stood at each snapshot so far."""
+
+    def __init__(self, company: Company, fixed_seats: Ints, rng: np.random.Generator) -> None:
+        teams = len(company.unit)
+        start = teams + int(company.members.sum())
+        capacity = int(start * (1 + len(SNAPSHOTS) * JOINING * 1.5)) + 100
+        self.company = company
+        self.rng = rng
+        self.people = start
+        self.function = company.function[company.unit]
+        self.chinese_team = company.chinese[company.unit]
+        self.free_seat = np.ones(teams, dtype=np.bool_)
+        self.free_seat[fixed_seats] = False
+        self.occupant = np.arange(teams)
+        self.active = np.zeros(capacity, dtype=np.bool_)
+        self.active[:start] = True
+        self.seat = np.full(capacity, -1)
+        self.seat[:teams] = np.arange(teams)
+        self.team = np.full(capacity, -1)
+        self.team[:teams] = company.above
+        self.team[teams:start] = np.repeat(np.arange(teams), company.members)
+        self.chinese = np.zeros(capacity, dtype=np.bool_)
+        self.chinese[:start] = self.chinese_team[self._stand_in(start)]
+        self.joined = np.zeros(capacity, dtype=np.int64)
+        self.gone = np.full(capacity, len(SNAPSHOTS))
+        self.retiring = np.zeros(capacity, dtype=np.bool_)
+        self.above, self.unit = company.above, company.unit
+        self.records: list[dict[str, Ints]] = []
+
+    def members(self) -> Ints:
+        """Everybody employed who holds no seat."""
+        return np.flatnonzero(self.active & (self.seat < 0))
+
+    def reorganise(self, snapshot: int) -> None:
+        """Departments and lines of report as of a snapshot."""
+        self.above, self.unit = self.company.above_at(snapshot), self.company.units_at(snapshot)
+        self.team[self.occupant] = self.above
+
+    def leave(self, snapshot: int) -> Ints:
+        """Members leave; the teams they leave."""
+        members = self.members()
+        leavers = self.rng.choice(members, round(LEAVING * len(members)), replace=False)
+        self.active[leavers] = False
+        self.gone[leavers] = snapshot
+        left: Ints = self.team[leavers]
+        return left
+
+    def succeed(self, snapshot: int) -> Ints:
+        """Some seats fall vacant and a member of the team takes over; the teams that miss a member."""
+        successors = np.full(len(self.unit), -1)
+        candidates = self.rng.permutation(self.members())
+        of, first = np.unique(self.team[candidates], return_index=True)
+        successors[of] = candidates[first]
+        falls = self.rng.random(len(self.unit)) < LEAVING_SEATS
+        vacated = np.flatnonzero(falls & self.free_seat & (successors >= 0) & (self.company.members > 3))
+        retired, promoted = self.occupant[vacated], successors[vacated]
+        self.active[retired] = False
+        self.gone[retired] = snapshot
+        self.retiring[retired] = True
+        self.seat[promoted], self.team[promoted] = vacated, self.above[vacated]
+        self.occupant[vacated] = promoted
+        return vacated
+
+    def swap_seats(self) -> None:
+        """Managers change teams within their function."""
+        swaps = self.rng.random(len(self.unit)) < SWAPPING_SEATS
+        swapping = np.flatnonzero(swaps & self.free_seat & (self.company.members > 0) & (self.function > 0))
+        swapping = swapping[np.argsort(self.function[swapping], kind="stable")]
+        self.occupant[swapping] = self.occupant[rolled_within(swapping, self.function[swapping])]
+        arrived = self.occupant[swapping]
+        self.seat[arrived], self.team[arrived] = swapping, self.above[swapping]
+
+    def move(self) -> None:
+        """Members trade places, so that teams keep their size; nobody crosses the subsidiary's border."""
+        movable = np.flatnonzero(self.active & (self.seat < 0) & ~self.company.closed[self.team])
+        movers = self.rng.choice(movable, round(MOVING * len(movable)), replace=False)
+        near = self.rng.random(len(movers)) < MOVING_WITHIN_FUNCTION
+        for moving, groups in (
+            (movers[near], self.function),
+            (movers[~near], self.chinese_team.astype(np.int64)),
+        ):
+            group = groups[self.team[moving]]
+            shuffled = self.rng.permutation(len(moving))
+            here = moving[shuffled][np.argsort(group[shuffled], kind="stable")]
+            self.team[here] = self.team[rolled_within(here, np.sort(group))]
+
+    def join(self, snapshot: int, vacancies: Ints, joining: int) -> None:
+        """Newcomers fill the vacancies and a few new places."""
+        joiners = np.arange(self.people, self.people + joining)
+        leaf_teams = np.flatnonzero(self.company.members > 0)
+        extra = self.rng.choice(leaf_teams, max(0, joining - len(vacancies)))
+        places = np.concatenate([self.rng.permutation(vacancies), extra])[:joining]
+        self.active[joiners], self.team[joiners], self.joined[joiners] = True, places, snapshot
+        self.chinese[joiners] = self.chinese_team[places]
+        self.people += joining
+
+    def record(self) -> None:
+        """Keep how everybody stands."""
+        here = self.active[: self.people]
+        team = np.where(here, self.team[: self.people], -1)
+        self.records.append(
+            {
+                "active": here.astype(np.int64),
+                "team": team,
+                "seat": np.where(here, self.seat[: self.people], -1),
+                "manager": np.where(team >= 0, self.occupant[team], -1),
+                "department": np.where(here, self.unit[self._stand_in(self.people)], -1),
+                "occupant": self.occupant.copy(),
+            }
+        )
+
+    def history(self, seed: int) -> History:
+        """All records, one row per snapshot; who had not joined yet stood nowhere."""
+        people = self.people
+
+        def stacked(name: str, fill: int) -> Ints:
+            out = np.full((len(self.records), people), fill, dtype=np.int64)
+            for at, record in enumerate(self.records):
+                out[at, : len(record[name])] = record[name]
+            return out
+
+        identity = _identity(
+            self.chinese[:people], self.joined[:people], self.gone[:people], self.retiring[:people], seed
+        )
+        return History(
+            **vars(identity),
+            chinese=self.chinese[:people],
+            active=stacked("active", 0).astype(np.bool_),
+            team=stacked("team", -1),
+            seat=stacked("seat", -1),
+            manager=stacked("manager", -1),
+            department=stacked("department", -1),
+            occupant=np.stack([record["occupant"] for record in self.records]),
+        )
+
+    def _stand_in(self, people: int) -> Ints:
+        """The team whose department each person stands in: the own one of who holds a seat."""
+        return np.where(self.seat[:people] >= 0, self.seat[:people], self.team[:people])
 
 
 def rolled_within(values: Ints, group: Ints) -> Ints:
