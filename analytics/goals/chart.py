@@ -295,7 +295,7 @@ def tree_figure(released: Released[RollUp], t: Language, mode: theme.Mode) -> go
         yaxis={
             "tickmode": "array",
             "tickvals": rows,
-            "ticktext": [_short(title) for title in strategy["title"]],
+            "ticktext": _labels(strategy, t),
             "range": [len(rows) + len(headings) - 0.4, -0.6],
             "tickfont": {"color": tokens.ink},
             "showgrid": False,
@@ -358,9 +358,13 @@ def pace_figure(released: Released[GoalHistory], t: Language, mode: theme.Mode) 
 
 
 def elapsed_figure(released: Released[GoalPace], t: Language, mode: theme.Mode) -> go.Figure:
-    """Progress of each open goal against the share of its time that has passed."""
+    """Progress of each open goal on its way to a target, against the share of its time that has passed.
+
+    Goals that hold a level or take a first measurement have no straight line and are left out. Goals of
+    one period share their elapsed time: marks that would cover each other stand side by side.
+    """
     tokens, looks = theme.TOKENS[mode], signs(t, mode)
-    goals = released.value.goals.filter(pl.col("open") & pl.col("progress").is_not_null())
+    goals = _side_by_side(released.value.goals.filter("open", pl.col("remaining").is_not_null()))
     figure = theme.figure(mode, height=460)
     figure.add_scatter(
         x=[0, 1],
@@ -370,7 +374,7 @@ def elapsed_figure(released: Released[GoalPace], t: Language, mode: theme.Mode) 
         hoverinfo="skip",
         showlegend=False,
     )
-    _name(figure, t("Straight line"), x=0.5, y=0.5, colour=tokens.quiet)
+    _name(figure, t("Straight line"), x=0.2, y=0.2, colour=tokens.quiet)
     for status in ("on_track", "behind", "at_risk"):
         part, look = goals.filter(pl.col("status") == status), looks[status]
         # Thousands of vector marks slow a browser; a raster does not.
@@ -378,26 +382,32 @@ def elapsed_figure(released: Released[GoalPace], t: Language, mode: theme.Mode) 
         figure.add_trace(
             trace(
                 name=f"{look.word} ({part.height})",
-                x=part["elapsed"].to_list(),
-                y=part["progress"].clip(0.0, 1.2).to_list(),
+                x=part["_x"].to_list(),
+                y=part["_y"].to_list(),
                 mode="markers",
                 marker={
                     "symbol": look.symbol,
                     "color": look.colour,
-                    "size": 9,
-                    "opacity": 0.8,
+                    "size": 8,
                     "line": {"color": tokens.surface, "width": 0.5},
                 },
                 customdata=[
-                    [escape(title), percent(progress)]
-                    for title, progress in part.select("title", "progress").iter_rows()
+                    [
+                        escape(title),
+                        t(
+                            "{progress} of the way in {elapsed} of its time",
+                            progress=percent(progress),
+                            elapsed=percent(elapsed),
+                        ),
+                    ]
+                    for title, progress, elapsed in part.select("title", "progress", "elapsed").iter_rows()
                 ],
                 hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
             )
         )
     figure.update_layout(
         margin={"t": 48},
-        xaxis={"title": {"text": t("Share of its time passed")}, "tickformat": ".0%", "range": [-0.03, 1.03]},
+        xaxis={"title": {"text": t("Share of its time passed")}, "tickformat": ".0%", "range": [-0.06, 1.06]},
         yaxis={"title": {"text": t("Progress")}, "tickformat": ".0%", "range": [-0.05, 1.25]},
     )
     return figure
@@ -418,6 +428,20 @@ def _lines(strategy: pl.DataFrame) -> tuple[list[float], dict[str | None, float]
         # Without a scorecard a single heading would say nothing.
         return [row - 1 for row in rows], {}
     return rows, headings
+
+
+def _side_by_side(goals: pl.DataFrame, *, apart: float = 0.009, widest: float = 0.06) -> pl.DataFrame:
+    """Where each mark stands: ``_x`` and ``_y``, spread to both sides among those at the same place."""
+    place = ["_place", "_height"]
+    nth = pl.col("goal_id").rank("ordinal").over(place).cast(pl.Int64)
+    # 0, +1, −1, +2, −2, …: the first stands in the middle.
+    step = pl.when(nth % 2 == 0).then(nth // 2).otherwise(-(nth // 2))
+    gap = pl.min_horizontal(pl.lit(apart), 2 * widest / pl.len().over(place))
+    return goals.with_columns(
+        pl.col("progress").clip(0.0, 1.2).alias("_y"),
+        (pl.col("elapsed") * 50).round().alias("_place"),
+        (pl.col("progress").clip(0.0, 1.2) * 50).round().alias("_height"),
+    ).with_columns((pl.col("elapsed") + step * gap).alias("_x"))
 
 
 def _begin(goal: dict[str, Any]) -> float | None:
@@ -478,6 +502,15 @@ def _mark(figure: go.Figure, day: object, text: str, *, colour: str, dash: str) 
         showarrow=False,
         font={"color": colour, "size": 12},
     )
+
+
+def _labels(strategy: pl.DataFrame, t: Language) -> list[str]:
+    """Titles; goals of the same title are told apart by their due date."""
+    twice = strategy["title"].is_duplicated().to_list()
+    return [
+        f"{_short(title, 28)} · {t.day(due_on)}" if again else _short(title)
+        for (title, due_on), again in zip(strategy.select("title", "due_on").iter_rows(), twice, strict=True)
+    ]
 
 
 def _short(title: str, longest: int = 44) -> str:

@@ -303,6 +303,31 @@ def test_a_strategic_goal_nobody_took_up_is_drawn_as_a_hole() -> None:
     assert texts == ["<b>Financial</b>", "<b>Learning and growth</b>", "Nobody has taken this up"]
 
 
+def test_strategic_goals_of_one_title_are_told_apart_by_their_due_date() -> None:
+    paced = found(
+        s1={"scope": "company", "title": "Grow"},
+        s2={"scope": "company", "title": "Grow", "due_on": date(2026, 12, 31)},
+        s3={"scope": "company", "title": "Learn"},
+    )
+    figure = chart.tree_figure(release(rollup(paced), as_of=AS_OF), EN, "light")
+    assert figure.layout.yaxis.ticktext == ("Grow · 11 Apr 2026", "Grow · 31 Dec 2026", "Learn")
+
+
+def test_goals_at_one_place_stand_side_by_side_and_keep_their_progress() -> None:
+    paced = found(at(a=30.0, b=30.0, c=30.0, d=60.0), a={}, b={}, c={}, d={})
+    figure = chart.elapsed_figure(release(paced, as_of=AS_OF), EN, "light")
+    marks = [(x, y) for trace in figure.data[1:] for x, y in zip(trace.x, trace.y, strict=True)]
+    assert len({x for x, y in marks if y == 0.3}) == 3
+    assert sorted(y for _, y in marks) == [0.3, 0.3, 0.3, 0.6]
+    assert all(abs(x - 0.5) <= 0.06 for x, _ in marks)
+
+
+def test_a_level_to_hold_is_not_drawn_against_a_line() -> None:
+    paced = found(at(a=30.0, b=99.0), a={}, b={"kind": "stay_above"})
+    figure = chart.elapsed_figure(release(paced, as_of=AS_OF), EN, "light")
+    assert sum(len(trace.x) for trace in figure.data[1:]) == 1
+
+
 def test_titles_are_text_never_markup() -> None:
     paced = found(
         at(a=10.0),
