@@ -39,7 +39,8 @@ def _periods(sheet: Sheet, _known: Known) -> Mapping[str, Answer]:
     frame = pl.DataFrame(
         {"cycle": values.words(cycle), "first": values.dates(first), "last": values.dates(last)}
     ).drop_nulls()
-    frame = frame.filter(pl.col("first", "last").str.contains(r"^\d{4}-\d\d-\d\d$")).unique()
+    iso = pl.all_horizontal(pl.col("first", "last").str.contains(r"^\d{4}-\d\d-\d\d$"))
+    frame = frame.filter(iso).unique()
     single = frame.filter(pl.len().over("cycle") == 1)
     return {f"cycle_dates:{c}": f"{a}{BETWEEN}{b}" for c, a, b in single.sort("cycle").iter_rows()}
 

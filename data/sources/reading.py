@@ -129,7 +129,7 @@ def _sheets(path: Path, file: str) -> list[Sheet]:
     first = head.lstrip()
     if first.startswith(("{", "[")) and not re.match(r"\[[^\]\"{\[]{1,80}\]\s*[,;\t|]", first):
         return _json(text, file, first)
-    if re.match(r"METADATA\|", first):
+    if re.search(r"^METADATA\|", first[:20_000], re.MULTILINE):
         return _oracle(text, file)
     return [_delimited(text, file, head)]
 

@@ -16,7 +16,7 @@ import polars as pl
 from data.contracts import TABLES
 from data.contracts.ratings import SOURCES as RATING_SOURCES
 from data.sources import assembling, cycles, scales, values
-from data.sources.assembling import FOLLOWING, PEOPLE
+from data.sources.assembling import FOLLOWING
 from data.sources.model import Answer, Known, Match, Question, Recognition, Sheet
 from data.sources.scales import Scale
 
@@ -157,9 +157,7 @@ class _Settling:
         unsure: list[str] = []
         missing: list[str] = []
         for table in TABLES:
-            if table not in self.tables or (
-                table in PEOPLE[1:] and "employees" in self.tables and table != "assignments"
-            ):
+            if table not in self.tables or table in self._brought():
                 continue
             for name, column in TABLES[table].columns().items():
                 needed = column.primary_key or not column.nullable
@@ -203,6 +201,15 @@ class _Settling:
                 ("yes",),
                 headers=", ".join(dict.fromkeys(unsure)),
             )
+
+    def _brought(self) -> set[str]:
+        """Tables whose keys follow from another table of the same rows."""
+        brought: set[str] = set()
+        if "employees" in self.tables:
+            brought |= {"protected_attributes", "departments"}
+        if "goals" in self.tables and (self.has("goals", "current") or self.has("goals", "percent")):
+            brought.add("check_ins")
+        return brought
 
     def _unfounded(self) -> list[str]:
         """Required columns that follow from others, where those are missing too."""
@@ -319,7 +326,8 @@ class _Settling:
         if len(parts) == 1:
             for separator in ("/", ">", "\\", "|"):
                 names = seen[parts[0]]
-                if len(names) > 1 and sum(separator in name for name in names) * 2 >= len(names):
+                deep = [name.count(separator) for name in names]
+                if names and 2 * sum(d > 0 for d in deep) >= len(names) and (len(names) > 1 or deep[0] > 1):
                     self.answers["department_path"] = separator
 
     def ratings(self) -> None:

@@ -226,8 +226,17 @@ def _score(table: str, matches: tuple[Match, ...], headers: tuple[str, ...]) -> 
     named = {match.column for match in matches}
     needed = [n for n, c in TABLES[table].columns().items() if (c.primary_key or not c.nullable)]
     following = assembling.FOLLOWING.get(table, frozenset())
-    telling = [n for n in needed if n not in following] or ["employee_id"]
-    met = sum(1 for n in telling if n in named or (n == "employee_id" and "email" in named)) / len(telling)
+    telling = [n for n in needed if n not in following]
+    if table == "goals":
+        met = (
+            1.0 if named & {"title", "metric"} and named & {"target", "due_on", "current", "percent"} else 0.0
+        )
+    elif table == "departments":
+        met = 1.0 if named & {"department_id", "name"} and len(named) > 1 else 0.0
+    elif telling:
+        met = sum(1 for n in telling if n in named) / len(telling)
+    else:
+        met = 1.0
     if table == "ratings" and not any(n == "score" or n.startswith("score:") for n in named):
         return 0.0
     if table == "ratings" and "ratee_id" not in named:

@@ -1,0 +1,1 @@
+"""Exports as the vendors' documentation describes them, written by code."""
