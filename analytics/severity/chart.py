@@ -78,10 +78,8 @@ def figure(
         for row in chosen.iter_rows(named=True)
     ]
     below = [
-        t(
-            "Severity in rating points: left of the line rates harder, right of it softer. Shaded: too "
-            "little to matter."
-        )
+        t("Severity in rating points: left of the line rates harder, right of it softer."),
+        t("Shaded: too little to matter."),
     ]
     if told.height > len(rows):
         below.append(
@@ -129,10 +127,8 @@ def departments_figure(
         for row in told.iter_rows(named=True)
     ]
     below = [
-        t(
-            "Difference in rating points: left of the line rates harder, right of it softer. Shaded: too "
-            "little to matter."
-        )
+        t("Difference in rating points: left of the line rates harder, right of it softer."),
+        t("Shaded: too little to matter."),
     ]
     missing = result.departments.height - told.height
     if missing:
@@ -466,7 +462,14 @@ def _intervals(
     reach = right - left or 1.0
     if practical:
         fig.add_vrect(x0=-practical, x1=practical, fillcolor=tokens.band, line_width=0, layer="below")
-    fig.add_vline(x=0, line={"color": tokens.quiet, "width": 1}, layer="below")
+    fig.add_scatter(
+        x=[0, 0],
+        y=[-0.5, len(rows) - 0.5],
+        mode="lines",
+        line={"color": tokens.quiet, "width": 1.5},
+        hoverinfo="skip",
+        showlegend=False,
+    )
     for verdict, symbol in (("unremarkable", "circle-open"), ("lenient", "circle"), ("severe", "circle")):
         places = [i for i, row in enumerate(rows) if row["verdict"] == verdict]
         if not places:

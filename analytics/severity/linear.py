@@ -128,6 +128,8 @@ class Severity:
         Ratings that do not enter, by why: ``self``, ``source``, ``incomplete``, ``alone``, ``island``.
     criterion
         Minus twice the restricted log likelihood, the constant of lme4; null when refused.
+    converged
+        Whether the search for the variances ended where nothing more could be gained.
     spread
         Standard deviation of one rating, in rating points.
     practical
@@ -154,6 +156,7 @@ class Severity:
     n_ratees: int
     left_out: Mapping[str, int]
     criterion: float | None = None
+    converged: bool = False
     spread: float | None = None
     practical: float | None = None
     chance: float | None = None
@@ -305,6 +308,7 @@ def severity(
         n_ratees=rows["ratee_id"].n_unique(),
         left_out=MappingProxyType(left_out),
         criterion=fit.criterion,
+        converged=fit.converged,
         spread=spread,
         practical=practical,
         chance=chance,

@@ -205,6 +205,7 @@ ODD = {
 def test_odd_ratings_give_an_estimate_and_no_warning(ratings: pl.DataFrame, name: str) -> None:
     found = severity(ODD[name](ratings))
     assert found.identified
+    assert found.converged
     told = found.raters.filter(pl.col("severity").is_not_null())
     assert told.height >= 15
     assert all(told[column].is_finite().all() for column in NUMBERS)
