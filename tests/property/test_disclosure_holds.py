@@ -66,7 +66,7 @@ def narrow(frame: pl.DataFrame, minimum: int) -> pl.DataFrame:
     )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(flat(), st.integers(2, 10))
 def test_no_hidden_group_can_be_narrowed_below_the_minimum(frame: pl.DataFrame, minimum: int) -> None:
     # A margin with one group of anybody, or of too few people altogether, is all hidden already.
@@ -77,7 +77,7 @@ def test_no_hidden_group_can_be_narrowed_below_the_minimum(frame: pl.DataFrame, 
     assert narrow(protectable, minimum).rows() == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(nested(), st.integers(2, 10))
 def test_no_hidden_group_of_a_tree_can_be_narrowed_from_another_level(
     frame: pl.DataFrame, minimum: int
@@ -88,7 +88,7 @@ def test_no_hidden_group_of_a_tree_can_be_narrowed_from_another_level(
     assert below.rows() == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(nested())
 def test_the_audit_always_contains_the_truth(frame: pl.DataFrame) -> None:
     after = frame.with_columns(pl.when(pl.col("people") >= 5).then("people"))
@@ -98,14 +98,14 @@ def test_the_audit_always_contains_the_truth(frame: pl.DataFrame) -> None:
     assert (hidden["people"] <= hidden["high"]).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(flat(), st.integers(1, 10))
 def test_no_group_below_the_minimum_is_shown(frame: pl.DataFrame, minimum: int) -> None:
     shown = release(Table(frame), as_of=DAY, minimum=minimum).value.groups["people"].drop_nulls()
     assert shown.is_empty() or int(shown.min()) >= minimum  # type: ignore[arg-type]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(flat(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_change_what_is_hidden(frame: pl.DataFrame, random: object) -> None:
     order = list(range(frame.height))
@@ -115,7 +115,7 @@ def test_the_order_of_rows_does_not_change_what_is_hidden(frame: pl.DataFrame, r
     assert_frame_equal(one[order], other)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(flat())
 def test_at_most_one_shown_group_more_is_hidden_in_a_margin(frame: pl.DataFrame) -> None:
     released = release(Table(frame), as_of=DAY)
@@ -127,7 +127,7 @@ def test_at_most_one_shown_group_more_is_hidden_in_a_margin(frame: pl.DataFrame)
 sets = st.frozensets(st.sampled_from([f"E{i}" for i in range(30)]))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(sets, sets, st.integers(1, 8))
 def test_a_refusal_is_the_definition_with_sets(
     before: frozenset[str], asked: frozenset[str], minimum: int

@@ -91,7 +91,7 @@ days = st.integers(-5, 160).map(lambda n: NEW_YEAR + timedelta(days=n))
 presets = st.sampled_from(PRESETS)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(records(), days, presets, st.randoms(use_true_random=False))
 def test_the_order_of_rows_changes_nothing(
     record: tuple[pl.DataFrame, pl.DataFrame], as_of: date, preset: str, random: object
@@ -106,7 +106,7 @@ def test_the_order_of_rows_changes_nothing(
     assert_frame_equal(rollup(one).strategy, rollup(two).strategy, check_exact=False)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(records(), days, presets)
 def test_what_comes_later_changes_nothing(
     record: tuple[pl.DataFrame, pl.DataFrame], as_of: date, preset: str
@@ -120,7 +120,7 @@ def test_what_comes_later_changes_nothing(
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(records(), days, presets)
 def test_every_goal_has_one_status_and_unknown_ones_a_reason(
     record: tuple[pl.DataFrame, pl.DataFrame], as_of: date, preset: str
@@ -134,7 +134,7 @@ def test_every_goal_has_one_status_and_unknown_ones_a_reason(
     assert found.select((pl.col("open") == pl.col("status").cast(pl.String).is_in(OPEN)).all()).item()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(records(), days, presets)
 def test_every_open_goal_counts_once_for_its_department_and_at_most_once_for_a_strategy(
     record: tuple[pl.DataFrame, pl.DataFrame], as_of: date, preset: str
@@ -151,7 +151,7 @@ def test_every_open_goal_counts_once_for_its_department_and_at_most_once_for_a_s
     assert summed.strategy["progress"].drop_nulls().is_between(0, 1).all()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(records())
 def test_a_goal_is_in_the_tree_or_in_a_loop_never_both(
     record: tuple[pl.DataFrame, pl.DataFrame],
