@@ -9,6 +9,7 @@ from pages.kit import cards, reader, session
 
 st.set_page_config(page_title="Evenhand 持衡", page_icon="pages/kit/icon.svg", layout="wide")
 cards.stylesheet(reader.mode())
+st.logo(f"pages/kit/logo-{reader.mode()}.svg", size="large", icon_image="pages/kit/icon.svg")
 viewer = session.gate()
 
 with st.sidebar:

@@ -352,6 +352,12 @@ def beside_others(
     return found.sort("ratee_id")
 
 
+def people_in(engine: Engine, department_ids: frozenset[str], *, on: date) -> frozenset[str]:
+    """Who stood in any of the departments on a day; for narrowing what a viewer may already see."""
+    stood = engine.query(lambda tables: standing(tables, on).select("employee_id", "department_id"))
+    return frozenset(stood.filter(pl.col("department_id").is_in(list(department_ids)))["employee_id"])
+
+
 def names(viewer: Viewer, engine: Engine) -> dict[str, str]:
     """employee → display name, for those the viewer may know by name.
 

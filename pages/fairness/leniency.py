@@ -32,10 +32,14 @@ if released.value.identified:
         key=("departments", *key),
         alt=said,
     )
-cards.hidden(released, t)
 evidence.rater(t, released, version=version, viewer=viewer, names=names, sources=scope.sources)
 footer = cards.footer(t, viewer, released, version, about)
-cards.heading(t("All raters"))
-cards.table(t, tables.raters(t, released, names, departments), name="leniency", footer=footer, alt=said)
+told, untold = (make(t, released, names, departments) for make in (tables.raters, tables.unknown_raters))
+if told.height:
+    cards.heading(t("Raters the data can tell about"))
+    cards.table(t, told, name="leniency", footer=footer, alt=said)
+if untold.height:
+    cards.heading(t("Raters the data cannot tell about"))
+    cards.table(t, untold, name="leniency-cannot-tell", footer=footer, alt=t("Raters, and why."))
 cards.method(t, methods.severity(t, released))
 session.record("looked", "leniency")

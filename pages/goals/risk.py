@@ -22,12 +22,15 @@ key = (version, viewer, scope, t, mode)
 with head:
     cards.title(t("Which goals are at risk?"), [*about, tables.goals_counted(t, released)])
     cards.finding(said)
-cards.remark(chart.warning(t) if scope.preset != "remaining_work" else "")
+cards.remark(chart.warning(t))
 
 strategic = chart.strategy_takeaway(strategy, t)
 cards.section(t("From the strategy down"), strategic)
 load.picture(lambda: chart.tree_figure(strategy, t, mode), key=("tree", *key), alt=strategic)
-cards.section(t("Progress against time"), t("Each open goal; below the line it is behind a straight line."))
+cards.section(
+    t("Progress against time"),
+    t("Each open goal on its way to a target; below the line it is behind a straight one."),
+)
 load.picture(lambda: chart.elapsed_figure(released, t, mode), key=("elapsed", *key), alt=said)
 
 evidence.goal(t, released, mode=mode, version=version, viewer=viewer, names=names, preset=scope.preset)

@@ -6,15 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+import polars as pl
+
+from analytics import theme
 from analytics.distribution import chart as distribution_chart
 from analytics.goals import chart as goal_chart
 from analytics.language import Language
 from analytics.severity import chart as severity_chart
+from analytics.theme import Mode
 from data import queries
 from data.access import Permission, Viewer
-from pages.kit import cards, load
+from pages.kit import cards, load, tables
+from pages.kit.cards import Piece
 
-Finding = Callable[[Language, str, Viewer], str]
+Finding = Callable[[Language, Mode, str, Viewer], tuple[str, list[Piece]]]
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,10 @@ class Answer:
     finding: Finding
     link: Callable[[Language], str]
 
-    def show(self, t: Language, version: str, viewer: Viewer) -> None:
+    def show(self, t: Language, mode: Mode, version: str, viewer: Viewer) -> None:
         """The card."""
-        cards.summary(self.question(t), self.finding(t, version, viewer), page=self.page, link=self.link(t))
+        sentence, pieces = self.finding(t, mode, version, viewer)
+        cards.summary(self.question(t), sentence, pieces, page=self.page, link=self.link(t))
 
 
 def scope(t: Language, version: str) -> list[str]:
@@ -52,31 +58,54 @@ def scope(t: Language, version: str) -> list[str]:
     ]
 
 
-def _spread(t: Language, version: str, viewer: Viewer) -> str:
+def _spread(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str, list[Piece]]:
     cycles = load.cycles(version)
     if cycles.is_empty():
-        return t("No ratings have been loaded yet.")
-    choice = load.RatingChoice(cycle_id=cycles["cycle_id"][0], source="manager")
-    if choice.source not in load.sources(version, choice.cycle_id):
-        choice = load.RatingChoice(choice.cycle_id, source=load.sources(version, choice.cycle_id)[0])
+        return t("No ratings have been loaded yet."), []
+    sources = load.sources(version, cycles["cycle_id"][0])
+    source = "manager" if "manager" in sources else sources[0]
+    choice = load.RatingChoice(cycle_id=cycles["cycle_id"][0], source=source)
     released = load.rating_distribution(version, viewer, choice)
-    return distribution_chart.takeaway(released, t, names=load.group_names(version, viewer, choice))
+    sentence = distribution_chart.takeaway(released, t, names=load.group_names(version, viewer, choice))
+    counts = released.value.total_shares.join(released.value.levels.select("level", "label"), on="level")
+    colours = theme.levels(max(counts.height, 1), mode)
+    rows = counts.sort("level").iter_rows(named=True)
+    return sentence, [
+        Piece(row["label"], row["count"] or 0, colour) for row, colour in zip(rows, colours, strict=False)
+    ]
 
 
-def _leniency(t: Language, version: str, viewer: Viewer) -> str:
+def _leniency(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str, list[Piece]]:
     if load.cycles(version).is_empty():
-        return t("No ratings have been loaded yet.")
+        return t("No ratings have been loaded yet."), []
     released = load.leniency(version, viewer, queries.LEADER_SOURCES, None)
     departments = load.departments(version, released.as_of).names
-    return severity_chart.takeaway(released, t, names={**load.names(version, viewer), **departments})
+    sentence = severity_chart.takeaway(released, t, names={**load.names(version, viewer), **departments})
+    tokens = theme.TOKENS[mode]
+    verdicts = released.value.raters["verdict"].cast(pl.String).fill_null("cannot_tell")
+    counts = dict(verdicts.value_counts().rows())
+    words = tables.verdict_words(t)
+    return sentence, [
+        Piece(words["lenient"], counts.get("lenient", 0), tokens.lenient),
+        Piece(words["severe"], counts.get("severe", 0), tokens.severe),
+        Piece(words["unremarkable"], counts.get("unremarkable", 0), tokens.quiet),
+        Piece(words["cannot_tell"], counts.get("cannot_tell", 0), tokens.unknown, hatched=True),
+    ]
 
 
-def _goals(t: Language, version: str, viewer: Viewer) -> str:
-    return goal_chart.takeaway(load.goal_pace(version, viewer, "remaining_work", None), t)
+def _goals(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str, list[Piece]]:
+    released = load.goal_pace(version, viewer, "remaining_work", None)
+    running = released.value.goals.filter("open")["status"].cast(pl.String)
+    counts = dict(running.value_counts().rows())
+    signs = goal_chart.signs(t, mode)
+    return goal_chart.takeaway(released, t), [
+        Piece(f"{sign.shape} {sign.word}", counts.get(status, 0), sign.colour, hatched=bool(sign.hatch))
+        for status, sign in signs.items()
+    ]
 
 
 def data(t: Language, version: str, viewer: Viewer) -> str:
-    """How many files and rows went in, and how many did not."""
+    """How many files and rows went in, and how many did not, in a sentence."""
     loaded = load.imports(version, viewer)
     accepted, rejected = int(loaded["accepted"].sum()), int(loaded["rejected"].sum())
     files = t.plural("{n} file was loaded", "{n} files were loaded", loaded["file"].n_unique())
@@ -88,6 +117,15 @@ def data(t: Language, version: str, viewer: Viewer) -> str:
         accepted=f"{accepted:,}",
         rejected=t.plural("{n} row was rejected", "{n} rows were rejected", rejected),
     )
+
+
+def _data(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str, list[Piece]]:
+    loaded = load.imports(version, viewer)
+    tokens = theme.TOKENS[mode]
+    return data(t, version, viewer), [
+        Piece(t("rows went in"), int(loaded["accepted"].sum()), tokens.accent),
+        Piece(t("rows rejected"), int(loaded["rejected"].sum()), tokens.lenient),
+    ]
 
 
 ANSWERS: Final = (
@@ -116,7 +154,7 @@ ANSWERS: Final = (
         Permission.SEE_IMPORTS,
         "pages/sources/data.py",
         lambda t: t("Can the data be trusted?"),
-        data,
+        _data,
         lambda t: t("See what was loaded"),
     ),
 )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal
 
@@ -48,13 +49,22 @@ def stylesheet(mode: Mode) -> None:
                      padding: 32px; max-width: 44rem; }}
         .eh-state h1 {{ font-size: 1.5rem; margin: 0 0 8px; padding: 0; }}
         .eh-state p {{ margin: 0 0 6px; }}
-        .eh-facts {{ display: flex; flex-wrap: wrap; gap: 8px 32px; margin: 8px 0 0; padding: 0; }}
+        .eh-facts {{ display: flex; flex-wrap: wrap; gap: 8px 24px; margin: 8px 0 0; padding: 0; }}
         .eh-facts div {{ min-width: 7rem; }}
         .eh-facts dt {{ color: {k.quiet}; font-size: 0.87rem; }}
         .eh-facts dd {{ margin: 0; font-size: 1.33rem; font-weight: 600;
                         font-variant-numeric: tabular-nums; }}
-        .eh-brand {{ font-size: 1.13rem; font-weight: 650; letter-spacing: -0.01em; color: {k.ink}; }}
-        .eh-brand span {{ color: {k.accent}; }}
+        .eh-strip {{ display: flex; gap: 2px; height: 12px; margin: 14px 0 8px; border-radius: 3px;
+                     overflow: hidden; }}
+        .eh-piece, .eh-dot {{ background: var(--fill); }}
+        .eh-piece {{ flex-basis: 0; min-width: 3px; }}
+        .eh-hatched {{ background: repeating-linear-gradient(135deg, var(--fill) 0 2px,
+                                                             transparent 2px 5px); }}
+        .eh-names {{ list-style: none; display: flex; flex-wrap: wrap; gap: 4px 20px;
+                     margin: 0 !important; padding: 0 !important; color: {k.quiet}; font-size: 0.93rem; font-variant-numeric: tabular-nums; }}
+        .eh-names li {{ margin: 0 !important; padding: 0 !important; }}
+        .eh-names b {{ color: {k.ink}; font-weight: 600; }}
+        .eh-dot {{ display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 6px; }}
         </style>"""
     )
 
@@ -107,10 +117,40 @@ def facts(pairs: Mapping[str, str]) -> None:
     st.html(f'<dl class="eh-facts">{cells}</dl>')
 
 
-def summary(question: str, sentence: str, *, page: str, link: str) -> None:
-    """One answer on the overview, with the way to its evidence."""
+@dataclass(frozen=True)
+class Piece:
+    """A piece of a strip: what it is, how many, its colour, and whether it is hatched (unknown)."""
+
+    words: str
+    count: int
+    colour: str
+    hatched: bool = False
+
+
+def strip(pieces: Sequence[Piece]) -> str:
+    """Counts that make up a whole, as one bar with its numbers named below; HTML."""
+    shown = [piece for piece in pieces if piece.count > 0]
+    bars = "".join(
+        f'<span class="eh-piece{" eh-hatched" if piece.hatched else ""}" '
+        f'style="flex-grow:{piece.count};--fill:{piece.colour}"></span>'
+        for piece in shown
+    )
+    names = "".join(
+        f'<li><span class="eh-dot{" eh-hatched" if piece.hatched else ""}" '
+        f'style="--fill:{piece.colour}"></span>'
+        f"<b>{piece.count:,}</b> {escape(piece.words)}</li>"
+        for piece in shown
+    )
+    return f'<div class="eh-strip" aria-hidden="true">{bars}</div><ul class="eh-names">{names}</ul>'
+
+
+def summary(question: str, sentence: str, pieces: Sequence[Piece], *, page: str, link: str) -> None:
+    """One answer on the overview: question, finding, the counts behind it, the way to its evidence."""
     with st.container(border=True):
-        st.html(f'<h2 class="eh-kicker">{escape(question)}</h2><p class="eh-say">{escape(sentence)}</p>')
+        st.html(
+            f'<h2 class="eh-kicker">{escape(question)}</h2><p class="eh-say">{escape(sentence)}</p>'
+            + strip(pieces)
+        )
         st.page_link(page, label=link, icon=":material/arrow_forward:", icon_position="right")
 
 
@@ -121,7 +161,14 @@ def hidden(released: Released[Any], t: Language) -> None:
 
 def plain_table(frame: pl.DataFrame, *, alt: str) -> None:
     """A small table without a download."""
-    st.dataframe(frame, hide_index=True, width="stretch", height=_height(frame), alt=alt)
+    st.dataframe(
+        frame,
+        hide_index=True,
+        width="stretch",
+        height=_height(frame),
+        column_config=_numbers(frame),
+        alt=alt,
+    )
 
 
 def table(
@@ -152,7 +199,7 @@ def table(
         frame,
         hide_index=True,
         width="stretch",
-        column_config=columns,
+        column_config={**_numbers(frame), **(columns or {})},
         height=_height(frame),
         alt=alt,
     )
@@ -194,6 +241,15 @@ def progress(t: Language, place: str, rows: int, rejected: int) -> str:
         rejected=f"{rejected:,}",
     )
     return f'<p class="eh-note">{escape(words)}</p>'
+
+
+def _numbers(frame: pl.DataFrame) -> dict[str, Any]:
+    """Rating points with two decimals, counts with thousands separated, so that columns line up."""
+    return {
+        name: st.column_config.NumberColumn(format="%.2f" if dtype.is_float() else "localized")
+        for name, dtype in frame.schema.items()
+        if dtype.is_numeric()
+    }
 
 
 def _height(frame: pl.DataFrame, rows: int = 15) -> int | Literal["content"]:

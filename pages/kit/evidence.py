@@ -36,14 +36,14 @@ def rater(
     options = {
         row[
             "rater_id"
-        ]: f"{names.get(row['rater_id'], row['rater_id'])} · {words.get(row['verdict'], t('Hidden'))}"
+        ]: f"{names.get(row['rater_id'], row['rater_id'])} · {words[row['verdict'] or 'cannot_tell']}"
         for row in ordered.iter_rows(named=True)
     }
     chosen = filters.pick(t("Rater"), options, key="rater")
     row = ordered.row(by_predicate=pl.col("rater_id") == chosen, named=True)
     with st.container(border=True):
         if row["severity"] is None:
-            cards.say(severity_chart.reason(row, t))
+            cards.say(tables.why_unknown(t, released, row))
             return
         name = names.get(chosen, chosen)
         cards.say(severity_chart.reading(row, t, name=name))

@@ -46,7 +46,6 @@ def pick(label: str, options: Mapping[str, str], *, key: str, default: str | Non
         list(options),
         format_func=lambda option: options.get(option, option),
         key=key,
-        required=True,
         persist_state="session",
     )
     return _in_link(key, chosen if chosen is not None and chosen in options else first, first)

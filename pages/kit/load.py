@@ -183,13 +183,19 @@ def group_names(version_id: str, viewer: Viewer, choice: RatingChoice) -> dict[s
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _company_severity(version_id: str, rating_sources: tuple[str, ...]) -> Severity:
-    """One fit over all cycles: moves between managers over time are what makes them comparable."""
+    """One fit over all cycles: moves between managers over time are what makes them comparable.
+
+    Departments are the branches at the top of the tree: a team of one manager is no department to compare.
+    """
+    known = cycles(version_id)
     rows = queries.model_ratings(
-        engine(version_id),
-        cycle_ids=tuple(cycles(version_id)["cycle_id"]),
-        rating_sources=rating_sources,
+        engine(version_id), cycle_ids=tuple(known["cycle_id"]), rating_sources=rating_sources
     )
-    return severity(rows, sources=rating_sources)
+    branches = departments(version_id, known["ends_on"][0]).branches(None)
+    branch = pl.col("department_id").replace_strict(
+        branches, default=pl.col("department_id"), return_dtype=pl.String
+    )
+    return severity(rows.with_columns(branch), sources=rating_sources)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -199,15 +205,15 @@ def leniency(
     """Severity of the raters a viewer may look at, fitted on the whole company, released."""
     newest = cycles(version_id).row(0, named=True)
     found = _company_severity(version_id, rating_sources)
+    opened, on = engine(version_id), newest["ends_on"]
     raters, groups = found.raters, found.departments
-    allowed = queries.visible_raters(viewer, engine(version_id), on=newest["ends_on"])
+    allowed = queries.visible_raters(viewer, opened, on=on)
+    if department_id is not None:
+        inside = queries.people_in(opened, departments(version_id, on).below(department_id), on=on)
+        allowed = inside if allowed is None else allowed & inside
     if allowed is not None:
         raters = raters.filter(pl.col("rater_id").is_in(list(allowed)))
         groups = groups.filter(pl.col("department_id").is_in(raters["department_id"].unique().to_list()))
-    if department_id is not None:
-        below = list(departments(version_id, newest["ends_on"]).below(department_id))
-        raters = raters.filter(pl.col("department_id").is_in(below))
-        groups = groups.filter(pl.col("department_id").is_in(below))
     flags = raters.filter(pl.col("verdict").is_in(["lenient", "severe"]))
     narrowed = replace(
         found,
@@ -215,7 +221,7 @@ def leniency(
         departments=groups,
         expected_false_flags=float(flags["false_sign_rate"].sum()),
     )
-    return release(narrowed, as_of=newest["ends_on"])
+    return release(narrowed, as_of=on)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -41,6 +41,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.server.starlette import starlette_websocket
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
@@ -172,6 +173,9 @@ def read_auth(files: Sequence[Path]) -> Mapping[str, Any]:
 
 def application(how: Serving, *, script: Path = ROOT / "app.py") -> st.App:
     """The whole application, ready for an ASGI server."""
+    # Until the first navigation streamlit would take the folder `pages` for its own kind of pages, and
+    # cover the sign-in screen of a deep link with "page not found".
+    PagesManager.uses_pages_directory = False
     return st.App(
         script,
         lifespan=_lifespan,
@@ -375,6 +379,8 @@ def main(arguments: Sequence[str] | None = None, *, script: Path = ROOT / "app.p
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Logs every error of a page without its number; `show_error` logs it with.
     logging.getLogger("streamlit.error_util").addFilter(lambda _record: False)
+    # Says to restart, because the settings given below differ from those in the file.
+    logging.getLogger("streamlit.config").addFilter(lambda record: "was detected" not in record.getMessage())
     parser = argparse.ArgumentParser(prog="python -m pages.kit.server", description="Start Evenhand.")
     parser.add_argument(
         "--host", help="address to listen on; this computer only unless sign-in is configured"
@@ -413,6 +419,7 @@ def main(arguments: Sequence[str] | None = None, *, script: Path = ROOT / "app.p
             "server.port": how.port,
             "server.allowedHosts": list(how.hosts),
             "secrets.files": [str(file) for file in files],
+            "server.fileWatcherType": "none",
             "logger.hideWelcomeMessage": True,
         }
     )

@@ -48,7 +48,7 @@ def gate() -> Viewer:
 
     Called by ``app.py`` before the navigation, on every run.
     """
-    viewer = _admitted()
+    viewer = _admitted(at_the_door=True)
     if not is_local():
         # Emptying a screen left open: the check on every run does not reach a page that nobody touches.
         often = min(timedelta(seconds=30), operations().limits.idle / 2)
@@ -100,8 +100,16 @@ def sign_out() -> None:
 
 
 def choose_role(t: Language) -> None:
-    """In local mode, say so in the sidebar and offer to see everything as somebody else would."""
+    """Who one is here, at the foot of the sidebar.
+
+    In local mode that it is one, and the choice to see everything as somebody else would; with sign-in
+    the name and the way out.
+    """
     if not is_local():
+        with st.sidebar:
+            st.html(f'<p class="eh-note">{escape(t("Signed in as {name}.", name=_admitted().name))}</p>')
+            if st.button(t("Sign out"), key="sign_out"):
+                sign_out()
         return
     names = _role_names(t)
     with st.sidebar:
@@ -131,7 +139,7 @@ def choose_role(t: Language) -> None:
                 key=f"{_PERSON}_{role.value}",
                 persist_state="session",
             )
-        st.caption(t("Local mode: only this computer can open this."))
+        st.html(f'<p class="eh-note">{escape(t("Local mode: only this computer can open this."))}</p>')
 
 
 def is_local() -> bool:
@@ -165,11 +173,11 @@ def is_loopback(host: str) -> bool:
 # --- the gate ---------------------------------------------------------------------------------------
 
 
-def _admitted() -> Viewer:
+def _admitted(*, at_the_door: bool = False) -> Viewer:
     if is_local():
         return _local_viewer()
     if st.user.get("is_logged_in") is not True:
-        _offer_sign_in(None)
+        _offer_sign_in(None, at_the_door=at_the_door)
     claims = st.user.to_dict()
     try:
         sign_in = SignIn(
@@ -190,7 +198,7 @@ def _admitted() -> Viewer:
             ),
         )
     if viewer is None:
-        _offer_sign_in(standing)
+        _offer_sign_in(standing, at_the_door=at_the_door)
     if not viewer.roles:
         _refuse_unknown(viewer)
     return viewer
@@ -302,11 +310,12 @@ def _stand_ins(folder: Path, version_id: str) -> _StandIns:
 # --- what is shown instead of the page ---------------------------------------------------------------
 
 
-def _offer_sign_in(standing: Standing | None) -> NoReturn:
-    # What the last session chose goes; the press of the button below must stay.
-    for key in [key for key in st.session_state if not str(key).startswith("sign_in")]:
+def _offer_sign_in(standing: Standing | None, *, at_the_door: bool) -> NoReturn:
+    # What the last session chose goes; the press of the button below and the language must stay.
+    for key in [key for key in st.session_state if not str(key).startswith(("sign_in", "lang"))]:
         del st.session_state[key]
-    t = reader.language()
+    # After the gate the page has its own switch already, and a second would clash with it.
+    t = reader.choose_language() if at_the_door else reader.language()
     limits = operations().limits
     reasons = {
         Standing.IDLE: t.plural(
@@ -387,7 +396,6 @@ def _stop_with(headline: str, *lines: str) -> NoReturn:
 
 def screen(headline: str, *lines: str) -> None:
     """A page-wide state in words: sign in, refused, error."""
-    # Not the language switch: the entry has one in the sidebar, and this may be reached after it.
     body = "".join(f"<p>{escape(line)}</p>" for line in lines)
     st.html(f'<section class="eh-state" role="status"><h1>{escape(headline)}</h1>{body}</section>')
 

@@ -34,7 +34,7 @@ def distribution(
     groups = released.value.groups
     shares = (
         released.value.shares.join(released.value.levels.select("level", "label"), on="level")
-        .with_columns((pl.col("share") * 100).round(0))
+        .with_columns((pl.col("share") * 100).round(0).cast(pl.Int64))
         .pivot("level", index="group", values="share", aggregate_function="first")
     )
     levels = [
@@ -48,10 +48,10 @@ def distribution(
         .select(
             named(groups, "group", names).alias(compared),
             pl.col("people").alias(t("People")),
-            pl.col("mean").round(2).alias(t("Mean (points)")),
-            pl.col("difference").round(2).alias(t("Difference to everybody else")),
-            pl.col("difference_low").round(2).alias(t("from")),
-            pl.col("difference_high").round(2).alias(t("to")),
+            pl.col("mean").alias(t("Mean (points)")),
+            pl.col("difference").alias(t("Difference to everybody else")),
+            pl.col("difference_low").alias(t("from")),
+            pl.col("difference_high").alias(t("to")),
             *levels,
         )
     )
@@ -69,22 +69,40 @@ def raters_in_order(released: Released[Severity]) -> pl.DataFrame:
 def raters(
     t: Language, released: Released[Severity], names: Mapping[str, str], departments: Mapping[str, str]
 ) -> pl.DataFrame:
-    """Raters with severity, interval and verdict in words, in the order of `raters_in_order`."""
-    frame = raters_in_order(released)
-    why = [reason(row, t) if row["severity"] is None else "" for row in frame.iter_rows(named=True)]
+    """Raters the data can tell about, with severity and interval, flags first."""
+    frame = raters_in_order(released).filter(pl.col("severity").is_not_null())
     return frame.select(
         named(frame, "rater_id", names).alias(t("Rater")),
         named(frame, "department_id", departments).alias(t("Department")),
         pl.col("verdict")
         .cast(pl.String)
-        .replace_strict(verdict_words(t), default=t("Hidden"), return_dtype=pl.String)
+        .replace_strict(verdict_words(t), default=None, return_dtype=pl.String)
         .alias(t("Reading")),
-        pl.col("severity").round(2).alias(t("Severity (points)")),
-        pl.col("low").round(2).alias(t("from")),
-        pl.col("high").round(2).alias(t("to")),
+        pl.col("severity").alias(t("Severity (points)")),
+        pl.col("low").alias(t("from")),
+        pl.col("high").alias(t("to")),
         pl.col("n_ratees").alias(t("People rated")),
         pl.col("n_shared").alias(t("… also rated by others")),
-        pl.Series(t("Why"), why, dtype=pl.String),
+    )
+
+
+def why_unknown(t: Language, released: Released[Severity], row: Mapping[str, Any]) -> str:
+    """Why the data cannot tell about one rater; a hidden row is one about too few people."""
+    if row["verdict"] is None:
+        return t("Rated fewer than {minimum} people.", minimum=released.minimum)
+    return reason(row, t)
+
+
+def unknown_raters(
+    t: Language, released: Released[Severity], names: Mapping[str, str], departments: Mapping[str, str]
+) -> pl.DataFrame:
+    """Raters the data cannot tell about, with why and what would help."""
+    frame = raters_in_order(released).filter(pl.col("severity").is_null())
+    why = [why_unknown(t, released, row) for row in frame.iter_rows(named=True)]
+    return frame.select(
+        named(frame, "rater_id", names).alias(t("Rater")),
+        named(frame, "department_id", departments).alias(t("Department")),
+        pl.Series(t("Why the data cannot tell"), why, dtype=pl.String),
     )
 
 
@@ -95,9 +113,9 @@ def beside_others(t: Language, shared: pl.DataFrame, names: Mapping[str, str]) -
         .sort(pl.col("difference").abs(), "ratee_id", descending=[True, False])
         .select(
             named(shared, "ratee_id", names).alias(t("Person")),
-            pl.col("given").round(2).alias(t("Given (mean)")),
-            pl.col("others").round(2).alias(t("By others (mean)")),
-            pl.col("difference").round(2).alias(t("Difference")),
+            pl.col("given").alias(t("Given (mean)")),
+            pl.col("others").alias(t("By others (mean)")),
+            pl.col("difference").alias(t("Difference")),
             pl.col("n_given").alias(t("Ratings given")),
             pl.col("n_others").alias(t("Ratings by others")),
         )
@@ -116,8 +134,10 @@ def verdict_words(t: Language) -> dict[str, str]:
 
 def goals_in_order(released: Released[GoalPace]) -> pl.DataFrame:
     """Open goals, what needs attention first, then by due date."""
-    order = {"at_risk": 0, "behind": 1, "cannot_tell": 2, "on_track": 3, "not_started": 4}
-    rank = pl.col("status").cast(pl.String).replace_strict(order, default=5, return_dtype=pl.Int8)
+    order = {"at_risk": 0, "behind": 2, "cannot_tell": 3, "on_track": 4, "not_started": 5}
+    rank = pl.col("status").cast(pl.String).replace_strict(order, default=6, return_dtype=pl.Int8)
+    # What is overdue cannot be saved any more; what is at risk and not yet due can.
+    rank = pl.when(pl.col("overdue")).then(1).otherwise(rank)
     return released.value.goals.filter("open").sort(rank, "due_on", "goal_id", nulls_last=True)
 
 
@@ -135,8 +155,8 @@ def goals(
         .alias(t("Status")),
         named(frame, "owner_id", names).alias(t("Owner")),
         named(frame, "department_id", departments).alias(t("Department")),
-        (pl.col("progress") * 100).round(0).alias(t("Progress (%)")),
-        (pl.col("elapsed") * 100).round(0).alias(t("Time used (%)")),
+        (pl.col("progress") * 100).round(0).cast(pl.Int64).alias(t("Progress (%)")),
+        (pl.col("elapsed") * 100).round(0).cast(pl.Int64).alias(t("Time used (%)")),
         pl.when(pl.col("pace_needed").is_finite())
         .then(pl.col("pace_needed").round(1))
         .alias(t("Pace needed (× so far)")),
@@ -172,8 +192,8 @@ def own_goals(t: Language, released: Released[GoalPace]) -> pl.DataFrame:
     return released.value.goals.sort("due_on", "goal_id").select(
         pl.col("title").alias(t("Goal")),
         pl.col("status").cast(pl.String).replace_strict(status_words(t), default=None).alias(t("Status")),
-        (pl.col("progress") * 100).round(0).alias(t("Progress (%)")),
-        (pl.col("elapsed") * 100).round(0).alias(t("Time used (%)")),
+        (pl.col("progress") * 100).round(0).cast(pl.Int64).alias(t("Progress (%)")),
+        (pl.col("elapsed") * 100).round(0).cast(pl.Int64).alias(t("Time used (%)")),
         pl.col("due_on").alias(t("Due")),
     )
 
