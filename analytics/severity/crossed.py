@@ -335,7 +335,8 @@ class _System:
             raise NotEstimable("the equations are singular")
         upper = upper.T
         solved = _Solution(ratios, 0.0, 0.0, np.empty(0), [], np.empty(0), upper)
-        coefficients, effects, errors = self.project(solved, self.y)
+        fixed, modes, rests = self.project(solved, self.y[:, None])
+        coefficients, effects, errors = fixed[:, 0], [mode[:, 0] for mode in modes], rests[:, 0]
         penalty = float(errors @ errors) + sum(
             float(u @ u) / ratio for u, ratio in zip(effects, ratios.tolist(), strict=True) if ratio > 0
         )
@@ -349,14 +350,17 @@ class _System:
         criterion = logs + self.freedom * (1.0 + math.log(2.0 * math.pi * residual))
         return _Solution(ratios, criterion, residual, coefficients, effects, errors, upper)
 
-    def project(self, solution: _Solution, y: Floats) -> tuple[Floats, list[Floats], Floats]:
-        """Coefficients, effects and residuals of any column ``y`` at the ratios of a solution."""
-        first = _totals(self.codes[0], y, self.sizes[0])
-        stack = [_totals(c, y, s) for c, s in zip(self.codes[1:], self.sizes[1:], strict=True)]
+    def project(self, solution: _Solution, columns: Floats) -> tuple[Floats, list[Floats], Floats]:
+        """Coefficients, effects and residuals of ``columns``, shape (rows, columns), at given ratios."""
+        first = self._sums(self.codes[0], self.sizes[0], columns)
+        stack = [self._sums(c, s, columns) for c, s in zip(self.codes[1:], self.sizes[1:], strict=True)]
         effects, coefficients = self._back(
-            solution, first, np.concatenate([*stack, np.empty(0)]), self.design.T @ y
+            solution,
+            first,
+            np.concatenate([*stack, np.empty((0, columns.shape[1]))]),
+            self.design.T @ columns,
         )
-        errors = y - self.design @ coefficients
+        errors = columns - self.design @ coefficients
         for codes, effect in zip(self.codes, effects, strict=True):
             errors -= effect[codes]
         return coefficients, effects, errors
@@ -364,17 +368,15 @@ class _System:
     def _back(
         self, solution: _Solution, first: Floats, stack: Floats, fixed: Floats
     ) -> tuple[list[Floats], Floats]:
-        """Solve the mixed-model equations for right-hand sides of shape (levels,) or (levels, sides)."""
+        """Solve the mixed-model equations for right-hand sides of shape (levels, sides)."""
         ratios = solution.ratios
-        shape = (-1, *([1] * (first.ndim - 1)))
-        scale = self._scale(ratios).reshape(shape)
-        shrink = (ratios[0] / (1.0 + ratios[0] * self.counts)).reshape(shape)
+        scale = self._scale(ratios)[:, None]
+        shrink = (ratios[0] / (1.0 + ratios[0] * self.counts))[:, None]
         weighted = shrink * first
         right = np.concatenate(
             [scale * (stack - self.cross.T @ weighted), fixed - self.first_design.T @ weighted]
         )
         found, _ = linalg.lapack.dpotrs(solution.upper.T, right, lower=1)
-        found = found.reshape(right.shape)
         rest, coefficients = scale * found[: self.size], found[self.size :]
         largest = weighted - shrink * (self.cross @ rest + self.first_design @ coefficients)
         return [largest, *(rest[part] for part in self.slices)], coefficients
@@ -424,8 +426,9 @@ class _System:
             traces.append((size - float(spread.sum())) / ratio)
         square = np.array(squares)
         gradient = np.array(traces) - square / solution.residual
-        left = [self.project(solution, column)[2] for column in back]
-        curvature = np.array([[float(a @ b) for b in left] for a in back]) / solution.residual
+        columns = np.column_stack(back)
+        left = self.project(solution, columns)[2]
+        curvature = columns.T @ left / solution.residual
         curvature -= np.outer(square, square) / (self.freedom * solution.residual**2)
         return gradient, 0.5 * (curvature + curvature.T)
 

@@ -284,9 +284,9 @@ def severity(
     variances = _variances(fit)
     spread = math.sqrt(sum(variances["variance"].to_list()))
     practical = PRACTICAL_SEVERITY.value * spread
-    modes, prior = _effects(fit, rows)
+    judged, modes, prior = _effects(fit, rows, entering)
     bar = _Bar(practical, chance)
-    raters = _judged(people, entering, modes, prior, bar)
+    raters = _judged(people, entering, judged, modes, prior=prior, bar=bar)
     told = raters.filter(pl.col("severity").is_not_null())
     reliability = _mean(told["reliability"])
     separation = None if reliability is None else math.sqrt(reliability / max(1.0 - reliability, 1e-12))
@@ -463,13 +463,25 @@ def _chance(
     return float(0.5 * stats.chi2.sf(gain, 1))
 
 
-def _effects(fit: CrossedFit, rows: pl.DataFrame) -> tuple[Modes, float]:
-    """Severity by rater (own effect and department's standard), and its variance before seeing ratings."""
+def _effects(
+    fit: CrossedFit, rows: pl.DataFrame, entering: pl.DataFrame
+) -> tuple[pl.DataFrame, Modes, float]:
+    """Raters who rated enough people, their severities, and its variance before seeing ratings.
+
+    A severity is the rater's own effect and the standard of the rater's department together.
+    """
     prior = fit.variances["rater"] + fit.variances.get("standard", 0.0)
-    if not fit.variances.get("standard"):
-        return fit.modes["rater"], prior
-    n = fit.modes["rater"].values.size
-    return fit.contrasts({"rater": sparse.csr_matrix(sparse.eye_array(n)), "standard": _homes(rows)}), prior
+    enough = (entering["n_ratees"] >= MINIMUM_RATEES.value).to_numpy()
+    told = entering.filter(enough)
+    if not fit.variances.get("standard") or told.is_empty():
+        modes = fit.modes["rater"]
+        return (
+            told,
+            Modes(modes.values[enough], modes.conditional_sd[enough], modes.standard_error[enough]),
+            prior,
+        )
+    own = sparse.csr_matrix(sparse.eye_array(enough.size))[enough]
+    return told, fit.contrasts({"rater": own, "standard": _homes(rows)[enough]}), prior
 
 
 def _homes(rows: pl.DataFrame) -> sparse.csr_matrix:
@@ -541,18 +553,25 @@ _RATERS: Final = (
 
 
 def _judged(
-    people: pl.DataFrame, entering: pl.DataFrame, modes: Modes, prior: float, bar: _Bar
+    people: pl.DataFrame,
+    entering: pl.DataFrame,
+    judged: pl.DataFrame,
+    modes: Modes,
+    *,
+    prior: float,
+    bar: _Bar,
 ) -> pl.DataFrame:
     """The raters with estimates and verdicts; nothing but the reason for those who cannot be judged."""
     known = modes.conditional_sd**2 / prior if prior > 0 else np.ones_like(modes.values)
-    told = entering.select("rater_id").with_columns(
+    told = judged.select("rater_id").with_columns(
         *(pl.Series(name, column) for name, column in _estimates(modes, "severity").items()),
         pl.Series("reliability", np.clip(1.0 - known, 0.0, 1.0)),
-        pl.lit(value=True).alias("entered"),
     )
+    entered = entering.select("rater_id", pl.lit(value=True).alias("entered"))
     many = people.group_by("component").agg(pl.len().alias("together"))
     frame = (
         people.join(told, on="rater_id", how="left")
+        .join(entered, on="rater_id", how="left")
         .join(many, on="component", how="left")
         .with_columns(
             pl.when(pl.col("together") == 1)
@@ -563,7 +582,6 @@ def _judged(
             .then(pl.lit("few_ratees"))
             .alias("why")
         )
-        .with_columns(pl.when(pl.col("why").is_null()).then(pl.col(name)).alias(name) for name in _NUMBERS)
     )
     verdict, reason = _verdict(bar, "severity")
     return (
