@@ -18,7 +18,9 @@ import json
 import logging
 import re
 import shutil
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -33,7 +35,7 @@ from data.assembly import REFUSED, Assembly, Count
 from data.contracts import TABLES
 from data.problems import Problem
 from data.sources import reading
-from data.sources.model import EXTRA, LINE, Answer, Known, Match, Question, Recognition, Sheet
+from data.sources.model import EXTRA, LINE, Answer, Known, Match, Question, Recognition, Sheet, Source
 from data.warehouse import Version, Warehouse, contracts_version, new_version_id, rules_of
 
 log = logging.getLogger(__name__)
@@ -567,44 +569,39 @@ class _Loading:
         self, sheet: _Original, recognition: Recognition, known: Known, report: SheetReport
     ) -> SheetReport:
         assert report.source_id is not None
-        rows, rejected, bad_lines = 0, [], 0
+        rows, bad_lines = 0, 0
+        rejected: list[pl.DataFrame] = []
         originals: list[pl.DataFrame] = []
+        source_id = report.source_id
         try:
             source = sources.source(recognition.source)
-            for batch in sheet.batches():
-                wrong = []
-                whole = batch
-                if EXTRA in batch.columns:
-                    wrong.append(_slipped(batch.filter(pl.col(EXTRA).is_not_null())))
-                    whole = batch.filter(pl.col(EXTRA).is_null()).drop(EXTRA)
-                for table, frame in source.translate(whole, recognition, known).items():
-                    verdict = accept(table, frame)
-                    carried = [name for name in frame.columns if name != LINE]
-                    self.assembly.stage(table, verdict.accepted, source_id=report.source_id, carried=carried)
-                    if verdict.rejected.height:
-                        wrong.append(verdict.rejected)
-                rows += batch.height
-                bad = pl.concat(wrong) if wrong else pl.DataFrame(schema=REJECTED)
-                if bad.height:
-                    rejected.append(bad)
-                    lines = bad[LINE].unique()
-                    bad_lines += lines.len()
-                    originals.append(_as_json(batch, lines, report.source_id))
+
+            def judged(batch: pl.DataFrame) -> _Judged:
+                return _judge(source, batch, recognition, known, source_id=source_id)
+
+            for part in _ahead(judged, sheet.batches()):
+                for table, accepted, carried in part.accepted:
+                    self.assembly.stage(table, accepted, source_id=source_id, carried=carried)
+                rows += part.rows
+                if part.rejected.height:
+                    rejected.append(part.rejected)
+                    bad_lines += part.originals.height
+                    originals.append(part.originals)
                 self._tell(Progress("reading", sheet.place, rows, rows - bad_lines, bad_lines))
         except (Exception, pl.exceptions.PanicException) as error:
-            self.assembly.unstage(report.source_id)
+            self.assembly.unstage(source_id)
             return replace(report, state="failed", problem=_as_problem(error, sheet.place))
-        self._read[report.source_id] = (sheet, recognition)
+        self._read[source_id] = (sheet, recognition)
         self._rejected += [
             bad.rename({LINE: "line"}).select(
-                pl.lit(report.source_id).alias("source_id"), *(c for c in REFUSED if c != "source_id")
+                pl.lit(source_id).alias("source_id"), *(c for c in REFUSED if c != "source_id")
             )
             for bad in rejected
         ]
         self._originals += originals
-        for source_id, digest in self._books.select("source_id", "digest").iter_rows():
-            if digest == sheet.digest and source_id != report.source_id:
-                self.assembly.replace_source(source_id)
+        for before, digest in self._books.select("source_id", "digest").iter_rows():
+            if digest == sheet.digest and before != source_id:
+                self.assembly.replace_source(before)
         return replace(report, rows=rows)
 
     def settle(self, unread: Sequence[Unread]) -> ImportReport:
@@ -760,6 +757,46 @@ class _Loading:
             .select("file", "sheet", "source_id", "table", "rule", "column", "message", "n", "line", "value")
             .sort("n", "file", "sheet", "table", "rule", "column", descending=[True] + [False] * 5)
         )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A batch, parted: accepted rows by table with the columns the file has, and the rejected."""
+
+    rows: int
+    accepted: tuple[tuple[str, pl.DataFrame, list[str]], ...]
+    rejected: pl.DataFrame
+    originals: pl.DataFrame
+
+
+def _judge(
+    source: Source, batch: pl.DataFrame, recognition: Recognition, known: Known, *, source_id: str
+) -> _Judged:
+    wrong = [pl.DataFrame(schema=REJECTED)]
+    whole = batch
+    if EXTRA in batch.columns:
+        wrong.append(_slipped(batch.filter(pl.col(EXTRA).is_not_null())))
+        whole = batch.filter(pl.col(EXTRA).is_null()).drop(EXTRA)
+    accepted = []
+    for table, frame in source.translate(whole, recognition, known).items():
+        verdict = accept(table, frame)
+        accepted.append((table, verdict.accepted, [name for name in frame.columns if name != LINE]))
+        wrong.append(verdict.rejected)
+    rejected = pl.concat(wrong)
+    originals = _as_json(batch, rejected[LINE].unique(), source_id)
+    return _Judged(batch.height, tuple(accepted), rejected, originals)
+
+
+def _ahead(judged: Callable[[pl.DataFrame], _Judged], batches: Iterable[pl.DataFrame]) -> Iterator[_Judged]:
+    """What becomes of each batch, in order, with the next ones under way meanwhile."""
+    with ThreadPoolExecutor(2) as pool:
+        under_way: deque[Future[_Judged]] = deque()
+        for batch in batches:
+            under_way.append(pool.submit(judged, batch))
+            if len(under_way) > 2:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
 
 
 def _slipped(rows: pl.DataFrame) -> pl.DataFrame:
