@@ -132,6 +132,9 @@ class _Reading:
         order = self.answers.get("date_order")
         self.order: values.DateOrder | None = "dmy" if order == "dmy" else "mdy" if order == "mdy" else None
         self.decimal = decimal(self.answers)
+        used = list(dict.fromkeys(m.header for m in self.matches if m.header in batch.columns))
+        stripped = pl.col(used).str.strip_chars(values.BLANKS) if used else None
+        self._words = batch.select(pl.when(stripped != "").then(stripped)) if stripped is not None else batch
 
     def headers(self, table: str, column: str) -> list[str]:
         return [
@@ -152,10 +155,11 @@ class _Reading:
         headers = self.headers(table, column)
         if not headers:
             return self.constant(self.answers.get(f"{table}.{column}"))
-        found = values.words(self.batch.get_column(headers[0]))
-        for header in headers[1:]:
-            found = found.zip_with(found.is_not_null(), values.words(self.batch.get_column(header)))
-        return found
+        return _first(*(self.words(header) for header in headers))
+
+    def words(self, header: str) -> pl.Series:
+        """Trimmed text of a header's cells; blank is null."""
+        return self._words.get_column(header)
 
     def cell(self, table: str, column: str) -> pl.Series:
         """A column in the canonical writing of its type in the contract."""
@@ -338,9 +342,12 @@ def _ratings(read: _Reading, known: Known) -> Tables:
         return {"ratings": read.frame("ratings")}
     parts = [m for m in read.matches if m.table == "ratings" and m.column.startswith("score:")]
     chosen = chosen_headers(read.answers)
-    base = read.frame("ratings")
     ratee, manager = read.raw("ratings", "ratee_id"), read.raw("ratings", "manager_id")
-    cycle = base.get_column("cycle_id") if "cycle_id" in base.columns else read.constant(None)
+    cycle = (
+        read.raw("ratings", "cycle_id")
+        if read.has("ratings", "cycle_id")
+        else read.constant(read.answers.get("cycle"))
+    )
     dimension = _first(read.raw("ratings", "dimension"), read.constant(OVERALL))
     stage = _first(read.cell("ratings", "stage"), read.constant("initial"))
     frames = []
@@ -367,7 +374,7 @@ def _ratings(read: _Reading, known: Known) -> Tables:
         stage_named = ("calibrated" if final else "initial") if stage_name == "final" else stage_name
         frames.append(
             (
-                values.words(read.batch.get_column(part.header)),
+                read.words(part.header),
                 source,
                 read.constant(dimension_name) if dimension_name else dimension,
                 read.constant(stage_named) if stage_named else stage,
@@ -399,7 +406,7 @@ def _ratings(read: _Reading, known: Known) -> Tables:
         )
         # Beside other ratings an empty cell is no rating; alone it is a row that lacks one.
         made.append(frame.filter(pl.col("score").is_not_null()) if wide else frame)
-    tables: Tables = {"ratings": pl.concat(made) if made else base.clear()}
+    tables: Tables = {"ratings": pl.concat(made) if made else read.frame("ratings").clear()}
     tables.update(_cycle_tables(read, mapping, known))
     return tables
 

@@ -347,7 +347,9 @@ class _Settling:
         )
         if not score_headers:
             return
-        seen = {header: list(scales.rated(codes)) for header, codes in self.whole(score_headers).items()}
+        # The names of the cycles are needed too: one pass over the rows is enough for both.
+        self.whole([*score_headers, *self.headers("ratings", "cycle_id")])
+        seen = {header: list(scales.rated(self.seen[header])) for header in score_headers}
         kinds = {header: _kind(codes) for header, codes in seen.items() if codes}
         if len(set(kinds.values())) > 1:
             groups: dict[str, list[str]] = {}

@@ -25,6 +25,8 @@ SIMILAR: Final = 0.75
 
 SURE: Final = 0.9
 """Confidence of a header known by name."""
+MOST_UNKNOWN: Final = 60
+"""Unknown headers above which none is compared with known names."""
 LEAST: Final = 0.2
 """Score below which no table is recognised."""
 
@@ -148,7 +150,8 @@ def _in_table(table: str, headers: tuple[str, ...]) -> tuple[Match, ...]:
         else:
             loose.append(header)
     taken = {match.column for match in matches}
-    for header in loose:
+    # Hundreds of unknown headers are no misspelled names; comparing them all would take minutes.
+    for header in loose if len(loose) <= MOST_UNKNOWN else ():
         column, ratio = _most_similar(normalised(header), names)
         if ratio >= SIMILAR and column not in taken:
             taken.add(column)

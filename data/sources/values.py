@@ -17,6 +17,9 @@ import polars as pl
 DateOrder = Literal["dmy", "mdy"]
 Decimal = Literal[".", ","]
 
+BLANKS: Final = " \t\r\n\u00a0\u3000\ufeff"
+"""Characters stripped from both ends of a cell."""
+
 _ISO_DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _ISO_MOMENT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$"
 _PLAIN: Final = r"^-?[0-9]+(\.[0-9]+)?$"
@@ -26,7 +29,7 @@ _SLASHED: Final = r"^([0-9]{1,2})[/\-]([0-9]{1,2})[/\-]([0-9]{4})(?:\D|$)"
 
 def words(column: pl.Series) -> pl.Series:
     """Trimmed text; blank is null."""
-    trimmed = column.str.strip_chars(" \t\r\n\u00a0\u3000\ufeff")
+    trimmed = column.str.strip_chars(BLANKS)
     return _when(trimmed, trimmed != "", None)
 
 
@@ -107,13 +110,11 @@ def _by_distinct(column: pl.Series, canonical: str, convert: Callable[[pl.Series
     """Convert each distinct value once, and none at all where the column is canonical already."""
     if column.str.contains(canonical).all(ignore_nulls=True):
         return column
-    distinct = words(column).unique().drop_nulls()
-    unlike = distinct.filter(~distinct.str.contains(canonical))
-    stripped = words(column)
-    if unlike.is_empty():
-        return stripped
-    converted = convert(unlike)
-    return stripped.replace(unlike, converted.fill_null(unlike))
+    distinct = column.unique().drop_nulls()
+    trimmed = words(distinct)
+    unlike = (~trimmed.str.contains(canonical)).fill_null(False)
+    converted = trimmed.zip_with(~unlike, convert(trimmed.fill_null("")))
+    return column.replace(distinct, converted.zip_with(converted.is_not_null(), trimmed))
 
 
 def _moments(text: pl.Series, order: DateOrder | None, *, days: bool) -> pl.Series:
