@@ -295,6 +295,10 @@ def _report(report: ImportReport, *, rehearsed: bool = False) -> int:
                 f"{count.table:<24}{count.rows:>12,}{count.added:>12,}{count.changed:>12,}"
                 f"{count.superseded:>12,}"
             )
+    if report.restarted:
+        _say("")
+        _say("The version before was written by another release, so nothing of it was carried over.")
+        _say(f"Import the other exports again: their originals are in {home() / 'exports'}.")
     _say("")
     _say(_conclusion(report, rehearsed=rehearsed))
     if any(sheet.state == "failed" for sheet in report.sheets) and report.version is None:

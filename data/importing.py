@@ -133,12 +133,15 @@ class ImportReport:
     rejected
         One row per sheet, table and rule, most frequent first: ``file``, ``sheet``, ``source_id``, ``table``,
         ``rule``, ``column``, ``message``, ``n`` (lines), ``line`` and ``value`` of the first.
+    restarted
+        Whether nothing of the version before was carried over, because another release wrote it.
     """
 
     version: Version | None
     sheets: tuple[SheetReport, ...]
     tables: tuple[Count, ...]
     rejected: pl.DataFrame
+    restarted: bool = False
 
     @property
     def complete(self) -> bool:
@@ -254,15 +257,16 @@ def run_import(
         draft = warehouse.draft()
         try:
             previous = warehouse.current()
-            if previous is not None and previous.contracts != contracts_version():
-                previous = None  # written under other contracts: the new version starts from the files
+            restarted = previous is not None and previous.contracts != contracts_version()
+            if restarted:
+                previous = None
             loading = _Loading(draft, previous=previous, tell=tell)
             with loading.assembly:
                 taken, unread, known = _recognise(
                     paths, home=home, answers=answers or {}, as_of=as_of, settled=recognitions or {}
                 )
                 loading.read(taken, known, asked_for=frozenset(recognitions or {}))
-                report = loading.settle(unread)
+                report = replace(loading.settle(unread), restarted=restarted)
                 publish = not rehearse and loading.differs() and (report.complete or not all_or_nothing)
                 if publish:
                     loading.write(home=home, as_of=as_of, now=now, version_id=(name := new_version_id(now)))

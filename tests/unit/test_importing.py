@@ -16,7 +16,7 @@ import narwhals as nw
 import polars as pl
 import pytest
 
-from data import importing
+from data import importing, warehouse
 from data.importing import ImportReport, Progress, escaped, inspect, rejected_as_csv, run_import
 from data.problems import Problem
 from data.sources import reading
@@ -557,6 +557,18 @@ def test_plain_numbers_and_text_are_not_escaped(cell: str) -> None:
 @pytest.mark.parametrize("cell", ["=1", "+A1", "-A1", "@x", "\tx", "-1+cmd|' /C calc'!A0", "\r=1"])
 def test_what_a_spreadsheet_would_run_is_escaped(cell: str) -> None:
     assert escaped(cell) == f"'{cell}"
+
+
+def test_a_version_of_another_release_is_not_built_upon_and_the_report_says_so(
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(write(folder, "a.csv", "employees", PEOPLE[0]), home=home)
+    for module in (importing, warehouse):
+        monkeypatch.setattr(module, "contracts_version", lambda: "of the next release")
+    report = load(write(folder, "b.csv", "employees", PEOPLE[1]), home=home)
+    assert report.restarted
+    assert table(home, "employees")["employee_id"].to_list() == ["2"]
+    assert len(Warehouse(home).versions()) == 2
 
 
 # What waits, what fails
