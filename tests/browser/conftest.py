@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
@@ -59,23 +59,11 @@ class Running:
 Start = Callable[..., Running]
 
 
-@pytest.fixture
-def free_port() -> Callable[[], int]:
-    """A loopback port nobody listens on."""
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start a server on a free loopback port, with a home of its own; stops all of them afterwards.
 
-    def find() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return find
-
-
-@pytest.fixture
-def start(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Start]:
-    """Start a server on a free loopback port; stops all of them afterwards.
-
-    Without ``provider`` in local mode; ``script`` is the real app unless named.
+    Without ``provider`` in local mode; ``script`` is the real app unless named; ``home`` may bring data.
     """
     started: list[subprocess.Popen[bytes]] = []
 
@@ -83,12 +71,12 @@ def start(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Start]:
         *,
         provider: str | None = None,
         script: Path = ROOT / "app.py",
-        home: Path = tmp_path / "home",
+        home: Path | None = None,
         **environment: str,
     ) -> Running:
+        home = home or tmp_path_factory.mktemp("home")
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        home.mkdir(exist_ok=True)
         (home / "secrets.toml").write_text(secrets_toml(url, provider) if provider else "")
         (home / "roles.toml").write_text(ROLES)
         begin = (
@@ -112,8 +100,8 @@ def start(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Start]:
         stop(process)
 
 
-@pytest.fixture
-def provider(free_port: Callable[[], int]) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def provider() -> Iterator[str]:
     """A real OpenID provider in a process of its own."""
     port = free_port()
     claims = [["--user-claims", json.dumps({"sub": sub, **said})] for sub, said in PEOPLE.items()]
@@ -140,6 +128,7 @@ def browser() -> Iterator[Browser]:
     """Chromium, started once."""
     if not CHROMIUM.exists():
         pytest.skip(f"no Chromium at {CHROMIUM}")
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
         yield chromium
@@ -153,6 +142,13 @@ def page(browser: Browser) -> Iterator[Page]:
     context.set_default_timeout(20_000)
     yield context.new_page()
     context.close()
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def secrets_toml(url: str, provider: str) -> str:

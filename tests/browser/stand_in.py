@@ -7,7 +7,7 @@ import polars as pl
 import streamlit as st
 
 from data.access import Permission
-from pages.kit import session
+from pages.kit import reader, session
 
 FIGURES = pl.DataFrame({"department": ["Sales", "Research"], "mean": [3.4, 3.1]})
 
@@ -54,7 +54,5 @@ chosen = st.navigation(
         st.Page(broken, title="Broken", url_path="broken"),
     ]
 )
-with st.sidebar:
-    if not session.is_local() and st.button("Leave"):
-        session.sign_out()
+session.choose_role(reader.language())
 chosen.run()
