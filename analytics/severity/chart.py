@@ -247,7 +247,10 @@ def reading(row: Row, t: Language, *, name: str | None = None) -> str:
             "{who} rates like the others: raters do not differ here beyond what chance explains.", **places
         )
     else:
-        said = t("{who} rates about like an average rater would (likely {low} to {high}).", **places)
+        said = t(
+            "{who} rates about like an average rater would, as far as can be told (likely {low} to {high}).",
+            **places,
+        )
     if row["hangs_on_one"]:
         return _joined([said, t("The comparison hangs on one person whom others rated too.")], t)
     return said
@@ -327,7 +330,11 @@ def _finding(row: Row, t: Language, name: str) -> str:
         **_likely(row),
     }
     if row["verdict"] not in _FLAGS:
-        return t("{who} rates about like comparable departments (likely {low} to {high} points).", **places)
+        return t(
+            "{who} rates about like comparable departments, as far as can be told "
+            "(likely {low} to {high} points).",
+            **places,
+        )
     if row["verdict"] == "lenient" and row["n_accounting"]:
         return t.plural(
             "{who} rates {points} points above comparable departments (likely {low} to {high}); "

@@ -5,12 +5,14 @@ Reads    one row per rating: cycle_id, ratee_id, rater_id, source, department_id
 Returns  per rater the severity (rating points, > 0 is lenient) with interval, local false sign rate,
          reliability and a verdict; the same per department; what was compared, and what refused.
 
-The model is ``score = cycle + source + covariates + ratee + rater + department + standard + error``. Ratee,
-rater, department (of the ratee: what its people get, whoever rates them) and standard (of the department
-whose people a rater mostly rates: how its raters rate, whomever they rate) are random and crossed. The
-severity of a rater is the rater's own effect and the standard of the rater's department together. Ratings
-across departments tell department and standard apart; where there are none the standard is left out and no
-department is said to rate more leniently.
+The model is ``score = cycle + source + covariates + department + ratee + rater + standard + error``. Ratee,
+rater and standard (of the department whose people a rater mostly rates: how its raters rate, whomever they
+rate) are random and crossed. The severity of a rater is the rater's own effect and the standard of the
+rater's department together. What the people of a department get whoever rates them is fixed, not drawn from
+a distribution: otherwise better work in one department would be shared out between the work and the standard
+wherever ratings hardly cross its border. So only ratings across departments (reviews from outside, people
+who moved) speak about standards: where there are few the interval is wide, and where there are none no
+department is said to rate more leniently. Without standards the department is random, as in the textbooks.
 
 Intervals use the full standard error of the mixed-model equations against the average rater, which knows
 that cycle means and the like are estimated; ``reliability`` uses the conditional one, as is customary.
@@ -79,6 +81,7 @@ Floats = npt.NDArray[np.float64]
 
 _COLUMNS: Final = ("cycle_id", "ratee_id", "rater_id", "source", "department_id", "score")
 _MOST_DENSE: Final = 12_000  # levels beside the largest factor: 1.2 GB and some minutes
+MOST_DEPARTMENTS: Final = 120  # each costs a coefficient
 _NUMBERS: Final = ("severity", "standard_error", "low", "high", "false_sign_rate", "reliability")
 
 
@@ -119,7 +122,7 @@ class Severity:
         One row per group of raters that share ratees: ``component``, ``n_raters``, ``n_ratees``,
         ``n_ratings``, ``compared``.
     fixed
-        ``term``, ``estimate``, ``standard_error`` of cycles, sources, islands and covariates.
+        ``term``, ``estimate``, ``standard_error`` of cycles, sources, islands, departments, covariates.
     variances
         ``part``, ``variance``, ``share``, largest first.
     n_ratings, n_raters, n_ratees
@@ -224,8 +227,9 @@ def severity(
         Numeric columns whose effect is taken out, such as years in the job.
     standards
         Whether raters of one department may share a standard. Without, the model is the textbook's
-        ``ratee + rater + department``, and a habit that a whole department shares is partly taken for the
-        work of its people.
+        random ``ratee + rater + department``, and a habit that a whole department shares is partly taken
+        for the work of its people. Ratings that never cross departments, or too many departments to have
+        a coefficient each (`MOST_DEPARTMENTS`), leave standards out by themselves.
 
     Returns
     -------
@@ -261,7 +265,7 @@ def severity(
     if refusal is None:
         levels = _factors(rows, standards=standards)
         try:
-            columns = _design(rows, covariates)
+            columns = _design(rows, covariates, departments="standard" in levels)
             fit = fit_crossed(rows["score"].to_numpy(), factors=levels, covariates=columns)
             chance = _chance(fit, rows, levels, columns)
         except NotEstimable:
@@ -423,20 +427,24 @@ def _code(column: pl.Series) -> npt.NDArray[np.int64]:
 def _factors(rows: pl.DataFrame, *, standards: bool) -> dict[str, npt.NDArray[np.int64]]:
     """The random parts that these ratings can have."""
     levels = {"ratee": _code(rows["ratee_id"]), "rater": _code(rows["rater_id"])}
-    if rows["department_id"].n_unique() > 1:
-        levels["department"] = _code(rows["department_id"])
+    departments = rows["department_id"].n_unique()
     crossing = not rows["home"].eq_missing(rows["department_id"]).all()
-    if standards and crossing and rows["home"].n_unique() > 1:
+    if standards and crossing and departments <= MOST_DEPARTMENTS:
         levels["standard"] = _code(rows["home"])
+    elif departments > 1:
+        levels["department"] = _code(rows["department_id"])
     return levels
 
 
-def _design(rows: pl.DataFrame, covariates: Sequence[str]) -> dict[str, Floats]:
-    """Columns for cycles, sources and islands but the first of each, and the covariates."""
+def _design(rows: pl.DataFrame, covariates: Sequence[str], *, departments: bool) -> dict[str, Floats]:
+    """Columns for cycles, sources, islands and departments but the first of each, and the covariates."""
     columns: dict[str, Floats] = {}
-    for name, label in (("cycle_id", "cycle"), ("source", "source"), ("component", "island")):
+    parts = [("cycle_id", "cycle"), ("source", "source"), ("component", "island")]
+    if departments:
+        parts.append(("department_id", "department"))
+    for name, label in parts:
         for level in rows[name].unique().sort().to_list()[1:]:
-            columns[f"{label} {level}"] = (rows[name] == level).to_numpy().astype(np.float64)
+            columns[f"{label} {level}"] = rows[name].eq_missing(level).to_numpy().astype(np.float64)
     for name in covariates:
         columns[name] = rows[name].to_numpy()
     return columns

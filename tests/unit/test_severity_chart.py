@@ -202,7 +202,7 @@ NOTHING = {"severity": None, "low": None, "high": None, "verdict": "cannot_tell"
         ),
         (
             {"severity": 0.02, "low": -0.2, "high": 0.24, "verdict": "unremarkable", "reason": "small"},
-            "Wei rates about like an average rater would (likely −0.2 to +0.2).",
+            "Wei rates about like an average rater would, as far as can be told (likely −0.2 to +0.2).",
         ),
         (
             NOTHING | {"reason": "few_ratees", "n_ratees": 3},
