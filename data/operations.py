@@ -29,6 +29,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import sys
 import threading
 import time
 import weakref
@@ -56,6 +57,9 @@ LOOK_AGAIN: Final = timedelta(minutes=1)
 Action = Literal["signed_in", "signed_out", "revoked", "refused", "looked", "downloaded", "imported"]
 
 _VERSION: Final = 1
+_LARGE: Final = 100_000
+"""Bytes of a compressed selection; some 50,000 people."""
+
 _SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS sessions (
     session_id TEXT PRIMARY KEY,
@@ -411,7 +415,8 @@ class Operations:
             " ORDER BY at, digest",
             (subject, about, self._now() - _span_ms(KEEP_FILTERS)),
         )
-        return tuple(_unpacked(row[0]) for row in rows)
+        # Very large selections are not kept in memory: 256 of them would fill it.
+        return tuple(_remembered(packed) if len(packed) < _LARGE else _unpacked(packed) for (packed,) in rows)
 
     # --- retention --------------------------------------------------------------------------------
 
@@ -576,6 +581,9 @@ def _json(detail: Mapping[str, object]) -> str:
     return json.dumps(detail, ensure_ascii=False, sort_keys=True, default=str)
 
 
-@lru_cache(maxsize=64)
 def _unpacked(packed: bytes) -> frozenset[str]:
-    return frozenset(json.loads(zlib.decompress(packed)))
+    # Interned, because the same people are in many selections.
+    return frozenset(map(sys.intern, json.loads(zlib.decompress(packed))))
+
+
+_remembered = lru_cache(maxsize=256)(_unpacked)

@@ -379,6 +379,8 @@ def main(arguments: Sequence[str] | None = None, *, script: Path = ROOT / "app.p
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Logs every error of a page without its number; `show_error` logs it with.
     logging.getLogger("streamlit.error_util").addFilter(lambda _record: False)
+    # One line for every request to the identity provider, with the address.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     # Says to restart, because the settings given below differ from those in the file.
     logging.getLogger("streamlit.config").addFilter(lambda record: "was detected" not in record.getMessage())
     parser = argparse.ArgumentParser(prog="python -m pages.kit.server", description="Start Evenhand.")
