@@ -42,7 +42,7 @@ def find(rows: Sequence[Sequence[str | None]]) -> Heading | None:
     """The heading of a grid, or None if no row looks like one."""
     cells = [[_clean(cell) for cell in row] for row in rows[:LOOKED_AT]]
     counts = [sum(1 for cell in row if cell) for row in cells]
-    fullest = max(counts, default=0)
+    fullest = _usual(counts)
     if fullest == 0:
         return None
     for at, row in enumerate(cells):
@@ -73,6 +73,13 @@ def unique(names: Sequence[str]) -> tuple[str, ...]:
         seen.add(label)
         made.append(label)
     return tuple(made)
+
+
+def _usual(counts: Sequence[int]) -> int:
+    """How many cells a full row has; a single slipped row does not count."""
+    most = max(counts, default=0)
+    repeated = max((count for count in counts if counts.count(count) > 1), default=0)
+    return repeated if 2 * repeated >= most else most
 
 
 def _clean(cell: str | None) -> str:

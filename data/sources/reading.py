@@ -295,7 +295,7 @@ def _mostly_utf8(head: bytes) -> bool:
     """Whether a text that is not UTF-8 throughout was meant to be."""
     decoded = head.decode("utf-8", errors="replace")
     wide = sum(1 for character in decoded if ord(character) > 0x7F)
-    return wide > 0 and decoded.count("�") * 5 < wide
+    return decoded.count("�") * 2 < wide
 
 
 def _plausible_gb18030(path: Path) -> bool:
