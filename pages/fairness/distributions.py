@@ -16,7 +16,8 @@ guidance = scope.guidance
 filters.refuse_singling_out(t, version, viewer, scope)
 
 names = load.group_names(version, viewer, scope.choice)
-released = load.rating_distribution(version, viewer, scope.choice)
+with cards.waiting():
+    released = load.rating_distribution(version, viewer, scope.choice)
 said = chart.takeaway(released, t, names=names)
 about = [*scope.words, t("as of {day}", day=t.day(released.as_of))]
 key = (version, viewer, scope.choice, t, mode)

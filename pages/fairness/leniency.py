@@ -12,7 +12,8 @@ version = cards.opened(t, viewer)
 
 head = cards.head()
 scope = filters.leniency(t, version, viewer)
-released = load.leniency(version, viewer, scope.sources, scope.department_id)
+with cards.waiting():
+    released = load.leniency(version, viewer, scope.sources, scope.department_id)
 names = load.names(version, viewer)
 departments = load.departments(version, released.as_of).names
 said = chart.takeaway(released, t, names={**names, **departments})

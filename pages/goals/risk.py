@@ -12,8 +12,9 @@ version = cards.opened(t, viewer)
 
 head = cards.head()
 scope = filters.goals(t, version, viewer)
-released = load.goal_pace(version, viewer, scope.preset, scope.department_id)
-strategy = load.goal_rollup(version, viewer, scope.preset)
+with cards.waiting():
+    released = load.goal_pace(version, viewer, scope.preset, scope.department_id)
+    strategy = load.goal_rollup(version, viewer, scope.preset)
 names = load.names(version, viewer)
 departments = load.departments(version, released.as_of).names
 said = chart.takeaway(released, t)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.skeleton_placeholder import SkeletonPlaceholder
 
 from analytics.disclosure import Released, note
 from analytics.language import Language
@@ -61,12 +62,18 @@ def stylesheet(mode: Mode) -> None:
         .eh-hatched {{ background: repeating-linear-gradient(135deg, var(--fill) 0 2px,
                                                              transparent 2px 5px); }}
         .eh-names {{ list-style: none; display: flex; flex-wrap: wrap; gap: 4px 20px;
-                     margin: 0 !important; padding: 0 !important; color: {k.quiet}; font-size: 0.93rem; font-variant-numeric: tabular-nums; }}
+                     margin: 0 !important; padding: 0 !important; color: {k.quiet};
+                     font-size: 0.93rem; font-variant-numeric: tabular-nums; }}
         .eh-names li {{ margin: 0 !important; padding: 0 !important; }}
         .eh-names b {{ color: {k.ink}; font-weight: 600; }}
         .eh-dot {{ display: inline-block; width: 10px; height: 10px; border-radius: 2px; margin-right: 6px; }}
         </style>"""
     )
+
+
+def waiting(height: int = 420) -> SkeletonPlaceholder:
+    """The shape of what is being computed, shown after a moment and gone when it is there."""
+    return st.skeleton(height=height)
 
 
 def head() -> DeltaGenerator:

@@ -11,6 +11,12 @@ from analytics.theme import Mode
 
 _KEY: Final = "lang"
 
+# Streamlit's page always says it is English; screen readers and hyphenation need the truth.
+_say_language = st.components.v2.component(
+    "evenhand_language",
+    js="""export default function ({ data }) { document.documentElement.lang = data.tag; }""",
+)
+
 
 def language() -> Language:
     """The language of this session: chosen, named in the link, or the browser's; English otherwise."""
@@ -36,6 +42,7 @@ def choose_language() -> Language:
     code = chosen if chosen in LANGUAGES else "en"
     if st.query_params.get(_KEY) != code:
         st.query_params[_KEY] = code
+    _say_language(data={"tag": {"en": "en", "zh": "zh-Hans"}[code]}, key="page_language", height=0)
     return Language(code)
 
 

@@ -314,8 +314,7 @@ def _offer_sign_in(standing: Standing | None, *, at_the_door: bool) -> NoReturn:
     # What the last session chose goes; the press of the button below and the language must stay.
     for key in [key for key in st.session_state if not str(key).startswith(("sign_in", "lang"))]:
         del st.session_state[key]
-    # After the gate the page has its own switch already, and a second would clash with it.
-    t = reader.choose_language() if at_the_door else reader.language()
+    t = reader.language()
     limits = operations().limits
     reasons = {
         Standing.IDLE: t.plural(
@@ -347,6 +346,9 @@ def _offer_sign_in(standing: Standing | None, *, at_the_door: bool) -> NoReturn:
             t("Sign in with {provider}", provider=provider.title()), type="primary", key=f"sign_in_{provider}"
         ):
             st.login(provider)
+    # After the gate the page has a switch already, and a second would clash with it.
+    if at_the_door:
+        reader.choose_language()
     st.stop()
 
 

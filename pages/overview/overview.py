@@ -14,7 +14,8 @@ version = cards.opened(t, viewer)
 cards.title(t("Are our ratings fair, and will our goals land?"), answers.scope(t, version))
 found = [answer for answer in answers.ANSWERS if viewer.may(answer.permission)]
 for answer in found:
-    answer.show(t, mode, version, viewer)
+    with cards.waiting(height=160):
+        answer.show(t, mode, version, viewer)
 if not found:
     cards.finding(t("Your role sees what is recorded about you; figures about others need another role."))
 st.page_link("pages/mine/mine.py", label=t("What is recorded about me?"), icon=":material/person:")

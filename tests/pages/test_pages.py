@@ -1,0 +1,132 @@
+"""Every page answers every role, in both languages, or says why not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from data import queries
+from data.access import ROLES, Permission, Role
+from data.operations import Operations
+from data.sign_in import local_viewer
+from data.warehouse import Warehouse
+from tests.pages.conftest import Open, words
+
+PAGES = {
+    "pages/overview/overview.py": Permission.SEE_OWN,
+    "pages/fairness/distributions.py": Permission.SEE_DISTRIBUTIONS,
+    "pages/fairness/leniency.py": Permission.SEE_LENIENCY,
+    "pages/goals/risk.py": Permission.SEE_GOALS,
+    "pages/mine/mine.py": Permission.SEE_OWN,
+    "pages/sources/data.py": Permission.SEE_IMPORTS,
+    "pages/sources/access.py": Permission.SEE_ACCESS_LOG,
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_page_opens_with_its_question_and_its_finding(
+    open_app: Open, demo_home: Path, page: str, lang: str
+) -> None:
+    role = next(role for role in Role if PAGES[page] in ROLES[role].permissions and role != Role.EMPLOYEE)
+    app = open_app(demo_home, page, role=role.value, lang=lang)
+    assert not app.exception
+    said = words(app)
+    assert "eh-title" in said
+    assert ("eh-finding" in said) or ("eh-say" in said)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_opens_exactly_the_pages_its_permissions_name(
+    open_app: Open, demo_home: Path, page: str, role: Role
+) -> None:
+    app = open_app(demo_home, page, role=role.value)
+    assert not app.exception
+    refused = "Your role does not open this page" in words(app)
+    assert refused == (PAGES[page] not in ROLES[role].permissions)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if "access" not in p])
+def test_without_data_a_page_says_what_to_load(open_app: Open, tmp_path: Path, page: str) -> None:
+    app = open_app(tmp_path, page)
+    assert not app.exception
+    assert "Nothing has been loaded yet" in words(app)
+
+
+def test_leniency_finds_whom_the_demo_planted(open_app: Open, demo_home: Path) -> None:
+    said = words(open_app(demo_home, "pages/fairness/leniency.py"))
+    # truth.json: the department shifted by rating culture is Service; R&D does better work.
+    assert "Service rates 0.3 points above comparable departments" in said
+    assert "Research & Development rates" not in said
+
+
+def test_a_link_opens_what_the_sender_saw(open_app: Open, demo_home: Path) -> None:
+    app = open_app(
+        demo_home, "pages/fairness/distributions.py", cycle="2025H2", by="location", guidance="2-7-1"
+    )
+    assert app.selectbox(key="cycle").value == "2025H2"
+    assert app.selectbox(key="by").value == "location"
+    assert "Against guidance" in words(app)
+
+
+def test_a_link_to_what_the_receiver_may_not_choose_falls_back(open_app: Open, demo_home: Path) -> None:
+    app = open_app(
+        demo_home, "pages/fairness/distributions.py", role="hr_partner", department="nowhere", cycle="1999"
+    )
+    assert not app.exception
+    assert app.selectbox(key="department").value == "all"
+
+
+def test_clearing_takes_every_filter_back(open_app: Open, demo_home: Path) -> None:
+    app = open_app(demo_home, "pages/fairness/distributions.py", cycle="2025H2", by="location")
+    app.button(key="clear_filters").click().run()
+    assert app.selectbox(key="cycle").value == "2026H1"
+    assert app.selectbox(key="by").value == "department"
+
+
+@pytest.mark.parametrize("by", ["department", "grade", "location", "job_family", "rater"])
+def test_every_group_that_is_shown_has_at_least_five_people(open_app: Open, demo_home: Path, by: str) -> None:
+    app = open_app(demo_home, "pages/fairness/distributions.py", by=by)
+    people = app.dataframe[0].value["People"].dropna()
+    assert len(people) > 0
+    assert min(people) >= 5
+
+
+def test_a_choice_that_differs_by_a_few_people_is_refused(
+    open_app: Open, demo_home: Path, tmp_path: Path
+) -> None:
+    home = Path(shutil.copytree(demo_home / "warehouse", tmp_path / "warehouse").parent)
+    viewer = local_viewer(Role.HR_LEADERSHIP)
+    rated = queries.ratings(
+        viewer, Warehouse(home).open(), cycle_id="2026H1", source="manager", stage="final"
+    )
+    everybody = sorted(set(rated["ratee_id"]))
+    store = Operations(home)
+    store.remember_filter(viewer.subject, frozenset(everybody[:-3]), about="ratings/2026H1/manager/final")
+    store.close()
+    said = words(open_app(home, "pages/fairness/distributions.py"))
+    assert "This choice would single people out" in said
+    assert "eh-finding" not in said
+
+
+def test_an_employee_sees_only_their_own(open_app: Open, demo_home: Path) -> None:
+    app = open_app(demo_home, "pages/mine/mine.py", role="employee")
+    assert not app.exception
+    assert "of yours are on record" in words(app)
+
+
+def test_a_rater_opens_their_evidence(open_app: Open, demo_home: Path) -> None:
+    app = open_app(demo_home, "pages/fairness/leniency.py")
+    said = words(app)
+    assert "than an average rater would" in said
+    assert "Talk before concluding" in said
+
+
+def test_who_may_not_see_individual_ratings_sees_no_person_under_a_flag(
+    open_app: Open, demo_home: Path
+) -> None:
+    app = open_app(demo_home, "pages/fairness/leniency.py", role="executive")
+    assert not any("Person" in list(frame.value.columns) for frame in app.dataframe)
