@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -570,6 +570,7 @@ def _newton(
 
     Where a step would leave its bounds it ends on them, and the others step as that one allows.
     """
+    curvature = curvature + np.diag(np.maximum(-np.diag(curvature), 0.0))  # rounding below nought
     step = np.zeros_like(gradient)
     fixed = held.copy()
     # A factor that the coefficients already explain has a slope but no curvature: it goes to its bound.
@@ -625,18 +626,27 @@ def _codes(name: str, codes: npt.ArrayLike, n: int) -> Integers:
 
 def _independent(columns: Mapping[str, Floats]) -> tuple[Floats, list[str], tuple[str, ...]]:
     """Keep the columns that add something to the ones before them."""
-    kept: list[str] = []
-    dropped: list[str] = []
-    basis: list[Any] = []
-    for name, column in columns.items():
-        rest = column.copy()
-        for unit in basis:
-            rest -= (unit @ rest) * unit
-        size = float(np.linalg.norm(rest))
-        if size <= 1e-8 * max(float(np.linalg.norm(column)), 1e-300):
-            dropped.append(name)
+    names = list(columns)
+    design = np.stack(list(columns.values()), axis=1)
+    # Measured from their means, so that a large constant does not hide what a column says.
+    apart = design - design.mean(axis=0)
+    size = np.sqrt((apart**2).sum(axis=0))
+    varies = size > 1e-12 * np.sqrt((design**2).sum(axis=0))
+    apart /= np.where(varies, size, 1.0)
+    inner = apart.T @ apart
+    kept, lower = [], np.zeros_like(inner)
+    for k in range(len(names)):
+        if k == 0:
+            kept.append(k)
             continue
-        rest /= size
-        basis.append(rest)
-        kept.append(name)
-    return np.stack([columns[name] for name in kept], axis=1), kept, tuple(dropped)
+        left = inner[k, k]
+        for place, other in enumerate(kept[1:]):
+            lower[k, place] = (inner[k, other] - lower[k, :place] @ lower[other, :place]) / lower[
+                other, place
+            ]
+            left -= lower[k, place] ** 2
+        if varies[k] and left > 1e-10:
+            lower[k, len(kept) - 1] = math.sqrt(left)
+            kept.append(k)
+    dropped = tuple(name for k, name in enumerate(names) if k not in kept)
+    return np.ascontiguousarray(design[:, kept]), [names[k] for k in kept], dropped
