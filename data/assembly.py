@@ -118,6 +118,10 @@ class Assembly:
         self._run("USE new.main")
         create_tables(self._connection)
         self._run("USE memory.main")
+        self._known: dict[str, int] = dict.fromkeys(TABLES, 0)
+        if previous is not None:
+            counts = ", ".join(f"(SELECT count(*) FROM previous.{quoted(table)})" for table in TABLES)
+            self._known = dict(zip(TABLES, self._one(f"SELECT {counts}"), strict=True))
 
     def __enter__(self) -> Self:
         return self
@@ -170,6 +174,9 @@ class Assembly:
 
     def settle(self, table: str) -> Count:
         """Settle one table; to be called for each, in the order of ``TABLES``."""
+        if not self._parts[table] and not self._known[table]:
+            self._run(f"CREATE VIEW {quoted(table)} AS SELECT *, false AS _was FROM ({self._nothing(table)})")
+            return Count(table, 0, 0, 0, 0, 0, 0)
         names = list(columns_of(table))
         before = sum(frame.height for frame in self._refused)
         self._run(f"CREATE TABLE out_{table} (_n BIGINT)")
@@ -183,13 +190,13 @@ class Assembly:
             self._keep_person_rules(table)
             unchanged, superseded = self._merge(table)
         else:
-            kept = self._earlier(table) if self._previous else self._nothing(table)
+            kept = self._earlier(table)
             columns = ", ".join(map(quoted, names))
             self._run(f"CREATE VIEW all_{table} AS SELECT {columns}, _n, true AS _was FROM ({kept})")
         self._show(table)
         if self._parts[table] or self._replaced:
             self._touched = True
-        if self._touched and self._one(f"SELECT EXISTS (SELECT 1 FROM all_{table})")[0]:
+        if self._touched:
             self._keep_promises(table)
             for loops in LOOPS:
                 if loops.table == table:
@@ -213,10 +220,12 @@ class Assembly:
     def differs(self) -> bool:
         """Whether any table holds other values than in the previous version."""
         if not self._previous:
-            return any(self._one(f"SELECT count(*) > 0 FROM {quoted(table)}")[0] for table in TABLES)
+            return any(self._one(f"SELECT count(*) FROM {quoted(table)}")[0] for table in TABLES)
         if not self._touched:
             return False
         for table in TABLES:
+            if not self._parts[table] and not self._known[table]:
+                continue
             columns = ", ".join(map(quoted, TABLES[table].column_names()))
             content = f"SELECT count(*), bit_xor(hash({columns})), sum(hash({columns}) % 1000000007)"
             if self._one(f"{content} FROM {quoted(table)}") != self._one(
@@ -227,6 +236,8 @@ class Assembly:
 
     def write(self, table: str) -> None:
         """Write a settled table into the new file."""
+        if not self._parts[table] and not self._known[table]:
+            return
         columns = ", ".join(map(quoted, columns_of(table)))
         self._run(f"INSERT INTO new.{quoted(table)} SELECT {columns} FROM {quoted(table)}")
 
@@ -283,7 +294,7 @@ class Assembly:
 
     def _known_people(self) -> str:
         staged = f"SELECT employee_id AS id, email, display_name AS name FROM {self._scan('employees')}"
-        if not self._previous:
+        if not self._known["employees"]:
             return staged
         return (
             f"{staged} UNION ALL SELECT employee_id, email, display_name FROM ({self._earlier('employees')})"
@@ -441,7 +452,7 @@ class Assembly:
         columns = ", ".join(map(quoted, [*names, SOURCE_ID, LINE]))
         staged = f"SELECT * FROM {self._scan(table)} WHERE _n NOT IN (SELECT _n FROM out_{table})"
         unchanged = 0
-        if self._previous and self._one(f"SELECT count(*) FROM previous.{quoted(table)}")[0]:
+        if self._known[table]:
             earlier = self._earlier(table)
             self._run(
                 f"CREATE TABLE twice_{table} AS "

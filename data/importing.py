@@ -26,6 +26,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, Literal
 
+import duckdb
 import narwhals as nw
 import polars as pl
 
@@ -247,36 +248,42 @@ def run_import(
     Raises
     ------
     Problem
-        If there is nothing to import, or another import is running.
+        If there is nothing to import, another import is running, or the disk is full or refuses.
     """
     if now.tzinfo is None:
         raise ValueError("now must be aware of its time zone")
-    tell = progress or (lambda _: None)
     warehouse = Warehouse(home)
-    with warehouse.importing():
-        draft = warehouse.draft()
-        try:
-            previous = warehouse.current()
-            restarted = previous is not None and previous.contracts != contracts_version()
-            if restarted:
-                previous = None
-            loading = _Loading(draft, previous=previous, tell=tell)
-            with loading.assembly:
-                taken, unread, known = _recognise(
-                    paths, home=home, answers=answers or {}, as_of=as_of, settled=recognitions or {}
-                )
-                loading.read(taken, known, asked_for=frozenset(recognitions or {}))
-                report = replace(loading.settle(unread), restarted=restarted)
-                publish = not rehearse and loading.differs() and (report.complete or not all_or_nothing)
+    try:
+        with warehouse.importing():
+            draft = warehouse.draft()
+            try:
+                loading = _Loading(draft, warehouse=warehouse, tell=progress or (lambda _: None))
+                with loading.assembly:
+                    taken, unread, known = _recognise(
+                        paths, home=home, answers=answers or {}, as_of=as_of, settled=recognitions or {}
+                    )
+                    loading.read(taken, known, asked_for=frozenset(recognitions or {}))
+                    report = loading.settle(unread)
+                    publish = not rehearse and loading.differs() and (report.complete or not all_or_nothing)
+                    if publish:
+                        version_id = new_version_id(now)
+                        loading.write(home=home, as_of=as_of, now=now, version_id=version_id)
                 if publish:
-                    loading.write(home=home, as_of=as_of, now=now, version_id=(name := new_version_id(now)))
-            if publish:
-                rows = {count.table: count.rows for count in report.tables}
-                version = warehouse.publish(loading.assembly.file, version_id=name, created_at=now, rows=rows)
-                report = replace(report, version=version)
-            return report
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+                    rows = {count.table: count.rows for count in report.tables}
+                    file = loading.assembly.file
+                    version = warehouse.publish(file, version_id=version_id, created_at=now, rows=rows)
+                    report = replace(report, version=version)
+                return report
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+    except (OSError, duckdb.Error) as error:
+        log.error("the import broke off", exc_info=error)
+        raise Problem(
+            "The import broke off ({reason}); the last good version is in force, as before. "
+            "Check the free disk space and the permissions of {folder}, then import again.",
+            reason=getattr(error, "strerror", None) or type(error).__name__,
+            folder=home,
+        ) from error
 
 
 def rejected_as_csv(warehouse: Warehouse, source_id: str) -> bytes:
@@ -538,7 +545,11 @@ def _mapping_from(text: str) -> Recognition:
 class _Loading:
     """One import under way: the assembly, and the books about it."""
 
-    def __init__(self, draft: Path, *, previous: Version | None, tell: Callable[[Progress], None]) -> None:
+    def __init__(self, draft: Path, *, warehouse: Warehouse, tell: Callable[[Progress], None]) -> None:
+        previous = warehouse.current()
+        self._restarted = previous is not None and previous.contracts != contracts_version()
+        if self._restarted:
+            previous = None
         self.assembly = Assembly(draft, previous=None if previous is None else previous.path)
         self._tell = tell
         self._sheets: list[SheetReport] = []
@@ -630,7 +641,9 @@ class _Loading:
             for sheet in self._sheets
         )
         failed = tuple(SheetReport(one.file, None, "failed", problem=one.problem) for one in unread)
-        return ImportReport(None, (*sheets, *failed), tuple(counts), self._summary(every))
+        return ImportReport(
+            None, (*sheets, *failed), tuple(counts), self._summary(every), restarted=self._restarted
+        )
 
     def differs(self) -> bool:
         """Whether anything is other than in the previous version, reasons of rejections included."""

@@ -399,11 +399,13 @@ class Warehouse:
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """All tables of a version, empty, in the database the connection stands in."""
+    connection.execute("BEGIN")
     for name, columns in BOOKS.items():
         connection.execute(f"CREATE TABLE {name} ({columns})")
     for table in TABLES:
-        columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns_of(table).items())
-        connection.execute(f"CREATE TABLE {quoted(table)} ({columns})")
+        kinds = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns_of(table).items())
+        connection.execute(f"CREATE TABLE {quoted(table)} ({kinds})")
+    connection.execute("COMMIT")
 
 
 def new_version_id(now: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 from collections.abc import Iterator, Mapping
@@ -669,6 +670,21 @@ def test_nothing_to_import_is_a_problem_that_says_so(folder: Path, home: Path) -
         load(folder, home=home)
     with pytest.raises(Problem, match="no file or folder"):
         load(folder / "gone.csv", home=home)
+
+
+def test_a_disk_that_refuses_is_a_problem_and_the_last_version_stays(
+    folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = load(write(folder, "a.csv", "employees", PEOPLE[0]), home=home)
+
+    def full(self: Warehouse, *_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Warehouse, "publish", full)
+    with pytest.raises(Problem, match=r"No space left on device.*the last good version is in force"):
+        load(write(folder, "b.csv", "employees", PEOPLE[1]), home=home)
+    assert Warehouse(home).current() == first.version
+    assert not list((home / "warehouse").glob(".draft-*"))
 
 
 def test_nothing_of_an_import_is_left_in_the_draft_folder(folder: Path, home: Path) -> None:
