@@ -70,7 +70,6 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
 
 
 def words(app: AppTest) -> str:
-    """Everything the page says as HTML, markdown or caption."""
-    return "\n".join(
-        [element.proto.body for element in app.get("html")] + [element.value for element in app.caption]
-    )
+    """Everything the page says as HTML, markdown or caption; not its stylesheet."""
+    said = [element.proto.body for element in app.get("html")] + [element.value for element in app.caption]
+    return "\n".join(body for body in said if not body.startswith("<style>"))
