@@ -81,22 +81,10 @@ class Profile:
 
     def recognise(self, sheet: Sheet, known: Known) -> Recognition | None:
         """The sheet as this profile reads it, or None if a header is missing."""
-        if not self.recognises or not set(self.recognises) <= set(sheet.headers):
+        shaped = self._shaped(sheet, known)
+        if shaped is None:
             return None
         answers: dict[str, Answer] = {**self.answers, "profile": self.name, "mapping": "yes"}
-        if self.source == NAME:
-            sample = _prepared(sheet.sample, answers)
-            shaped = replace(
-                sheet,
-                headers=tuple(c for c in sample.columns if c != LINE),
-                sample=sample,
-                batches=lambda: (_prepared(batch, answers) for batch in sheet.batches()),
-            )
-        else:
-            from data.sources import source  # noqa: PLC0415 - the registry lists this module's source too
-
-            prepared = getattr(source(self.source), "prepared", None)
-            shaped = prepared(sheet, known) if prepared is not None else sheet
         matches = tuple(match for match in self.matches if match.header in shaped.headers)
         text = " ".join(str(value) for key, value in answers.items() if key.startswith((_MADE, _WHERE)))
         used = {match.header for match in matches} | {
@@ -105,6 +93,31 @@ class Profile:
         return settling.settled(
             shaped, self.source, matches, answers, known, unused=[h for h in sheet.headers if h not in used]
         )
+
+    def _shaped(self, sheet: Sheet, known: Known) -> Sheet | None:
+        """The sheet as this profile's source prepares it, or None if a header is missing in it."""
+        from data.sources import source  # noqa: PLC0415 - the registry lists this module's source too
+
+        needed = set(self.recognises)
+        if self.source == NAME:
+            if not needed <= set(sheet.headers):
+                return None
+            sample = _prepared(sheet.sample, self.answers)
+            return replace(
+                sheet,
+                headers=tuple(c for c in sample.columns if c != LINE),
+                sample=sample,
+                batches=lambda: (_prepared(batch, self.answers) for batch in sheet.batches()),
+            )
+        base = source(self.source)
+        prepared = getattr(base, "prepared", None)
+        if prepared is None:
+            return sheet if needed <= set(sheet.headers) else None
+        # A vendor's preparation expects that vendor's columns.
+        if base.recognise(sheet, known) is None:
+            return None
+        shaped: Sheet = prepared(sheet, known)
+        return shaped if needed <= set(shaped.headers) else None
 
 
 @dataclass(frozen=True)
@@ -314,7 +327,7 @@ def _place(place: str, path: Path) -> tuple[str, str]:
 
 def _wrong(path: Path, what: str) -> Problem:
     return Problem(
-        "{file}: the profile's entry {what} means nothing. Mend it; CONTRIBUTING shows an example.",
+        "{file}: the profile's entry {what} means nothing. Mend it or remove the profile.",
         file=path.name,
         what=what,
     )

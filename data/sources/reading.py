@@ -407,7 +407,7 @@ class _Plan:
 
     def scan(self) -> pl.LazyFrame:
         """All rows below the header; fields beyond the header's end up in `EXTRA`."""
-        return pl.scan_csv(
+        rows = pl.scan_csv(
             self.text.path,
             has_header=False,
             skip_lines=self.skipped,
@@ -420,6 +420,8 @@ class _Plan:
             truncate_ragged_lines=True,
             glob=False,
         )
+        # An empty cell is null however it is written; only quoted ones come as empty text.
+        return rows.with_columns(pl.when(pl.all() != "").then(pl.all())) if self.text.quoted else rows
 
 
 @dataclass(frozen=True)

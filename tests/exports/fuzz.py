@@ -42,7 +42,9 @@ def broken(folder: Path, count: int, seed: int, *, binary: float = 0.15) -> Iter
     )
     originals["utf16.csv"] = originals["hibob.csv"].decode().encode("utf-16")
     buffer = io.BytesIO()
-    pl.DataFrame({"employee_id": ["1", "2"], "name": ["Ann", "Bo"], "score": [1.0, 2.5]}).write_parquet(buffer)
+    pl.DataFrame({"employee_id": ["1", "2"], "name": ["Ann", "Bo"], "score": [1.0, 2.5]}).write_parquet(
+        buffer
+    )
     originals["people.parquet"] = buffer.getvalue()
     packed = sorted(name for name in originals if name.endswith((".xlsx", ".parquet")))
     plain = sorted(set(originals) - set(packed))
@@ -139,9 +141,20 @@ def _nested(_content: bytes, chance: random.Random) -> bytes:
 def _untabular(_content: bytes, chance: random.Random) -> bytes:
     return chance.choice(
         (
-            b"{}", b"[]", b"null", b"3", b'"text"', b"[1, 2, 3]", b'[{"a": 1}, 2]', b'{"a": {"b": {"c": 1}}}',
-            b'[{"a": [{"b": [{"c": NaN}]}]}]', b'{"a": 1}\n{"a": ', b'[{"\\ud800": "\\udfff"}]', b'[{"": ""}]',
-            b'[{"_line": 7, "_extra": "x"}]', b"[" + b"9" * 5_000 + b"]",
+            b"{}",
+            b"[]",
+            b"null",
+            b"3",
+            b'"text"',
+            b"[1, 2, 3]",
+            b'[{"a": 1}, 2]',
+            b'{"a": {"b": {"c": 1}}}',
+            b'[{"a": [{"b": [{"c": NaN}]}]}]',
+            b'{"a": 1}\n{"a": ',
+            b'[{"\\ud800": "\\udfff"}]',
+            b'[{"": ""}]',
+            b'[{"_line": 7, "_extra": "x"}]',
+            b"[" + b"9" * 5_000 + b"]",
         )
     )
 
@@ -151,14 +164,31 @@ def _noise(content: bytes, chance: random.Random) -> bytes:
 
 
 def _nothing(_content: bytes, chance: random.Random) -> bytes:
-    return chance.choice((b"", b"\n", b"\xef\xbb\xbf", b"\xff\xfe", b"   \n\t\n", b"a", b",", b"a,b\n", b'"', b"sep=;\n", b"\r\r\r"))
+    return chance.choice(
+        (
+            b"",
+            b"\n",
+            b"\xef\xbb\xbf",
+            b"\xff\xfe",
+            b"   \n\t\n",
+            b"a",
+            b",",
+            b"a,b\n",
+            b'"',
+            b"sep=;\n",
+            b"\r\r\r",
+        )
+    )
 
 
 def _rezipped(content: bytes, chance: random.Random) -> bytes:
     """A workbook with a part removed, emptied, cut, or grown out of proportion."""
     buffer = io.BytesIO()
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new:
+        with (
+            zipfile.ZipFile(io.BytesIO(content)) as old,
+            zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new,
+        ):
             names = old.namelist()
             hit = chance.choice(names)
             for name in names:
@@ -180,9 +210,38 @@ def _rezipped(content: bytes, chance: random.Random) -> bytes:
 
 
 TEXT: tuple[Mutation, ...] = (
-    _cut, _cut, _beheaded, _flipped, _flipped, _inserted(b"\0"), _inserted(b'"'), _inserted(b"\xff\xfe"), _inserted(b"\r"),
-    _inserted("é€".encode("cp1252")), _inserted(b"\n\n\n"), _inserted(b"{"), _without_header, _shuffled_lines,
-    _repeated_header, _other_separator, _recoded, _wide, _huge_cell, _unclosed, _slipped, _nested, _untabular, _noise,
+    _cut,
+    _cut,
+    _beheaded,
+    _flipped,
+    _flipped,
+    _inserted(b"\0"),
+    _inserted(b'"'),
+    _inserted(b"\xff\xfe"),
+    _inserted(b"\r"),
+    _inserted("é€".encode("cp1252")),
+    _inserted(b"\n\n\n"),
+    _inserted(b"{"),
+    _without_header,
+    _shuffled_lines,
+    _repeated_header,
+    _other_separator,
+    _recoded,
+    _wide,
+    _huge_cell,
+    _unclosed,
+    _slipped,
+    _nested,
+    _untabular,
+    _noise,
     _nothing,
 )
-BINARY: tuple[Mutation, ...] = (_cut, _beheaded, _flipped, _inserted(b"\0" * 9), _rezipped, _rezipped, _rezipped)
+BINARY: tuple[Mutation, ...] = (
+    _cut,
+    _beheaded,
+    _flipped,
+    _inserted(b"\0" * 9),
+    _rezipped,
+    _rezipped,
+    _rezipped,
+)

@@ -85,7 +85,9 @@ def test_excel_names_its_separator(tmp_path: Path) -> None:
 
 
 def test_title_rows_are_skipped_and_lines_stay_true(tmp_path: Path) -> None:
-    sheet = _read(_csv(tmp_path, "Review results 2026\nexported 2026-07-01\n\nid,name,score\n1,Ann,3\n\n2,Bo,4\n"))
+    sheet = _read(
+        _csv(tmp_path, "Review results 2026\nexported 2026-07-01\n\nid,name,score\n1,Ann,3\n\n2,Bo,4\n")
+    )
     assert sheet.headers == ("id", "name", "score")
     # Header on line 4, rows on 5 and 7: the blank line 6 counts but is no row.
     assert sheet.sample[LINE].to_list() == [5, 7]
@@ -131,7 +133,10 @@ def test_the_first_row_of_people_is_not_taken_for_labels(tmp_path: Path) -> None
 
 
 def test_an_oracle_file_gives_a_sheet_per_object(tmp_path: Path) -> None:
-    text = "METADATA|Goal|Id|Name\nMETADATA|Task|Id|GoalId\nMERGE|Goal|1|A \\| B\nMERGE|Task|9|1\nMERGE|Goal|2|C\n"
+    text = (
+        "METADATA|Goal|Id|Name\nMETADATA|Task|Id|GoalId\nMERGE|Goal|1|A \\| "
+        "B\nMERGE|Task|9|1\nMERGE|Goal|2|C\n"
+    )
     goals, tasks = read_sheets(_csv(tmp_path, text, "Goal.dat"))
     assert (goals.sheet, tasks.sheet) == ("Goal", "Task")
     assert goals.sample["Name"].to_list() == ["A | B", "C"]
@@ -146,7 +151,7 @@ def _book(folder: Path, name: str = "book.xlsx") -> Path:
         sheet.write_row(0, 0, ("id", "score", "joined", "note", "empty"))
         sheet.write_string(1, 0, "00012")
         sheet.write_number(1, 1, 3.0)
-        sheet.write_datetime(1, 2, datetime(2024, 1, 5), day)  # noqa: DTZ001 - workbooks know no zone
+        sheet.write_datetime(1, 2, datetime(2024, 1, 5), day)
         sheet.write_string(1, 3, "=1+1")
         sheet.write_number(3, 0, 12345678901)
         sheet.write_number(3, 1, 3.25)
@@ -165,7 +170,8 @@ def test_workbook_cells_are_text_without_trace_of_floats(tmp_path: Path) -> None
     assert people.sample["joined"].to_list() == [date(2024, 1, 5).isoformat(), None]
     assert people.sample["note"].to_list() == ["=1+1", None]
     assert people.sample[LINE].to_list() == [2, 4]
-    assert old.hidden and not people.hidden
+    assert old.hidden
+    assert not people.hidden
     assert people.digest != old.digest
 
 
@@ -228,7 +234,9 @@ def test_a_sheet_that_spans_everything_is_refused(tmp_path: Path) -> None:
         (b'id,name\n1,"open\n' + b"2,x\n" * 50_000, "quotation mark"),
     ],
 )
-def test_what_is_wrong_is_said_with_the_file_and_the_next_step(tmp_path: Path, content: bytes, says: str) -> None:
+def test_what_is_wrong_is_said_with_the_file_and_the_next_step(
+    tmp_path: Path, content: bytes, says: str
+) -> None:
     with pytest.raises(Problem, match=says) as caught:
         read_sheets(_csv(tmp_path, content, "export"))
     assert "export" in str(caught.value)
@@ -240,7 +248,10 @@ def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
 
 
 def test_json_lists_become_rows_with_dotted_names(tmp_path: Path) -> None:
-    text = '{"datas": [{"user": {"id": "u1"}, "stages": [{"type": "s", "data": [{"v": 1.50}, {"v": 2}]}]}, {"user": {"id": "u2"}}]}'
+    text = (
+        '{"datas": [{"user": {"id": "u1"}, "stages": [{"type": "s", "data": [{"v": 1.50}, {"v": 2}]}]}, '
+        '{"user": {"id": "u2"}}]}'
+    )
     inner, outer = sorted(read_sheets(_csv(tmp_path, text, "x.json")), key=lambda sheet: -len(sheet.headers))
     assert inner.sheet == "datas.stages.data"
     assert inner.sample.rows() == [(1, "u1", "s", "1.50"), (1, "u1", "s", "2")]
@@ -256,8 +267,12 @@ def test_json_lines_stream(tmp_path: Path) -> None:
 
 def test_parquet_becomes_text(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
-    pl.DataFrame({"id": ["007"], "score": [3.0], "on": [date(2024, 1, 5)], "at": [datetime(2024, 1, 5, 7, 8)]}).write_parquet(path)  # noqa: DTZ001
-    assert _read(path).sample.select("id", "score", "on", "at").rows() == [("007", "3", "2024-01-05", "2024-01-05 07:08:00")]
+    pl.DataFrame(
+        {"id": ["007"], "score": [3.0], "on": [date(2024, 1, 5)], "at": [datetime(2024, 1, 5, 7, 8)]}
+    ).write_parquet(path)
+    assert _read(path).sample.select("id", "score", "on", "at").rows() == [
+        ("007", "3", "2024-01-05", "2024-01-05 07:08:00")
+    ]
 
 
 def test_nested_parquet_is_refused_by_column(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataframely as dy
 import polars as pl
 import pytest
 
+from data.contracts import TABLES
 from data.sources import scales, values
 
 
@@ -55,7 +57,9 @@ def test_a_day_above_twelve_settles_the_order() -> None:
 
 def test_a_moment_with_a_zone_is_told_in_utc() -> None:
     # 10:00 at +08:00 is 02:00 in UTC; without a zone the clock stands as written.
-    assert values.moments(_text("2026-01-05T10:00:00+08:00", "2026-01-05 10:00", "2026-01-05 1:02 pm")).to_list() == [
+    assert values.moments(
+        _text("2026-01-05T10:00:00+08:00", "2026-01-05 10:00", "2026-01-05 1:02 pm")
+    ).to_list() == [
         "2026-01-05 02:00:00",
         "2026-01-05 10:00:00",
         "2026-01-05 13:02:00",
@@ -64,8 +68,21 @@ def test_a_moment_with_a_zone_is_told_in_utc() -> None:
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("1,234.5", "1234.5"), ("85 %", "85"), ("１２", "12"), ("(3)", "-3"), ("−7", "-7"), ("120万", "1200000"),
-     ("1.5亿", "150000000"), ("¥1,000", "1000"), ("-.5", "-0.5"), ("+4", "4"), ("1e3", "1000"), ("abc", "abc"), ("1,2,3", "1,2,3")],
+    [
+        ("1,234.5", "1234.5"),
+        ("85 %", "85"),
+        ("１２", "12"),
+        ("(3)", "-3"),
+        ("−7", "-7"),
+        ("120万", "1200000"),
+        ("1.5亿", "150000000"),
+        ("¥1,000", "1000"),
+        ("-.5", "-0.5"),
+        ("+4", "4"),
+        ("1e3", "1000"),
+        ("abc", "abc"),
+        ("1,2,3", "1,2,3"),
+    ],
 )
 def test_a_number_is_read_however_it_is_written(written: str, meant: str) -> None:
     assert values.numbers(_text(written)).to_list() == [meant]
@@ -78,24 +95,29 @@ def test_decimal_commas_are_read_where_a_column_uses_them() -> None:
 
 
 def test_enums_are_read_in_both_languages() -> None:
-    sources = values.synonyms(_text("自评", "上级", "Cross-Department", "下级", "Peer review", "alien"), values.enum("ratings", "source"))
+    sources = values.synonyms(
+        _text("自评", "上级", "Cross-Department", "下级", "Peer review", "alien"),
+        values.enum("ratings", "source"),
+    )
     assert sources.to_list() == ["self", "manager", "cross_department", "direct_report", "peer", "alien"]
-    genders = values.synonyms(_text("F", "男", "U", "D", "O", None), values.enum("protected_attributes", "gender"))
+    genders = values.synonyms(
+        _text("F", "男", "U", "D", "O", None), values.enum("protected_attributes", "gender")
+    )
     assert genders.to_list() == ["female", "male", "undisclosed", "other", "other", None]
-    perspectives = values.synonyms(_text("财务", "客户", "内部流程", "学习与成长"), values.enum("goals", "perspective"))
+    perspectives = values.synonyms(
+        _text("财务", "客户", "内部流程", "学习与成长"), values.enum("goals", "perspective")
+    )
     assert perspectives.to_list() == ["financial", "customer", "internal_process", "learning_growth"]
 
 
 def test_every_enum_value_of_a_contract_reads_as_itself() -> None:
-    import dataframely as dy
-
-    from data.contracts import TABLES
-
     for table, contract in TABLES.items():
         for name, column in contract.columns().items():
             if isinstance(column, dy.Enum):
                 known = values.enum(table, name)
-                assert values.synonyms(_text(*column.categories), known).to_list() == list(column.categories), (table, name)
+                assert values.synonyms(_text(*column.categories), known).to_list() == list(
+                    column.categories
+                ), (table, name)
 
 
 def test_words_declare_their_own_order() -> None:
@@ -107,7 +129,10 @@ def test_words_declare_their_own_order() -> None:
     assert chinese.codes == ("不符预期", "低于预期", "符合预期", "超出预期", "远超预期")
 
 
-@pytest.mark.parametrize("codes", [["1", "2", "3"], ["A", "B", "C"], ["S", "A", "B"], ["Gold", "Silver"], ["Meets"], ["Meets", "Gold"]])
+@pytest.mark.parametrize(
+    "codes",
+    [["1", "2", "3"], ["A", "B", "C"], ["S", "A", "B"], ["Gold", "Silver"], ["Meets"], ["Meets", "Gold"]],
+)
 def test_letters_numbers_and_unknown_names_declare_nothing(codes: list[str]) -> None:
     assert scales.declared(codes) is None
 
@@ -145,7 +170,8 @@ def test_quarter_steps_count_as_themselves() -> None:
 
 def test_a_scale_without_levels_has_ends() -> None:
     scale = scales.answered("0 … 100")
-    assert scale is not None and scale.codes == ()
+    assert scale is not None
+    assert scale.codes == ()
     score, level = scales.scored(_text("87.5", "101"), scale)
     assert score.to_list() == ["87.5", "101 (?)"]
     assert level.to_list() == [None, None]
