@@ -154,29 +154,32 @@ def _complete(table: str, batch: pl.DataFrame) -> pl.DataFrame:
 def _typed(table: str, text: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
     """The batch in the types of its contract, and for columns with values that are not: which rows."""
     kinds = {name: column.dtype for name, column in TABLES[table].columns().items()}
-    typed = text.select(pl.col(LINE), *(_read(name, kind) for name, kind in kinds.items()))
+    typed = text.select(pl.col(LINE), *(_read(text[name], kind) for name, kind in kinds.items()))
     before, after = text.null_count().row(0, named=True), typed.null_count().row(0, named=True)
     unread = {}
     for name, kind in kinds.items():
         if after[name] > before[name]:
-            again = text.select(_read_again(name, kind)).to_series()
-            typed = typed.with_columns(again)
+            again = typed[name]
+            if (spellings := _read_again(name, kind)) is not None:
+                again = text.select(spellings).to_series()
+                typed = typed.with_columns(again)
             failed = again.is_null() & text[name].is_not_null()
             if failed.any():
                 unread[name] = failed
     return typed, unread
 
 
-def _read(name: str, kind: pl.DataType) -> pl.Expr:
-    """The usual spelling, read fast."""
-    column = pl.col(name)
+def _read(text: pl.Series, kind: pl.DataType) -> pl.Expr:
+    """The spelling of most values, read fast."""
+    column = pl.col(text.name)
     match kind:
         case pl.String():
             return column
         case pl.Date():
             return column.str.to_date(DATE, strict=False)
         case pl.Datetime():
-            return column.str.to_datetime(MOMENTS[0], strict=False, time_unit="us")
+            spelling = MOMENTS[1] if " " in (text.drop_nulls().head(1).to_list() or [""])[0] else MOMENTS[0]
+            return column.str.to_datetime(spelling, strict=False, time_unit="us")
         case pl.Boolean():
             lower = column.str.to_lowercase()
             return (
@@ -184,14 +187,14 @@ def _read(name: str, kind: pl.DataType) -> pl.Expr:
                 .then(pl.lit(value=True))
                 .when(lower.is_in(FALSE))
                 .then(pl.lit(value=False))
-                .alias(name)
+                .alias(text.name)
             )
         case _:
             return column.cast(kind, strict=False)
 
 
-def _read_again(name: str, kind: pl.DataType) -> pl.Expr:
-    """Every spelling that says the same without doubt, for columns in which the usual one failed."""
+def _read_again(name: str, kind: pl.DataType) -> pl.Expr | None:
+    """Every spelling that says the same without doubt, for columns in which the usual one failed, if any."""
     column = pl.col(name)
     match kind:
         case pl.Date():  # midnight of a day is that day; a time of day is not a date
@@ -211,7 +214,7 @@ def _read_again(name: str, kind: pl.DataType) -> pl.Expr:
                 .alias(name)
             )
         case _:
-            return _read(name, kind)
+            return None
 
 
 def _reasons(table: str, rule: RowRule, rows: pl.DataFrame) -> pl.DataFrame:
