@@ -109,7 +109,9 @@ def with_matches(
 ) -> Recognition:
     """The recognition with other matches, as a person set them; what they now leave open is asked anew."""
     prepared = getattr(source(recognition.source), "prepared", None)
-    shaped = prepared(sheet, known) if prepared is not None else sheet
+    shaped = profiles.made(sheet, recognition.answers)
+    if prepared is not None:
+        shaped = prepared(sheet, known)
     return settling.with_matches(shaped, recognition, matches, known)
 
 

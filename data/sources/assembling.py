@@ -259,7 +259,8 @@ def _people(read: _Reading) -> Tables:
             employee.alias("employee_id"), valid_from.alias("valid_from")
         )
         if path:
-            frame = frame.with_columns(_leaf(path).alias("department_id"))
+            leaf = _first(*reversed(_department_ids(read, path)))
+            frame = frame.with_columns(leaf.alias("department_id"))
             found = _departments(read, path, read.constant(as_of) if as_of else valid_from)
             # A column under the contract's own name holds ids of departments described elsewhere.
             if found.height and read.headers("assignments", "department_id") != ["department_id"]:
@@ -300,27 +301,37 @@ def _department_path(read: _Reading) -> list[pl.Series]:
     return [read.raw("assignments", name) for name in names if read.has("assignments", name)]
 
 
-def _leaf(path: Sequence[pl.Series]) -> pl.Series:
-    return _first(*reversed(path))
+def _department_ids(read: _Reading, path: Sequence[pl.Series]) -> list[pl.Series]:
+    """The id of each level: its name, or the whole path where one name stands in several places."""
+    if read.answers.get("department_ids") != "path":
+        return list(path)
+    frame = pl.DataFrame([level.alias(str(depth)) for depth, level in enumerate(path)])
+    return [
+        frame.select(
+            pl.when(pl.col(str(depth)).is_not_null())
+            .then(pl.concat_str([str(i) for i in range(depth + 1)], separator=" / ", ignore_nulls=True))
+            .alias("id")
+        ).get_column("id")
+        for depth in range(len(path))
+    ]
 
 
 def _departments(read: _Reading, path: Sequence[pl.Series], valid_from: pl.Series) -> pl.DataFrame:
     """Each level of the path as a department below the level above it; without an id, the name is the id."""
     named = read.has("departments", "name")
+    ids = _department_ids(read, path)
     rows = []
     for depth, level in enumerate(path):
-        above = _first(*reversed(path[:depth])) if depth else read.constant(None)
         leaf = depth == len(path) - 1
-        name = _first(read.raw("departments", "name"), level) if named and leaf else level
-        parent = _first(above, read.raw("departments", "parent_id")) if leaf else above
+        above = _first(*reversed(ids[:depth])) if depth else read.constant(None)
         rows.append(
             pl.DataFrame(
                 {
                     LINE: read.batch.get_column(LINE),
-                    "department_id": level,
+                    "department_id": ids[depth],
                     "valid_from": valid_from,
-                    "name": name,
-                    "parent_id": parent,
+                    "name": _first(read.raw("departments", "name"), level) if named and leaf else level,
+                    "parent_id": _first(above, read.raw("departments", "parent_id")) if leaf else above,
                 }
             ).with_columns(
                 # A team that bears its department's name is the department.
@@ -348,6 +359,11 @@ def _ratings(read: _Reading, known: Known) -> Tables:
         if read.has("ratings", "cycle_id")
         else read.constant(read.answers.get("cycle"))
     )
+    department = read.raw("ratings", "department_id")
+    placed = read.headers("assignments", "department_id")
+    if placed and placed == read.headers("ratings", "department_id"):
+        # The same cell places the ratee: both must name the department alike.
+        department = _first(*reversed(_department_ids(read, _department_path(read))))
     dimension = _first(read.raw("ratings", "dimension"), read.constant(OVERALL))
     stage = _first(read.cell("ratings", "stage"), read.constant("initial"))
     frames = []
@@ -401,7 +417,7 @@ def _ratings(read: _Reading, known: Known) -> Tables:
                 "score": points,
                 "level": level,
                 "submitted_at": read.cell("ratings", "submitted_at"),
-                "department_id": read.raw("ratings", "department_id"),
+                "department_id": department,
             }
         )
         # Beside other ratings an empty cell is no rating; alone it is a row that lacks one.

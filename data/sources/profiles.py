@@ -102,13 +102,7 @@ class Profile:
         if self.source == NAME:
             if not needed <= set(sheet.headers):
                 return None
-            sample = _prepared(sheet.sample, self.answers)
-            return replace(
-                sheet,
-                headers=tuple(c for c in sample.columns if c != LINE),
-                sample=sample,
-                batches=lambda: (_prepared(batch, self.answers) for batch in sheet.batches()),
-            )
+            return made(sheet, self.answers)
         base = source(self.source)
         prepared = getattr(base, "prepared", None)
         if prepared is None:
@@ -334,6 +328,19 @@ def _wrong(path: Path, what: str) -> Problem:
 
 
 # Formulas.
+
+
+def made(sheet: Sheet, answers: Mapping[str, Answer]) -> Sheet:
+    """The sheet with the columns that the formulas among some answers make."""
+    if not any(key.startswith(_MADE) for key in answers):
+        return sheet
+    sample = _prepared(sheet.sample, answers)
+    return replace(
+        sheet,
+        headers=tuple(c for c in sample.columns if not c.startswith("_")),
+        sample=sample,
+        batches=lambda: (_prepared(batch, answers) for batch in sheet.batches()),
+    )
 
 
 def _check(formula: str, path: Path) -> None:

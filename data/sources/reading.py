@@ -376,7 +376,7 @@ def _delimited(text: _Text, file: str, head: str) -> Sheet:
     # A separator no text holds lets a single column be read as such.
     plan = _Plan(text, separator, skipped, tuple(f"c{i}" for i in range(len(names))))
     facts = _facts(plan, file)
-    if facts.rows == 0:
+    if facts.full == 0:
         raise Problem("{file}: has column names but no rows. Export it again with its rows.", file=file)
     kept = _kept(names, facts.filled)
 
@@ -395,7 +395,7 @@ def _delimited(text: _Text, file: str, head: str) -> Sheet:
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise _unreadable(file, error) from None
 
-    return _sheet(file, None, text.digest, tuple(kept.values()), batches, rows=None)
+    return _sheet(file, None, text.digest, tuple(kept.values()), batches, rows=facts.full)
 
 
 @dataclass(frozen=True)
@@ -429,6 +429,8 @@ class _Facts:
     """What one scan of all rows showed."""
 
     rows: int
+    full: int
+    """Rows that are not blank."""
     filled: tuple[bool, ...]
     ragged: bool
     breaks: bool
@@ -444,6 +446,7 @@ def _facts(plan: _Plan, file: str) -> _Facts:
             plan.scan()
             .select(
                 pl.len().alias("rows"),
+                pl.any_horizontal(everything.is_not_null()).sum().alias("full"),
                 everything.count().name.prefix("n_"),
                 everything.str.len_bytes().max().name.prefix("l_"),
                 *(
@@ -466,6 +469,7 @@ def _facts(plan: _Plan, file: str) -> _Facts:
         raise _huge_cell(file)
     return _Facts(
         rows=seen["rows"],
+        full=seen["full"],
         filled=tuple(seen[f"n_{column}"] > 0 for column in plan.columns),
         ragged=seen[f"n_{EXTRA}"] > 0,
         breaks=bool(seen.get("breaks")),
@@ -474,13 +478,14 @@ def _facts(plan: _Plan, file: str) -> _Facts:
 
 
 def _slow_facts(plan: _Plan, file: str) -> _Facts:
-    rows, filled, ragged = 0, [False] * len(plan.columns), False
+    rows, full, filled, ragged = 0, 0, [False] * len(plan.columns), False
     for batch in _slow(plan, file):
         counts = batch.select(pl.all().count()).row(0, named=True)
         rows += batch.height
+        full += batch.filter(pl.any_horizontal(pl.exclude(LINE).is_not_null())).height
         filled = [f or counts[column] > 0 for f, column in zip(filled, plan.columns, strict=True)]
         ragged = ragged or counts[EXTRA] > 0
-    return _Facts(rows=rows, filled=tuple(filled), ragged=ragged, breaks=True, slow=True)
+    return _Facts(rows=rows, full=full, filled=tuple(filled), ragged=ragged, breaks=True, slow=True)
 
 
 def _fast(plan: _Plan, facts: _Facts) -> Iterator[pl.DataFrame]:
@@ -925,10 +930,11 @@ def _grid(
             ).filter(pl.any_horizontal(pl.exclude(LINE).is_not_null()))
             line += part.height
 
-    if not any(batch.height for batch in batches()):
+    rows = sum(batch.height for batch in batches())
+    if not rows:
         return Problem("{file}: has column names but no rows. Export it again with its rows.", file=place)
     return _sheet(
-        file, entry["name"], digest, tuple(kept.values()), batches, rows=None, hidden=entry["hidden"]
+        file, entry["name"], digest, tuple(kept.values()), batches, rows=rows, hidden=entry["hidden"]
     )
 
 

@@ -6,6 +6,7 @@ Returns  a `Recognition`: the answers the content gives, and a question for each
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, cast
@@ -52,7 +53,8 @@ def settled(
     unused
         Headers nothing was made of; by default those without a match.
     """
-    settling = _Settling(sheet, tuple(matches), dict(answers), known)
+    matches = tuple(match for match in matches if match.header in sheet.headers)
+    settling = _Settling(sheet, matches, dict(answers), known)
     settling.hidden()
     settling.mapping()
     settling.dates()
@@ -65,7 +67,7 @@ def settled(
     return Recognition(
         source=source,
         confidence=settling.confidence,
-        matches=tuple(matches),
+        matches=matches,
         answers=settling.answers,
         questions=tuple(settling.questions),
         unused=tuple(unused if unused is not None else (h for h in sheet.headers if h not in used)),
@@ -320,15 +322,35 @@ class _Settling:
             for n in ("department_id:1", "department_id", "department_id:2", "department_id:3")
             for h in self.headers("assignments", n)
         ]
-        if not parts or "department_path" in self.answers:
+        if not parts or parts == ["department_id"]:
+            # The contract's own name holds ids, and an id is no path.
             return
-        seen = self.whole(parts)
-        if len(parts) == 1:
+        if len(parts) == 1 and "department_path" not in self.answers:
+            names = self.whole(parts)[parts[0]]
             for separator in ("/", ">", "\\", "|"):
-                names = seen[parts[0]]
                 deep = [name.count(separator) for name in names]
                 if names and 2 * sum(d > 0 for d in deep) >= len(names) and (len(names) > 1 or deep[0] > 1):
                     self.answers["department_path"] = separator
+                    break
+        if "department_ids" not in self.answers and self._names_repeat(parts):
+            self.answers["department_ids"] = "path"
+
+    def _names_repeat(self, parts: Sequence[str]) -> bool:
+        """Whether departments of one name stand in several places of the tree."""
+        separator = self.answers.get("department_path")
+        paths: set[tuple[str | None, ...]] = set()
+        if isinstance(separator, str):
+            paths = {tuple(name.split(separator)) for name in self.whole(parts)[parts[0]]}
+        elif len(parts) > 1:
+            for batch in self.sheet.batches():
+                paths.update(batch.select(parts).unique().iter_rows())
+        above: dict[str, str] = {}
+        for path in paths:
+            names = [name.strip() for name in path if name and name.strip()]
+            for parent, name in itertools.pairwise(["", *names]):
+                if parent != name and above.setdefault(name, parent) != parent:
+                    return True
+        return False
 
     def ratings(self) -> None:
         if "ratings" not in self.tables:

@@ -432,6 +432,31 @@ def test_what_can_be_matched_is_listed_with_its_meaning() -> None:
     assert {table for table, _, _ in sources.COLUMNS} == set(TABLES)
 
 
+def test_departments_of_one_name_in_two_places_stay_two(tmp_path: Path) -> None:
+    sheet = _csv(
+        tmp_path, "Employee ID,Name,Division,Department\n1,Ann,East,HR\n2,Bo,West,HR\n3,Cy,West,IT\n"
+    )
+    _, tables = _rows(sheet, AS_OF)
+    assert [a["department_id"] for a in tables["assignments"]] == ["East / HR", "West / HR", "West / IT"]
+    assert {(d["department_id"], d["name"], d.get("parent_id")) for d in tables["departments"]} == {
+        ("East", "East", None),
+        ("West", "West", None),
+        ("East / HR", "HR", "East"),
+        ("West / HR", "HR", "West"),
+        ("West / IT", "IT", "West"),
+    }
+
+
+def test_a_path_names_the_department_of_rating_and_place_alike(tmp_path: Path) -> None:
+    text = (
+        "工号,姓名,部门,考核周期,上级评分\n1,李明,集团/销售/华东,2026H1,4\n2,王芳,集团/销售/华北,2026H1,3\n"
+    )
+    scale = {"scale": "1 < 2 < 3 < 4 < 5", "cycle_dates": HALF_YEAR}
+    _, tables = _rows(_csv(tmp_path, text), {**AS_OF, **scale})
+    assert [r["department_id"] for r in tables["ratings"]] == ["华东", "华北"]
+    assert [a["department_id"] for a in tables["assignments"]] == ["华东", "华北"]
+
+
 # Profiles.
 
 
