@@ -44,6 +44,7 @@ chosen = st.navigation(
         ],
         t("Records"): [
             page("sources/data", t("Data"), "data", Permission.SEE_IMPORTS),
+            page("sources/sessions", t("Sessions"), "sessions", Permission.MANAGE_SESSIONS),
             page("sources/access", t("Access"), "access", Permission.SEE_ACCESS_LOG),
         ],
     }

@@ -161,6 +161,28 @@ def _going_back(t: Language, other: str) -> None:
         st.rerun()
 
 
+def ending(t: Language, viewer: Viewer, found: pl.DataFrame) -> None:
+    """Ends one open session; whoever had it signs in again."""
+    opened = found.filter(pl.col("ended_at").is_null())
+    if opened.is_empty():
+        return
+    options = {
+        row["session_id"]: f"{row['name']} · {row['created_at']:%Y-%m-%d %H:%M}"
+        for row in opened.iter_rows(named=True)
+    }
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox(
+            t("Session"), list(options), format_func=options.__getitem__, index=None, placeholder=t("Choose")
+        )
+        if st.button(t("End this session"), disabled=chosen is None) and chosen is not None:
+            try:
+                session.operations().revoke(viewer, chosen)
+            except Problem as problem:
+                cards.state(t("Nothing was changed"), t(problem.message, **problem.values))
+                return
+            st.rerun()
+
+
 def tables(t: Language, _version: str, _viewer: Viewer) -> None:
     """The data dictionary: each table with its columns, as the contracts say."""
     cards.remark(t("A file whose headers are these column names is read without a question."))

@@ -236,6 +236,34 @@ def access_finding(t: Language, log: pl.DataFrame) -> str:
     )
 
 
+def sessions_finding(t: Language, found: pl.DataFrame, *, local: bool) -> str:
+    """How many are signed in."""
+    if local:
+        return t("In local mode nobody signs in: only this computer is answered.")
+    opened = found.filter(pl.col("ended_at").is_null())
+    return t.plural("{n} session is open.", "{n} sessions are open.", opened.height)
+
+
+def sessions(t: Language, found: pl.DataFrame) -> pl.DataFrame:
+    """Sign-in sessions in words, latest first."""
+    ends = {
+        "idle": t("idle for too long"),
+        "expired": t("longest time reached"),
+        "revoked": t("ended by somebody"),
+        "signed_out": t("signed out"),
+    }
+    return found.select(
+        pl.col("name").alias(t("Who")),
+        pl.col("device").alias(t("Browser")),
+        pl.col("created_at").dt.strftime("%Y-%m-%d %H:%M").alias(t("Since (UTC)")),
+        pl.col("seen_at").dt.strftime("%Y-%m-%d %H:%M").alias(t("Last active (UTC)")),
+        pl.when(pl.col("ended_at").is_null())
+        .then(pl.lit(t("open")))
+        .otherwise(pl.col("ended_why").replace_strict(ends, default=pl.col("ended_why")))
+        .alias(t("State")),
+    )
+
+
 def _details(detail: str) -> str:
     found: dict[str, Any] = json.loads(detail) if detail else {}
     filters = found.pop("filters", {})

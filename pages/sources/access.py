@@ -14,7 +14,7 @@ store = session.operations()
 days = {"1": t("Last day"), "7": t("Last 7 days"), "30": t("Last 30 days"), "365": t("Last year")}
 head = cards.head()
 span = int(filters.pick(t("Period"), days, key="days", default="7"))
-log = store.read_log(viewer, since=datetime.now(UTC) - timedelta(days=span))
+log = store.read_log(viewer, since=datetime.now(UTC) - timedelta(days=span), limit=100_000)
 with head:
     cards.title(t("Who looked at what?"), [days[str(span)]])
 cards.finding(tables.access_finding(t, log))
