@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="make a company that does not exist and import it")
     demo.add_argument("--size", choices=("small", "medium", "large"), default="small")
     demo.add_argument("--seed", type=int, default=None, help="another company of the same kind")
+    demo.add_argument(
+        "--if-empty", action="store_true", help="do nothing if anything has been imported already"
+    )
     demo.add_argument("--keep", type=Path, default=None, metavar="FOLDER", help="keep its export files here")
     demo.set_defaults(run=_demo)
 
@@ -168,6 +171,8 @@ def _run(paths: Sequence[Path], asked: argparse.Namespace, *, rehearse: bool) ->
 
 
 def _demo(asked: argparse.Namespace) -> int:
+    if asked.if_empty and Warehouse(home()).current() is not None:
+        return DONE
     from data import demo  # noqa: PLC0415  the company is needed by this command alone
 
     with tempfile.TemporaryDirectory(prefix="evenhand-demo-") as scratch:
@@ -179,9 +184,8 @@ def _demo(asked: argparse.Namespace) -> int:
             report = run_import(
                 [made.exports],
                 home=home(),
-                as_of=now.date(),
+                as_of=demo.AS_OF,
                 now=now,
-                answers=getattr(made, "answers", None) or {},
                 progress=ticker,
             )
     code = _report(report)

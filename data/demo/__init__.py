@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from data.demo import aims, flaws, judging, practice, rewards, roster, truth, writing
-from data.demo.company import CYCLES, PLANS, RUNNING_CYCLE, SNAPSHOTS, Company, Ints, Plan, Size, found
+from data.demo.company import AS_OF, CYCLES, PLANS, RUNNING_CYCLE, SNAPSHOTS, Company, Ints, Plan, Size, found
 from data.demo.draws import stream
 from data.demo.flaws import Flaw
 from data.demo.people import History, Traits, populate
@@ -32,7 +32,7 @@ LABELS: Final = (
     "Outstanding 卓越",
 )
 
-__all__ = ["PLANS", "SEED", "Demo", "Size", "write"]
+__all__ = ["AS_OF", "PLANS", "SEED", "Demo", "Size", "write"]
 
 
 @dataclass(frozen=True)
