@@ -1,0 +1,1 @@
+"""The measured bars: `python -m tests.bench [NAME …] [--quick] [--json FILE]`."""
