@@ -34,10 +34,8 @@ def rater(
     cards.heading(t("One rater"))
     words = tables.verdict_words(t)
     options = {
-        row[
-            "rater_id"
-        ]: f"{names.get(row['rater_id'], row['rater_id'])} · {words[row['verdict'] or 'cannot_tell']}"
-        for row in ordered.iter_rows(named=True)
+        rater_id: f"{names.get(rater_id, rater_id)} · {words[verdict or 'cannot_tell']}"
+        for rater_id, verdict in ordered.select("rater_id", "verdict").iter_rows()
     }
     chosen = filters.pick(t("Rater"), options, key="rater")
     row = ordered.row(by_predicate=pl.col("rater_id") == chosen, named=True)
@@ -97,7 +95,8 @@ def goal(
     cards.heading(t("One goal"))
     words = goal_chart.status_words(t)
     options = {
-        row["goal_id"]: f"{words[row['status']]} · {row['title']}" for row in ordered.iter_rows(named=True)
+        goal_id: f"{words[status]} · {title}"
+        for goal_id, status, title in ordered.select("goal_id", "status", "title").iter_rows()
     }
     chosen = filters.pick(t("Goal"), options, key="goal")
     history = load.goal_history(version, viewer, preset, chosen)
