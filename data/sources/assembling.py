@@ -451,7 +451,14 @@ def _scales_of(cycle: pl.Series, read: _Reading, known: Known) -> dict[str, Scal
     answer = read.answers.get("scale")
     default = scales.answered(answer) if answer is not None else None
     there = known_scales(known)
-    return {name: default or there.get(name) for name in cycle.unique().drop_nulls()}
+    found: dict[str, Scale | None] = {}
+    for name in cycle.unique().drop_nulls():
+        own = there.get(name)
+        agrees = own is not None and (
+            default is None or (default.codes and scales.covers(own, default.codes))
+        )
+        found[name] = own if agrees else default
+    return found
 
 
 def _scored(

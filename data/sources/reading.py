@@ -612,6 +612,8 @@ def _oracle(text: _Text, file: str) -> list[Sheet]:
 
         def batches(kind: str = kind, names: tuple[str, ...] = names) -> Iterator[pl.DataFrame]:
             start = 1
+            # A converted copy lives as long as the text it belongs to.
+            assert text.path
             for batch in lines.collect_batches(chunk_size=BATCH):
                 numbered = batch.with_columns((pl.int_range(pl.len(), dtype=pl.Int64) + start).alias(LINE))
                 start += batch.height

@@ -77,10 +77,15 @@ def settled(
 def with_answers(recognition: Recognition, answers: Mapping[str, Answer]) -> Recognition:
     """The recognition with more answers; questions they answer are closed, malformed ones stay open."""
     merged = {**recognition.answers, **{key: value for key, value in answers.items() if _valid(key, value)}}
+    closed = set(merged)
+    for question in recognition.questions:
+        if question.key == "cycle" and merged.get("cycle") in question.choices:
+            # A cycle to choose from is known, and so are its dates.
+            closed.add("cycle_dates")
     return replace(
         recognition,
         answers=merged,
-        questions=tuple(question for question in recognition.questions if question.key not in merged),
+        questions=tuple(question for question in recognition.questions if question.key not in closed),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import io
+import tempfile
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -297,3 +299,22 @@ def test_the_same_content_has_the_same_digest_under_any_name(tmp_path: Path) -> 
     first = _read(_csv(tmp_path, "id,name\n1,Ann\n", "a.csv"))
     second = _read(_csv(tmp_path, "id,name\n1,Ann\n", "b.csv"))
     assert first.digest == second.digest
+
+
+def test_a_converted_copy_lives_as_long_as_its_sheets(tmp_path: Path) -> None:
+    text = "METADATA|Goal|Id|Name\nMERGE|Goal|1|Ann\n"
+    (oracle,) = read_sheets(_csv(tmp_path, text, "Goal.dat", encoding="utf-16"))
+    lines = _read(_csv(tmp_path, '{"id": "1"}\n{"id": "2"}\n', "x.jsonl", encoding="utf-16"))
+    table = _read(_csv(tmp_path, "id,name\n1,Ann\n", "x.csv", encoding="utf-16"))
+    gc.collect()
+    assert [_all(sheet).height for sheet in (oracle, lines, table)] == [1, 2, 1]
+
+
+def test_converted_copies_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    sheet = _read(_csv(tmp_path, "id,name\n1,Ann\n", encoding="utf-16"))
+    assert len(list((tmp_path / "temporary").iterdir())) == 1
+    del sheet
+    gc.collect()
+    assert list((tmp_path / "temporary").iterdir()) == []

@@ -356,6 +356,20 @@ def test_a_known_cycle_with_its_scale_is_not_asked_about_again(tmp_path: Path) -
     assert "review_cycles" not in tables
 
 
+def test_choosing_a_known_cycle_settles_its_dates(tmp_path: Path) -> None:
+    cycle = {
+        "cycle_id": ["H1"],
+        "name": ["H1"],
+        "starts_on": [date(2026, 1, 1)],
+        "ends_on": [date(2026, 6, 30)],
+    }
+    known = replace(NOTHING, cycles=pl.DataFrame({**cycle, "scale_id": ["s"]}))
+    recognition = sources.recognise(_csv(tmp_path, "Ratee ID,Rater ID,Source,Score\n1,2,peer,Meets\n"), known)
+    assert _asked(recognition)["cycle"] == ("H1",)
+    assert "cycle_dates" in _asked(sources.with_answers(recognition, {"cycle": "H2"}))
+    assert "cycle_dates" not in _asked(sources.with_answers(recognition, {"cycle": "H1"}))
+
+
 def test_a_level_that_is_not_on_the_scale_stays_as_it_stood(tmp_path: Path) -> None:
     sheet = _csv(tmp_path, RATINGS.replace(",5,", ",A+,"))
     _, tables = _rows(sheet, {"scale": "1 < 2 < 3", "cycle_dates": HALF_YEAR})
