@@ -414,6 +414,11 @@ def check_ins(viewer: Viewer, engine: Engine, *, goal_ids: Sequence[str] | None 
     return found.sort("goal_id", "checked_at")
 
 
+def any_goals(engine: Engine) -> bool:
+    """Whether any goal is on record."""
+    return bool(engine.query(lambda tables: tables("goals").select(nw.len().alias("n")))["n"].item())
+
+
 def goal_changes(viewer: Viewer, engine: Engine) -> pl.DataFrame:
     """Changes to goals the viewer reaches, as the contract has them; sorted by goal, moment, field."""
     reached = goals(viewer, engine).select("goal_id")

@@ -8,7 +8,7 @@ from pages.kit import cards, filters, load, methods, reader, session, tables
 
 viewer = session.require(Permission.SEE_DISTRIBUTIONS)
 t, mode = reader.language(), reader.mode()
-version = cards.opened(t, viewer)
+version = cards.opened(t, viewer, needs="ratings")
 
 head = cards.head()
 scope = filters.ratings(t, version, viewer)

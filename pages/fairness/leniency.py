@@ -8,7 +8,7 @@ from pages.kit import cards, evidence, filters, load, methods, reader, session, 
 
 viewer = session.require(Permission.SEE_LENIENCY)
 t, mode = reader.language(), reader.mode()
-version = cards.opened(t, viewer)
+version = cards.opened(t, viewer, needs="ratings")
 
 head = cards.head()
 scope = filters.leniency(t, version, viewer)

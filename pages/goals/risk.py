@@ -8,7 +8,7 @@ from pages.kit import cards, evidence, filters, load, methods, reader, session, 
 
 viewer = session.require(Permission.SEE_GOALS)
 t, mode = reader.language(), reader.mode()
-version = cards.opened(t, viewer)
+version = cards.opened(t, viewer, needs="goals")
 
 head = cards.head()
 scope = filters.goals(t, version, viewer)

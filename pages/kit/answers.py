@@ -14,7 +14,6 @@ from analytics.goals import chart as goal_chart
 from analytics.language import Language
 from analytics.severity import chart as severity_chart
 from analytics.theme import Mode
-from data import queries
 from data.access import Permission, Viewer
 from pages.kit import cards, load, tables
 from pages.kit.cards import Piece
@@ -78,7 +77,7 @@ def _spread(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str,
 def _leniency(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str, list[Piece]]:
     if load.cycles(version).is_empty():
         return t("No ratings have been loaded yet."), []
-    released = load.leniency(version, viewer, queries.LEADER_SOURCES, None)
+    released = load.leniency(version, viewer, next(iter(load.rater_groups(version).values())), None)
     departments = load.departments(version, released.as_of).names
     sentence = severity_chart.takeaway(released, t, names={**load.names(version, viewer), **departments})
     tokens = theme.TOKENS[mode]
@@ -94,6 +93,8 @@ def _leniency(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[st
 
 
 def _goals(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str, list[Piece]]:
+    if not load.has_goals(version):
+        return t("No goals have been loaded yet."), []
     released = load.goal_pace(version, viewer, "remaining_work", None)
     running = released.value.goals.filter("open")["status"].cast(pl.String)
     counts = dict(running.value_counts().rows())

@@ -282,15 +282,25 @@ def state(headline: str, *lines: str) -> None:
     st.html(f'<section class="eh-state" role="status"><h1>{escape(headline)}</h1>{body}</section>')
 
 
-def opened(t: Language, viewer: Viewer) -> str:
-    """The published version, or the state that says why there is nothing to show; then the run stops."""
+def opened(t: Language, viewer: Viewer, *, needs: Literal["ratings", "goals"] | None = None) -> str:
+    """The published version, or the state that says why there is nothing to show; then the run stops.
+
+    ``needs`` names what the page cannot do without.
+    """
     try:
         version = load.version()
     except Problem as problem:
         state(t("The data cannot be opened"), t(problem.message, **problem.values))
         st.stop()
     if version is None:
-        empty(t, may_load=viewer.may(Permission.IMPORT))
+        empty(t, t("Nothing has been loaded yet"), may_load=viewer.may(Permission.IMPORT))
+        st.stop()
+    lacking = {
+        "ratings": t("No ratings have been loaded yet") if load.cycles(version).is_empty() else "",
+        "goals": "" if load.has_goals(version) else t("No goals have been loaded yet"),
+    }
+    if needs is not None and lacking[needs]:
+        empty(t, lacking[needs], may_load=viewer.may(Permission.IMPORT))
         st.stop()
     return version
 
@@ -310,10 +320,10 @@ def footer(
     ]
 
 
-def empty(t: Language, *, may_load: bool) -> None:
-    """Nothing has been loaded: what to load, and one button."""
+def empty(t: Language, headline: str, *, may_load: bool) -> None:
+    """There is nothing to show: what to load, and one button."""
     state(
-        t("Nothing has been loaded yet"),
+        headline,
         t(
             "Evenhand reads the exports of your HR systems: people, departments, review cycles, ratings, "
             "goals and check-ins."

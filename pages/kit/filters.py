@@ -19,8 +19,6 @@ from analytics.distribution.guidance import PRESETS, Guidance
 from analytics.goals.chart import preset_words
 from analytics.language import Language
 from analytics.policy import MINIMUM_GROUP
-from analytics.severity.linear import SOURCES
-from data import queries
 from data.access import Permission, Reach, Viewer
 from pages.kit import cards, load, session
 from pages.kit.load import RatingChoice
@@ -182,21 +180,22 @@ def ratings(t: Language, version_id: str, viewer: Viewer) -> RatingScope:
 
 def leniency(t: Language, version_id: str, viewer: Viewer) -> LeniencyScope:
     """Whose ratings are compared, and a department."""
-    groups = {
-        "leaders": (t("Managers and other leaders"), queries.LEADER_SOURCES),
-        "peers": (t("Leaders and peers"), (*queries.LEADER_SOURCES, "peer")),
-        "everybody": (t("Everybody but the person themselves"), SOURCES),
+    groups = load.rater_groups(version_id)
+    words = {
+        "leaders": t("Managers and other leaders"),
+        "peers": t("Leaders and peers"),
+        "everybody": t("Everybody but the person themselves"),
     }
-    newest = load.cycles(version_id).row(0, named=True)
+    newest = load.cycles(version_id)["ends_on"][0]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        options = department_options(t, version_id, viewer, Permission.SEE_LENIENCY, newest["ends_on"])
+        options = department_options(t, version_id, viewer, Permission.SEE_LENIENCY, newest)
         department = pick(t("Department"), options, key="department")
-        chosen = pick(t("Raters"), {key: words for key, (words, _) in groups.items()}, key="raters")
+        chosen = pick(t("Raters"), {group: words[group] for group in groups}, key="raters")
         clear(t, "department", "raters")
     return LeniencyScope(
-        sources=groups[chosen][1],
+        sources=groups[chosen],
         department_id=None if department == EVERYTHING else department,
-        words=(options[department].strip(), groups[chosen][0]),
+        words=(options[department].strip(), words[chosen]),
     )
 
 

@@ -22,7 +22,7 @@ from analytics.distribution.guidance import Guidance, GuidanceFit, guidance_fit
 from analytics.distribution.shares import Distribution, distribution
 from analytics.goals.pace import GoalHistory, GoalPace, history, pace
 from analytics.goals.rollup import RollUp, rollup
-from analytics.severity.linear import Severity, severity
+from analytics.severity.linear import SOURCES, Severity, severity
 from data import queries
 from data.access import Viewer
 from data.engine import Engine
@@ -86,6 +86,20 @@ def levels(version_id: str, scale_id: str) -> pl.DataFrame:
 def sources(version_id: str, cycle_id: str) -> list[str]:
     """See `queries.sources`."""
     return queries.sources(engine(version_id), cycle_id)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def rater_groups(version_id: str) -> dict[str, tuple[str, ...]]:
+    """Which raters can be compared: group → its sources; the first is what a reader sees first."""
+    rated = {
+        source for cycle_id in cycles(version_id)["cycle_id"] for source in sources(version_id, cycle_id)
+    }
+    groups = {
+        "leaders": queries.LEADER_SOURCES,
+        "peers": (*queries.LEADER_SOURCES, "peer"),
+        "everybody": SOURCES,
+    }
+    return {name: group for name, group in groups.items() if rated & set(group)} or groups
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -284,6 +298,12 @@ def own_pace(version_id: str, viewer: Viewer, preset: str) -> Released[GoalPace]
     return release(found, as_of=as_of)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def has_goals(version_id: str) -> bool:
+    """Whether any goal is on record; that there are some is no secret."""
+    return queries.any_goals(engine(version_id))
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def imports(version_id: str, viewer: Viewer) -> pl.DataFrame:
     """See `queries.imports`."""
@@ -310,4 +330,4 @@ def warm_up() -> None:
     with contextlib.suppress(Exception):  # a warehouse that cannot be read is reported on the page
         if (current := version()) is not None and not cycles(current).is_empty():
             latest_day(current)
-            _company_severity(current, queries.LEADER_SOURCES)
+            _company_severity(current, next(iter(rater_groups(current).values())))
