@@ -89,8 +89,25 @@ class Question:
     Attributes
     ----------
     key
-        Under which `Recognition.answers` holds the answer: ``scale`` (level names, worst first),
-        ``cycle``, ``cycle_dates``, ``as_of``, ``date_order``, ``source``, …
+        Under which `Recognition.answers` holds the answer:
+
+        ``scale``
+            Level names, the worst first (``D < C < B < A`` or a tuple), or ends (``0 … 100``).
+        ``cycle``, ``cycle_dates``, ``cycle_dates:NAME``
+            What the cycle is called; its first and last day (``2026-01-01 … 2026-06-30``).
+        ``as_of``, ``goals.start_on``, ``goals.due_on``
+            A date.
+        ``date_order``
+            ``dmy`` or ``mdy``.
+        ``rated_in``
+            Which headers, joined by commas, are the rating where a sheet has several scales.
+        ``hidden``
+            ``yes`` to read a hidden sheet.
+        ``mapping``
+            ``yes`` to confirm matches that are not certain; open without choices, columns are missing
+            and the matches must be set.
+        ``table.column``
+            What holds for all rows, such as ``ratings.source``.
     message, values
         The question as a sentence with ``{places}``.
     choices
