@@ -85,7 +85,12 @@ def with_answers(recognition: Recognition, answers: Mapping[str, Answer]) -> Rec
     return replace(
         recognition,
         answers=merged,
-        questions=tuple(question for question in recognition.questions if question.key not in closed),
+        questions=tuple(
+            question
+            for question in recognition.questions
+            # Missing columns are not found by saying yes; only other matches close that question.
+            if question.key not in closed or (question.key == "mapping" and not question.choices)
+        ),
     )
 
 

@@ -389,6 +389,7 @@ def test_a_sheet_nobody_knows_is_asked_about_and_not_guessed(tmp_path: Path) -> 
     assert recognition.confidence <= 0.5
     assert "mapping" in _asked(recognition)
     assert recognition.unused == ("colour", "wavelength")
+    assert "mapping" in _asked(sources.with_answers(recognition, {"mapping": "yes"}))
 
 
 def test_an_ambiguous_order_of_dates_is_asked_once_and_settled_by_any_column(tmp_path: Path) -> None:
