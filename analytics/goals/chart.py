@@ -320,7 +320,7 @@ def pace_figure(released: Released[GoalHistory], t: Language, mode: theme.Mode) 
             y=[*targets["target"].to_list(), targets["target"][-1]],
             mode="lines",
             line={"shape": "hv", "color": tokens.quiet, "width": 1.5, "dash": "dot"},
-            hovertemplate="%{x}<br>%{y}<extra></extra>",
+            hovertemplate="%{x|%Y-%m-%d}<br>%{y}<extra></extra>",
         )
         _name(figure, t("Target"), x=until, y=targets["target"][-1], colour=tokens.quiet, above=True)
     staying = goal["kind"] in ("stay_above", "stay_below")
@@ -351,7 +351,7 @@ def pace_figure(released: Released[GoalHistory], t: Language, mode: theme.Mode) 
     figure.update_layout(
         showlegend=False,
         margin={"t": 40},
-        xaxis={"type": "date", "showgrid": False},
+        xaxis={"type": "date", "showgrid": False, "tickformat": "%Y-%m-%d", "nticks": 7},
         yaxis={"title": {"text": escape(goal["unit"] or "")}},
     )
     return figure

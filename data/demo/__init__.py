@@ -173,9 +173,7 @@ def _write_ratings(
         pl.DataFrame(
             {
                 "cycle_id": names,
-                "name": [
-                    f"{'First' if name.endswith('1') else 'Second'} half of {name[:4]}" for name in names
-                ],
+                "name": [f"{name[:4]} {name[4:]}" for name in names],
                 "starts_on": starts,
                 "ends_on": ends,
                 "scale_id": [SCALE] * len(names),
