@@ -19,7 +19,16 @@ from data.contracts.promises import LOOPS, PROMISES
 from data.sources import reading
 
 ROOT = Path(__file__).parents[2]
-SPEAKING = {"t": 0, "plural": 0, "Problem": 0, "RefusedError": 0, "Question": 1, "ask": 1, "say": 0}
+SPEAKING = {
+    "t": 0,
+    "language()": 0,
+    "plural": 0,
+    "Problem": 0,
+    "RefusedError": 0,
+    "Question": 1,
+    "ask": 1,
+    "say": 0,
+}
 """Functions that say a sentence, and which of their arguments it is."""
 
 
@@ -48,12 +57,19 @@ def said_in(code: str, skipped: Collection[str] = ()) -> list[str]:
         argument.value
         for node in ast.walk(ast.parse(code))
         if isinstance(node, ast.Call)
-        and (name := getattr(node.func, "attr", getattr(node.func, "id", ""))) not in skipped
+        and (name := name_of(node.func)) not in skipped
         and (place := SPEAKING.get(name)) is not None
         and len(node.args) > place
         and isinstance(argument := node.args[place], ast.Constant)
         and isinstance(argument.value, str)
     ]
+
+
+def name_of(function: ast.expr) -> str:
+    """What a called function is called; one that a call returns as that call."""
+    if isinstance(function, ast.Call):
+        return f"{name_of(function.func)}()"
+    return str(getattr(function, "attr", getattr(function, "id", "")))
 
 
 def places(sentence: str) -> set[str]:
@@ -74,6 +90,7 @@ def catalogue(code: str) -> dict[str, str]:
 def test_a_sentence_in_parentheses_or_parts_is_found() -> None:
     code = 't("one"); t.plural(("{n} a " "b"), "{n} c", 2); self.ask("key", "why?"); t(problem.message)'
     assert said_in(code) == ["one", "{n} a b", "why?"]
+    assert said_in('reader.language()("two")') == ["two"]
 
 
 def test_every_sentence_has_a_chinese_translation() -> None:
