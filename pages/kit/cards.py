@@ -173,7 +173,7 @@ def plain_table(frame: pl.DataFrame, *, alt: str) -> None:
         hide_index=True,
         width="stretch",
         height=_height(frame),
-        column_config=_numbers(frame),
+        column_config=_columns(frame),
         alt=alt,
     )
 
@@ -206,7 +206,7 @@ def table(
         frame,
         hide_index=True,
         width="stretch",
-        column_config={**_numbers(frame), **(columns or {})},
+        column_config={**_columns(frame), **(columns or {})},
         height=_height(frame),
         alt=alt,
     )
@@ -250,12 +250,15 @@ def progress(t: Language, place: str, rows: int, rejected: int) -> str:
     return f'<p class="eh-note">{escape(words)}</p>'
 
 
-def _numbers(frame: pl.DataFrame) -> dict[str, Any]:
-    """Rating points with two decimals, counts with thousands separated, so that columns line up."""
+def _columns(frame: pl.DataFrame) -> dict[str, Any]:
+    """Rating points with two decimals, counts with thousands apart, days as days: columns line up."""
+    number = st.column_config.NumberColumn
     return {
-        name: st.column_config.NumberColumn(format="%.2f" if dtype.is_float() else "localized")
+        name: st.column_config.DateColumn(format="YYYY-MM-DD")
+        if dtype == pl.Date
+        else number(format="%.2f" if dtype.is_float() else "localized")
         for name, dtype in frame.schema.items()
-        if dtype.is_numeric()
+        if dtype.is_numeric() or dtype == pl.Date
     }
 
 

@@ -250,7 +250,7 @@ def _sheets(t: Language, report: ImportReport) -> pl.DataFrame:
                 t("Rejected"): sheet.rejected,
                 t("Why"): t(sheet.problem.message, **sheet.problem.values)
                 if sheet.problem
-                else " ".join(t(q.message, **q.values) for q in sheet.questions),
+                else ("" if t.code == "zh" else " ").join(t(q.message, **q.values) for q in sheet.questions),
             }
             for sheet in report.sheets
         ],

@@ -291,8 +291,8 @@ def ratings_counted(t: Language, released: Released[Severity]) -> str:
     """How many ratings a severity rests on."""
     return t(
         "{ratings} ratings by {raters} raters",
-        ratings=released.value.n_ratings,
-        raters=released.value.n_raters,
+        ratings=f"{released.value.n_ratings:,}",
+        raters=f"{released.value.n_raters:,}",
     )
 
 

@@ -13,7 +13,8 @@ version = cards.opened(t, viewer)
 
 ratings = queries.own_ratings(viewer, load.engine(version))
 released = load.own_pace(version, viewer, "remaining_work")
-cards.title(t("What is recorded about me?"), [viewer.name, t("as of {day}", day=t.day(released.as_of))])
+name = load.names(version, viewer).get(viewer.employee_id or "", viewer.name)
+cards.title(t("What is recorded about me?"), [name, t("as of {day}", day=t.day(released.as_of))])
 cards.finding(tables.own_finding(t, ratings, released))
 if not ratings.is_empty():
     cards.heading(t("My ratings"))
