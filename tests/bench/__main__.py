@@ -11,13 +11,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.bench import crossed, imports, views
+from tests.bench import crossed, fresh, imports, kills, malformed, views
 from tests.bench.figure import Bench, Figure, Options, load, markdown
 
 BENCHES: tuple[Bench, ...] = (
+    Bench("fresh", fresh.run),
     Bench("import", imports.run),
     Bench("severity", crossed.run),
     Bench("pages", views.run),
+    Bench("kills", kills.run),
+    Bench("malformed", malformed.run),
 )
 
 

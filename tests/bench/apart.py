@@ -58,8 +58,7 @@ def apart(function: Callable[..., Any], *arguments: Any, env: Mapping[str, str] 
         [sys.executable, "-m", __name__, function.__module__, function.__name__, json.dumps(arguments)],
         cwd=ROOT,
         env={**os.environ, **(env or {})},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )

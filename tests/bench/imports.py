@@ -81,7 +81,8 @@ def _workbook(options: Options) -> Iterator[Figure]:
         statistics.median(f.seconds for f in found),
         15,
         unit=" s",
-        note=f"{', '.join(f'{f.seconds:.1f}' for f in found)} s; {max(f.memory for f in found):.2f} GB; {load()}",
+        note=f"{', '.join(f'{f.seconds:.1f}' for f in found)} s; "
+        f"{max(f.memory for f in found):.2f} GB; {load()}",
     )
 
 
