@@ -201,12 +201,6 @@ class SignIn:
     issued_at: datetime | None
 
 
-def home() -> Path:
-    """The folder of this installation: ``EVENHAND_HOME``, else ``.evenhand`` beside the code."""
-    given = os.environ.get("EVENHAND_HOME", "")
-    return Path(given) if given else Path(__file__).resolve().parent.parent / ".evenhand"
-
-
 class Operations:
     """The operational store.
 

@@ -69,8 +69,12 @@ BOOKS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def home() -> Path:
-    """The folder that holds everything this tool keeps: ``EVENHAND_HOME``, or ``.evenhand`` here."""
-    return Path(os.environ.get("EVENHAND_HOME", ".evenhand"))
+    """The folder that holds everything kept: ``EVENHAND_HOME``, else ``.evenhand`` beside the code.
+
+    The same from wherever the app or a command is started.
+    """
+    given = os.environ.get("EVENHAND_HOME", "")
+    return Path(given) if given else Path(__file__).resolve().parent.parent / ".evenhand"
 
 
 def quoted(name: str) -> str:

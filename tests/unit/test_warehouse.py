@@ -53,8 +53,18 @@ def test_an_empty_warehouse_says_what_to_do_and_creates_nothing(warehouse: w.War
 def test_home_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVENHAND_HOME", "/somewhere/else")
     assert w.home() == Path("/somewhere/else")
-    monkeypatch.delenv("EVENHAND_HOME")
-    assert w.home() == Path(".evenhand")
+
+
+@pytest.mark.parametrize("unset", [True, False])
+def test_home_is_beside_the_code_from_wherever_one_starts(
+    unset: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if unset:
+        monkeypatch.delenv("EVENHAND_HOME", raising=False)
+    else:
+        monkeypatch.setenv("EVENHAND_HOME", "")
+    monkeypatch.chdir(tmp_path)
+    assert w.home() == Path(__file__).parents[2] / ".evenhand"
 
 
 def test_every_table_of_the_contracts_is_in_a_version_with_its_provenance(warehouse: w.Warehouse) -> None:
