@@ -3,17 +3,22 @@
 Reads    a score per row, fixed covariates, and for every random factor the level each row belongs to.
 Returns  variances, coefficients, and for every level its conditional mode with two standard errors.
 
-The model is ``y = X b + sum_k Z_k u_k + e`` with independent ``u_k ~ N(0, s_k^2)`` and ``e ~ N(0, s^2)``.
-The block of the largest factor is diagonal and is eliminated exactly; what remains is one dense
-symmetric block, whose size is the number of all other levels. The variance ratios are found by
-average-information steps on the profiled criterion (restricted or full likelihood, with the constant
-that lme4 prints), and a ratio may lie on its boundary, nought.
+The model is ``y = X b + sum_k Z_k u_k + Z_p v + e`` with independent ``u_k ~ N(0, s_k^2)``, ``e ~ N(0, s^2)``
+and, if asked for, ``v ~ N(0, s_p^2)``: what the rows of one pair (who rated whom) have in common beyond
+the two. The rows of a pair are never listed against other pairs: with ``t = s_p^2 / s^2`` a pair of n rows
+has the inverse covariance ``(I - t / (1 + n t) J) / s^2``, so that the pairs are eliminated before anything
+else, and a level that has the rows of one pair and no others goes with them. Next the block of the largest
+factor is diagonal and is eliminated exactly; what remains is one dense symmetric block, whose size is the
+number of all other levels. The variance ratios are found by average-information steps on the profiled
+criterion (restricted or full likelihood, with the constant that lme4 prints), and a ratio may lie on its
+boundary, nought.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -41,6 +46,10 @@ _CEILING: Final = 1e6
 _NOTHING: Final = 1e-24  # of the mean square of the scores: rounding
 _AT_ONCE: Final = 512  # contrasts solved for together
 _LONGEST_STEP: Final = 10.0  # a ratio changes at most by this factor at once
+_WORTH: Final = 0.25  # share of levels in one cell each from which eliminating them early saves time
+
+PAIR: Final = "pair"
+"""What the part of the pairs is called among the variances."""
 
 
 class NotEstimable(ValueError):
@@ -79,7 +88,8 @@ class CrossedFit:
     reml
         Whether the likelihood was restricted.
     variances
-        Variance by factor, in squared units of the score; exactly 0 on the boundary.
+        Variance by factor, in squared units of the score; exactly 0 on the boundary. That of the pairs, if
+        they were asked for, is called `PAIR`.
     residual
         Residual variance.
     coefficients, coefficient_errors
@@ -149,6 +159,7 @@ def fit_crossed(
     *,
     factors: Mapping[str, npt.ArrayLike],
     covariates: Mapping[str, npt.ArrayLike] | None = None,
+    pair: npt.ArrayLike | None = None,
     reml: bool = True,
 ) -> CrossedFit:
     """Fit a linear mixed model with crossed random factors.
@@ -162,6 +173,9 @@ def fit_crossed(
     covariates
         By name a column of shape (rows,); an intercept is always first. A column that repeats the earlier
         ones is dropped and named.
+    pair
+        The pair each row belongs to, integers 0 to pairs - 1, shape (rows,), if its rows have an effect in
+        common. All rows of a pair must have the same level of at least one factor.
     reml
         Restricted likelihood, or the full one.
 
@@ -182,7 +196,10 @@ def fit_crossed(
         raise ValueError("score must be one column of finite numbers with at least one row")
     if not factors:
         raise ValueError("factors must name at least one random factor; got none")
+    if PAIR in factors:
+        raise ValueError(f"factors must not be called {PAIR!r}: that name is for the pairs")
     levels = {name: _codes(name, codes, y.size) for name, codes in factors.items()}
+    pairs = None if pair is None else _codes(PAIR, pair, y.size)
     columns = {"intercept": np.ones(y.size)}
     for name, column in (covariates or {}).items():
         values = np.asarray(column, dtype=np.float64)
@@ -195,7 +212,7 @@ def fit_crossed(
         design, kept, dropped = _independent(columns)
         if y.size <= design.shape[1]:
             raise NotEstimable("there are no more rows than coefficients")
-        system = _System(y, design, levels, reml=reml)
+        system = _System(y, design, levels, pairs, reml=reml)
         solution, steps, converged = _search(system)
         modes = system.modes(solution)
     ratios = {system.names[k]: solution.ratios[place] for place, k in enumerate(system.order)}
@@ -218,6 +235,20 @@ def fit_crossed(
 
 
 @dataclass(frozen=True)
+class _Seen:
+    """The cross products as they look through the inverse covariance of the cells."""
+
+    hidden: Floats | None  # by cell, what ``J`` is weighted with; None without cells
+    kept: Floats | None  # by cell, what is left of a sum over its rows
+    counts: Floats  # rows by level of the largest factor
+    first_design: Floats
+    stack_design: Floats
+    design_square: Floats
+    cross: sparse.csr_matrix
+    meetings: _Meetings
+
+
+@dataclass(frozen=True)
 class _Solution:
     """The mixed-model equations solved at given ratios."""
 
@@ -226,7 +257,8 @@ class _Solution:
     residual: float
     coefficients: Floats
     effects: list[Floats]
-    errors: Floats  # the rows' residuals
+    errors: Floats  # the rows' residuals times the inverse covariance of their cells
+    seen: _Seen
     upper: Floats  # Cholesky factor of the dense block, upper triangle
     inverse: Floats | None = None  # of the dense block, upper triangle
 
@@ -241,64 +273,133 @@ class _Solution:
 class _System:
     """The cross products of one data set, and what follows from them at given variance ratios.
 
-    Inside, factor 0 is the largest one; the others are stacked into one block of ``self.size`` levels. The
-    equations are scaled by the square roots of the ratios, so that a ratio of nought is an ordinary value.
+    Inside, factor 0 is the largest one (of those that do not vary within a pair), the pairs come last, and
+    the factors between are stacked into one block of ``self.size`` levels. The equations are scaled by the
+    square roots of the ratios, so that a ratio of nought is an ordinary value.
     """
 
-    def __init__(self, y: Floats, design: Floats, levels: Mapping[str, Integers], *, reml: bool) -> None:
-        self.names = tuple(levels)
-        sizes = [int(codes.max()) + 1 for codes in levels.values()]
-        self.order = sorted(range(len(sizes)), key=lambda k: (-sizes[k], k))
-        self.codes = [list(levels.values())[k] for k in self.order]
-        self.sizes = [sizes[k] for k in self.order]
+    def __init__(
+        self,
+        y: Floats,
+        design: Floats,
+        levels: Mapping[str, Integers],
+        pair: Integers | None,
+        *,
+        reml: bool,
+    ) -> None:
         self.y, self.design, self.reml = y, design, reml
         n, p = design.shape
         self.n, self.p = n, p
         self.freedom = n - p if reml else n
-        ends = np.cumsum([0, *self.sizes[1:]])
+        sizes = [int(codes.max()) + 1 for codes in levels.values()]
+        self.order = sorted(range(len(sizes)), key=lambda k: (-sizes[k], k))
+        if pair is not None:
+            lasting = next((k for k in self.order if _nested(pair, list(levels.values())[k])), None)
+            if lasting is None:
+                raise ValueError("the rows of a pair must have the same level of at least one factor")
+            self.order.remove(lasting)
+            self.order.insert(0, lasting)
+        self.names = tuple(levels)
+        self.codes = [list(levels.values())[k] for k in self.order]
+        self.sizes = [sizes[k] for k in self.order]
+        self.factors = len(self.codes)
+        self.cells = _Cells.found(self.codes, self.sizes, pair)
+        if pair is not None:
+            self.order.append(len(self.names))
+            self.names = (*self.names, PAIR)
+            self.codes.append(pair)
+            self.sizes.append(int(pair.max()) + 1)
+
+        # Levels that are eliminated with their cell have no place in the dense block.
+        self.inner = [np.arange(size) for size in self.sizes[1 : self.factors]]
+        if self.cells is not None and self.factors > 1:
+            self.inner[0] = np.delete(self.inner[0], self.cells.leaf_level)
+        self.heights = [inner.size for inner in self.inner]
+        ends = np.cumsum([0, *self.heights])
         self.slices = [slice(int(a), int(b)) for a, b in pairwise(ends)]
         self.size = int(ends[-1])
-
-        largest = self.codes[0]
-        self.counts = np.bincount(largest, minlength=self.sizes[0]).astype(np.float64)
-        self.first_design = self._sums(largest, self.sizes[0], design)
-        stacked = [codes + part.start for codes, part in zip(self.codes[1:], self.slices, strict=True)]
-        self.stack_design = np.zeros((self.size, p))
-        self.stack = np.zeros((self.size, self.size))  # upper triangle only
-        for k, codes in enumerate(stacked):
-            part = self.slices[k]
-            self.stack_design[part] = self._sums(self.codes[k + 1], self.sizes[k + 1], design)
-            np.fill_diagonal(
-                self.stack[part, part], np.bincount(self.codes[k + 1], minlength=self.sizes[k + 1])
-            )
-            for other in stacked[k + 1 :]:
-                cells, shared = np.unique(codes * self.size + other, return_counts=True)
-                self.stack.ravel()[cells] = shared
-        self.cross = sparse.csr_matrix(
-            (
-                np.ones(n * len(stacked)),
-                (np.tile(largest, len(stacked)), np.concatenate(stacked) if stacked else largest[:0]),
-            ),
-            shape=(self.sizes[0], self.size),
-        )
-        self.cross.sum_duplicates()
-        self.pairs = _Pairs(self.cross)
+        self._count(design)
         self.design_square = design.T @ design
         self.rest = y - design @ np.linalg.solve(self.design_square, design.T @ y)
         self.total = float(self.rest @ self.rest) / n
         if self.total <= _NOTHING * float(y @ y) / n:
             raise NotEstimable("every score is what the covariates say")
+        self.plain = _Seen(
+            None,
+            None,
+            self.counts,
+            self.first_design,
+            self.stack_design,
+            self.design_square,
+            self.cross,
+            self.meetings,
+        )
+
+    def _count(self, design: Floats) -> None:
+        """Count how often levels meet, and sum the design by level."""
+        largest = self.codes[0]
+        self.counts = np.bincount(largest, minlength=self.sizes[0]).astype(np.float64)
+        self.first_design = self._sums(largest, self.sizes[0], design)
+        places, rows = [], []
+        for codes, size, inner, part in zip(
+            self.codes[1 : self.factors],
+            self.sizes[1 : self.factors],
+            self.inner,
+            self.slices,
+            strict=True,
+        ):
+            place = np.full(size, -1)
+            place[inner] = np.arange(part.start, part.stop)
+            places.append(place[codes])
+            rows.append(np.flatnonzero(places[-1] >= 0))
+        self.stack_design = self._stacked(design)
+        self.stack = np.zeros((self.size, self.size))  # upper triangle only
+        for k, place in enumerate(places):
+            part = self.slices[k]
+            np.fill_diagonal(
+                self.stack[part, part], np.bincount(place[rows[k]] - part.start, minlength=self.heights[k])
+            )
+            for other, also in zip(places[k + 1 :], rows[k + 1 :], strict=True):
+                both = np.intersect1d(rows[k], also, assume_unique=True) if self.cells else rows[k]
+                spots, shared = np.unique(place[both] * self.size + other[both], return_counts=True)
+                self.stack.ravel()[spots] = shared
+        row = np.concatenate([*rows, largest[:0]])
+        column = np.concatenate([*(place[r] for place, r in zip(places, rows, strict=True)), largest[:0]])
+        self.cross = _counted(largest[row], column, (self.sizes[0], self.size))
+        self.meetings = _Meetings(self.cross)
+        if self.cells is None:
+            return
+        cells = self.cells
+        self.cell_design = self._sums(cells.of_row, cells.times.size, design)
+        self.within = _counted(cells.of_row[row], column, (cells.times.size, self.size))
+        self.within_meetings = _Meetings(self.within)
+        self.within_row = self.within_meetings.entry_row
+        self.within_column = self.within_meetings.entry_column
+        keys = self.meetings.entry_row * self.size + self.meetings.entry_column
+        self.within_cross = np.searchsorted(
+            keys, cells.owner[self.within_row] * self.size + self.within_column
+        )
 
     @staticmethod
     def _sums(codes: Integers, size: int, columns: Floats) -> Floats:
         """Sum the rows of ``columns`` by level: shape (size, columns)."""
         return np.stack([_totals(codes, column, size) for column in columns.T], axis=1)
 
+    def _stacked(self, columns: Floats) -> Floats:
+        """Sum the rows of ``columns`` by level of the dense block: shape (levels, columns)."""
+        parts = [
+            self._sums(codes, size, columns)[inner]
+            for codes, size, inner in zip(
+                self.codes[1 : self.factors], self.sizes[1 : self.factors], self.inner, strict=True
+            )
+        ]
+        return np.concatenate([*parts, np.empty((0, columns.shape[1]))])
+
     def start(self) -> Floats:
         """Rough ratios from one-way analyses of variance, each factor by itself."""
         rest, total = self.rest, self.total
-        found = []
-        for codes, size in zip(self.codes, self.sizes, strict=True):
+        found: list[float] = []
+        for place, (codes, size) in enumerate(zip(self.codes, self.sizes, strict=True)):
             times = np.bincount(codes, minlength=size)
             used = times > 0
             sums = _totals(codes, rest, size)[used]
@@ -310,58 +411,120 @@ class _System:
                 continue
             within = (float(rest @ rest) - between) / (self.n - groups)
             typical = (self.n - float((times**2).sum()) / self.n) / (groups - 1)
-            found.append((between / (groups - 1) - within) / typical)
+            variance = (between / (groups - 1) - within) / typical
+            # Pairs differ by what their two sides do, too.
+            found.append(variance if place < self.factors else variance - sum(found))
         variances = np.clip(found, 0.01 * total, None)
         residual = max(total - float(variances.sum()), 0.2 * total)
         return np.asarray(np.clip(variances / residual, 0.01, 10.0))
 
+    def _look(self, ratios: Floats) -> _Seen:
+        """The cross products at these ratios."""
+        cells = self.cells
+        if cells is None:
+            return self.plain
+        extra = self._extra(ratios)
+        kept = 1.0 / (1.0 + cells.times * extra)
+        hidden = extra * kept
+        lost = hidden[:, None] * self.cell_design
+        data = _totals(self.within_cross, self.within.data * kept[self.within_row], self.cross.nnz)
+        cross = sparse.csr_matrix((data, self.cross.indices, self.cross.indptr), shape=self.cross.shape)
+        owned = sparse.csr_matrix((cells.times, (cells.owner, np.arange(kept.size))))
+        return _Seen(
+            hidden=hidden,
+            kept=kept,
+            counts=_totals(cells.owner, cells.times * kept, self.sizes[0]),
+            first_design=self.first_design - owned @ lost,
+            stack_design=self.stack_design - self.within.T @ lost,
+            design_square=self.design_square - self.cell_design.T @ lost,
+            cross=cross,
+            meetings=self.meetings.holding(cross),
+        )
+
+    def _extra(self, ratios: Floats) -> Floats:
+        """By cell the ratio of what its rows have in common besides the factors that are left."""
+        assert self.cells is not None
+        paired = len(self.codes) > self.factors
+        extra = np.full(self.cells.times.size, ratios[-1] if paired else 0.0)
+        if self.cells.leaf.size:
+            extra[self.cells.leaf] += ratios[1]
+        return extra
+
+    def _weigh(self, seen: _Seen, columns: Floats) -> Floats:
+        """Rows times the inverse covariance of their cells; ``columns`` of shape (rows, columns)."""
+        if self.cells is None or seen.hidden is None:
+            return columns
+        rows = self.cells.of_row
+        sums = self._sums(rows, seen.hidden.size, columns)
+        return np.asarray(columns - (seen.hidden[:, None] * sums)[rows])
+
     def solve(self, ratios: Floats) -> _Solution:
         """Factor the equations at these ratios (in the order of ``self.codes``)."""
+        seen = self._look(ratios)
         scale = self._scale(ratios)
-        diagonal = 1.0 + ratios[0] * self.counts
+        diagonal = 1.0 + ratios[0] * seen.counts
         shrink = ratios[0] / diagonal
         block = np.empty((self.size + self.p, self.size + self.p))
         q = self.size
         inner = block[:q, :q]
-        np.subtract(self.stack, self.pairs.product(shrink), out=inner)
+        np.subtract(self.stack, seen.meetings.product(shrink), out=inner)
+        if seen.hidden is not None:
+            inner -= self.within_meetings.product(seen.hidden)
         inner *= scale
         inner *= scale[:, None]
         block[np.arange(q), np.arange(q)] += 1.0
-        weighted = shrink[:, None] * self.first_design
-        block[:q, q:] = scale[:, None] * (self.stack_design - self.cross.T @ weighted)
-        block[q:, q:] = self.design_square - self.first_design.T @ weighted
+        weighted = shrink[:, None] * seen.first_design
+        block[:q, q:] = scale[:, None] * (seen.stack_design - seen.cross.T @ weighted)
+        block[q:, q:] = seen.design_square - seen.first_design.T @ weighted
         upper, failed = linalg.lapack.dpotrf(block.T, lower=1, overwrite_a=1, clean=0)
         if failed:
             raise NotEstimable("the equations are singular")
         upper = upper.T
-        solved = _Solution(ratios, 0.0, 0.0, np.empty(0), [], np.empty(0), upper)
+        solved = _Solution(ratios, 0.0, 0.0, np.empty(0), [], np.empty(0), seen, upper)
         fixed, modes, rests = self.project(solved, self.y[:, None])
-        coefficients, effects, errors = fixed[:, 0], [mode[:, 0] for mode in modes], rests[:, 0]
-        penalty = float(errors @ errors) + sum(
-            float(u @ u) / ratio for u, ratio in zip(effects, ratios.tolist(), strict=True) if ratio > 0
+        coefficients, effects, rest = fixed[:, 0], [mode[:, 0] for mode in modes], rests[:, 0]
+        errors = self._weigh(seen, rests)[:, 0]
+        penalty = float(rest @ errors) + sum(
+            float(u @ u) / ratio
+            for u, ratio in zip(effects, ratios[: self.factors].tolist(), strict=True)
+            if ratio > 0
         )
         residual = penalty / self.freedom
         if residual <= 1e-10 * self.total:
             raise NotEstimable("the scores leave no residual")
         roots = np.log(np.diag(upper))
         logs = float(np.log(diagonal).sum() + 2.0 * roots[:q].sum())
+        if seen.kept is not None:
+            logs -= float(np.log(seen.kept).sum())
         if self.reml:
             logs += 2.0 * float(roots[q:].sum())
         criterion = logs + self.freedom * (1.0 + math.log(2.0 * math.pi * residual))
-        return _Solution(ratios, criterion, residual, coefficients, effects, errors, upper)
+        if self.cells is not None and self.cells.leaf.size:
+            sums = _totals(self.cells.of_row, errors, self.cells.times.size)
+            effects[1][self.cells.leaf_level] = ratios[1] * sums[self.cells.leaf]
+        if len(self.codes) > self.factors:
+            effects.append(ratios[-1] * _totals(self.codes[-1], errors, self.sizes[-1]))
+        return _Solution(ratios, criterion, residual, coefficients, effects, errors, seen, upper)
 
     def project(self, solution: _Solution, columns: Floats) -> tuple[Floats, list[Floats], Floats]:
-        """Coefficients, effects and residuals of ``columns``, shape (rows, columns), at given ratios."""
-        first = self._sums(self.codes[0], self.sizes[0], columns)
-        stack = [self._sums(c, s, columns) for c, s in zip(self.codes[1:], self.sizes[1:], strict=True)]
-        effects, coefficients = self._back(
+        """Coefficients, effects and residuals of ``columns``, shape (rows, columns), at given ratios.
+
+        What goes with the cells is nought among the effects and part of the residuals.
+        """
+        weighed = self._weigh(solution.seen, columns)
+        dense, coefficients = self._back(
             solution,
-            first,
-            np.concatenate([*stack, np.empty((0, columns.shape[1]))]),
-            self.design.T @ columns,
+            self._sums(self.codes[0], self.sizes[0], weighed),
+            self._stacked(weighed),
+            self.design.T @ weighed,
         )
+        effects = [dense[0]]
+        for size, inner, part in zip(self.sizes[1 : self.factors], self.inner, dense[1:], strict=True):
+            effect = np.zeros((size, columns.shape[1]))
+            effect[inner] = part
+            effects.append(effect)
         errors = columns - self.design @ coefficients
-        for codes, effect in zip(self.codes, effects, strict=True):
+        for codes, effect in zip(self.codes[: self.factors], effects, strict=True):
             errors -= effect[codes]
         return coefficients, effects, errors
 
@@ -369,16 +532,16 @@ class _System:
         self, solution: _Solution, first: Floats, stack: Floats, fixed: Floats
     ) -> tuple[list[Floats], Floats]:
         """Solve the mixed-model equations for right-hand sides of shape (levels, sides)."""
-        ratios = solution.ratios
+        ratios, seen = solution.ratios, solution.seen
         scale = self._scale(ratios)[:, None]
-        shrink = (ratios[0] / (1.0 + ratios[0] * self.counts))[:, None]
+        shrink = (ratios[0] / (1.0 + ratios[0] * seen.counts))[:, None]
         weighted = shrink * first
         right = np.concatenate(
-            [scale * (stack - self.cross.T @ weighted), fixed - self.first_design.T @ weighted]
+            [scale * (stack - seen.cross.T @ weighted), fixed - seen.first_design.T @ weighted]
         )
         found, _ = linalg.lapack.dpotrs(solution.upper.T, right, lower=1)
         rest, coefficients = scale * found[: self.size], found[self.size :]
-        largest = weighted - shrink * (self.cross @ rest + self.first_design @ coefficients)
+        largest = weighted - shrink * (seen.cross @ rest + seen.first_design @ coefficients)
         return [largest, *(rest[part] for part in self.slices)], coefficients
 
     def invert(self, solution: _Solution) -> _Solution:
@@ -394,24 +557,72 @@ class _System:
         """
         inverse = solution.inverse
         assert inverse is not None
-        q, ratios = self.size, solution.ratios
+        q, ratios, seen = self.size, solution.ratios, solution.seen
         scale = self._scale(ratios)
-        diagonal = 1.0 + ratios[0] * self.counts
+        diagonal = 1.0 + ratios[0] * seen.counts
         both: Floats = inverse[:q, q:]
         fixed = solution.coefficient_covariance
         dense: Floats = np.asarray(np.diag(inverse)[:q])
-        reached = np.asarray(self.cross @ (scale[:, None] * both))
-        quadratic = self.pairs.quadratic(inverse[:q, :q], scale)
+        outer = scale[:, None] * both
+        reached = np.asarray(seen.cross @ outer)
+        scaled = inverse[:q, :q] * scale
+        scaled *= scale[:, None]
+        quadratic = seen.meetings.quadratic(scaled)
         known_quadratic = quadratic - _rowwise(reached, np.asarray(np.linalg.solve(fixed, reached.T)).T)
         full_quadratic = (
             quadratic
-            + 2.0 * _rowwise(reached, self.first_design)
-            + _rowwise(self.first_design @ fixed, self.first_design)
+            + 2.0 * _rowwise(reached, seen.first_design)
+            + _rowwise(seen.first_design @ fixed, seen.first_design)
         )
         known_dense = dense - _rowwise(both, np.asarray(np.linalg.solve(fixed, both.T)).T)
         weight = ratios[0] / diagonal**2
         known = [1.0 / diagonal + weight * known_quadratic, *(known_dense[part] for part in self.slices)]
         full = [1.0 / diagonal + weight * full_quadratic, *(dense[part] for part in self.slices)]
+        if self.cells is None:
+            return known, full
+        toward = reached + seen.first_design @ fixed
+        for spread, shared in zip(
+            (known, full),
+            self._shared(solution, scaled, outer, toward, full_quadratic),
+            strict=True,
+        ):
+            for place in range(1, self.factors):
+                levels = np.empty(self.sizes[place])
+                levels[self.inner[place - 1]] = spread[place]
+                if place == 1:
+                    levels[self.cells.leaf_level] = 1.0 - ratios[1] * shared[self.cells.leaf]
+                spread[place] = levels
+            if len(self.codes) > self.factors:
+                spread.append(1.0 - ratios[-1] * shared)
+        return known, full
+
+    def _shared(
+        self, solution: _Solution, scaled: Floats, outer: Floats, toward: Floats, quadratic: Floats
+    ) -> tuple[Floats, Floats]:
+        """By cell ``1' P 1`` over its rows, times the residual variance: coefficients known, and estimated.
+
+        ``toward`` and ``quadratic`` are those of the levels of factor 0: what connects each with the
+        coefficients, and with itself through the dense block.
+        """
+        cells, seen, within = self.cells, solution.seen, self.within
+        assert cells is not None
+        assert seen.kept is not None
+        fixed, ratios = solution.coefficient_covariance, solution.ratios
+        shrink = (ratios[0] / (1.0 + ratios[0] * seen.counts))[cells.owner]
+        left = cells.times * seen.kept
+        own_reach = np.asarray(within @ outer)
+        own_toward = own_reach + self.cell_design @ fixed
+        own = self.within_meetings.quadratic(scaled)
+        own += _rowwise(own_reach + own_toward, self.cell_design)
+        across = seen.meetings.across(scaled)[self.within_cross]
+        mixed = _totals(self.within_row, within.data * across, cells.times.size)
+        mixed += _rowwise(own_reach, seen.first_design[cells.owner])
+        mixed += _rowwise(toward[cells.owner], self.cell_design)
+        weight = left * shrink
+        through = seen.kept**2 * own - 2.0 * seen.kept * weight * mixed + weight**2 * quadratic[cells.owner]
+        full = left - left * weight - through
+        slopes = seen.kept[:, None] * own_toward - weight[:, None] * toward[cells.owner]
+        known = full + _rowwise(slopes, np.asarray(np.linalg.solve(fixed, slopes.T)).T)
         return known, full
 
     def slope(self, solution: _Solution) -> tuple[Floats, Floats]:
@@ -427,7 +638,7 @@ class _System:
         square = np.array(squares)
         gradient = np.array(traces) - square / solution.residual
         columns = np.column_stack(back)
-        left = self.project(solution, columns)[2]
+        left = self._weigh(solution.seen, self.project(solution, columns)[2])
         curvature = columns.T @ left / solution.residual
         curvature -= np.outer(square, square) / (self.freedom * solution.residual**2)
         return gradient, 0.5 * (curvature + curvature.T)
@@ -452,13 +663,27 @@ class _System:
             weights[self.names[k]].T.toarray() if self.names[k] in weights else np.zeros((size, many))
             for k, size in zip(self.order, self.sizes, strict=True)
         ]
-        effects, coefficients = self._back(
-            solution, sides[0], np.concatenate([*sides[1:], np.empty((0, many))]), np.zeros((self.p, many))
-        )
+        inner = [side[kept] for side, kept in zip(sides[1 : self.factors], self.inner, strict=True)]
+        first, stack = sides[0], np.concatenate([*inner, np.empty((0, many))])
+        fixed = np.zeros((self.p, many))
+        apart = np.zeros((0, many))
+        if self.cells is not None and solution.seen.kept is not None:
+            apart = self._apart(solution, sides)
+            alone = solution.seen.kept[:, None] * apart
+            first = first - self._sums(self.cells.owner, self.sizes[0], self.cells.times[:, None] * alone)
+            stack = stack - self.within.T @ alone
+            fixed = fixed - self.cell_design.T @ alone
+        dense, coefficients = self._back(solution, first, stack, fixed)
         values, full = np.zeros(many), np.zeros(many)
-        for side, effect, mode in zip(sides, effects, solution.effects, strict=True):
-            values += mode @ side
+        for side, effect in zip(sides, solution.effects, strict=True):
+            values += effect @ side
+        for side, effect in zip([sides[0], *inner], dense, strict=True):
             full += _rowwise(side.T, effect.T)
+        if self.cells is not None and solution.seen.kept is not None:
+            around = self.within @ np.concatenate([*dense[1:], np.empty((0, many))])
+            around += self.cell_design @ coefficients
+            around += self.cells.times[:, None] * (dense[0][self.cells.owner] + apart)
+            full += self._prior(solution, sides) - _rowwise((solution.seen.kept[:, None] * apart).T, around.T)
         through = np.asarray(np.linalg.solve(solution.coefficient_covariance, coefficients))
         known = full - _rowwise(coefficients.T, through.T)
         return Modes(
@@ -467,11 +692,70 @@ class _System:
             standard_error=np.sqrt(solution.residual * np.clip(full, 0.0, None)),
         )
 
+    def _apart(self, solution: _Solution, sides: list[Floats]) -> Floats:
+        """By cell, how what the sums give to its own effects varies with the cell's rows."""
+        assert self.cells is not None
+        apart = np.zeros((self.cells.times.size, sides[0].shape[1]))
+        if self.cells.leaf.size:
+            apart[self.cells.leaf] += solution.ratios[1] * sides[1][self.cells.leaf_level]
+        if len(self.codes) > self.factors:
+            apart += solution.ratios[-1] * sides[-1]
+        return apart
+
+    def _prior(self, solution: _Solution, sides: list[Floats]) -> Floats:
+        """Variance of the sums from the effects that go with the cells, before seeing scores."""
+        assert self.cells is not None
+        prior = np.zeros(sides[0].shape[1])
+        if self.cells.leaf.size:
+            prior += solution.ratios[1] * (sides[1][self.cells.leaf_level] ** 2).sum(axis=0)
+        if len(self.codes) > self.factors:
+            prior += solution.ratios[-1] * (sides[-1] ** 2).sum(axis=0)
+        return prior
+
     def _scale(self, ratios: Floats) -> Floats:
-        return np.repeat(np.sqrt(ratios[1:]), self.sizes[1:])
+        return np.repeat(np.sqrt(ratios[1 : self.factors]), self.heights)
 
 
-class _Pairs:
+@dataclass(frozen=True)
+class _Cells:
+    """Rows that have effects of their own in common: the pairs, or the meetings of the two largest factors.
+
+    A level of the second factor is a leaf if its rows are those of one cell: its effect is one more effect
+    of the cell.
+    """
+
+    of_row: Integers
+    times: Floats  # rows by cell
+    owner: Integers  # level of factor 0 by cell
+    leaf: Integers  # cells with a leaf
+    leaf_level: Integers  # its level of factor 1
+
+    @classmethod
+    def found(cls, codes: list[Integers], sizes: list[int], pair: Integers | None) -> _Cells | None:
+        """The cells; None if nothing goes with them."""
+        none = np.zeros(0, dtype=np.int64)
+        if pair is None:
+            if len(codes) < 2:
+                return None
+            _, of_row = np.unique(codes[0] * sizes[1] + codes[1], return_inverse=True)
+        else:
+            of_row = pair
+        times = np.bincount(of_row)
+        owner = np.zeros(times.size, dtype=np.int64)
+        owner[of_row] = codes[0]
+        if len(codes) < 2:
+            return cls(of_row, times.astype(np.float64), owner, none, none)
+        level = np.zeros(times.size, dtype=np.int64)
+        level[of_row] = codes[1]
+        same = np.bincount(of_row[codes[1] == level[of_row]], minlength=times.size)
+        rows = np.bincount(codes[1], minlength=sizes[1])
+        leaf = np.flatnonzero((times > 0) & (times == same) & (times == rows[level]))
+        if pair is None and leaf.size < _WORTH * sum(sizes[1:]):
+            return None
+        return cls(of_row, times.astype(np.float64), owner, leaf, level[leaf])
+
+
+class _Meetings:
     """Products ``C' diag(w) C`` of a sparse matrix of counts, for many ``w``.
 
     Which entries of a row meet does not change, so it is listed once. Where rows are so full that the list
@@ -483,24 +767,34 @@ class _Pairs:
         self.rows = rows
         times = np.diff(cross.indptr).astype(np.int64)
         many = int((times * (times + 1) // 2).sum())
-        # A listed pair costs about as much as 240 multiplications inside a dense product.
-        self.dense = cross.toarray() if rows * self.size**2 < 240 * many and rows * self.size < 5e7 else None
-        if self.dense is not None:
-            return
-        entries = np.arange(cross.nnz)
-        reach = np.repeat(cross.indptr[1:].astype(np.int64), times) - entries
-        first = np.repeat(entries, reach)
-        starts = np.cumsum(reach) - reach
-        second = first + np.arange(many) - np.repeat(starts, reach)
-        self.row = np.repeat(np.repeat(np.arange(rows, dtype=np.int32), times), reach)
-        self.used = np.flatnonzero(times)
-        self.starts = np.searchsorted(self.row, self.used)
-        column = cross.indices.astype(np.int64)
-        self.cell = column[first] * self.size + column[second]
-        self.times = cross.data[first] * cross.data[second]
         self.entry_row = np.repeat(np.arange(rows), times)
-        self.entry_column = column
-        self.entry_square = cross.data**2
+        self.entry_column = cross.indices.astype(np.int64)
+        # A listed meeting costs about as much as 240 multiplications inside a dense product.
+        self.full = rows * self.size**2 < 240 * many and rows * self.size < 5e7
+        if not self.full:
+            entries = np.arange(cross.nnz)
+            reach = np.repeat(cross.indptr[1:].astype(np.int64), times) - entries
+            self.first = np.repeat(entries, reach)
+            starts = np.cumsum(reach) - reach
+            self.second = self.first + np.arange(many) - np.repeat(starts, reach)
+            self.row = np.repeat(np.repeat(np.arange(rows, dtype=np.int32), times), reach)
+            self.used = np.flatnonzero(times)
+            self.starts = np.searchsorted(self.row, self.used)
+            column = self.entry_column
+            self.cell = column[self.first] * self.size + column[self.second]
+        self._hold(cross)
+
+    def holding(self, cross: sparse.csr_matrix) -> _Meetings:
+        """The same with other counts at the same places."""
+        other = copy(self)
+        other._hold(cross)
+        return other
+
+    def _hold(self, cross: sparse.csr_matrix) -> None:
+        self.data = cross.data
+        self.dense = cross.toarray() if self.full else None
+        if not self.full:
+            self.times = cross.data[self.first] * cross.data[self.second]
 
     def product(self, weights: Floats) -> Floats:
         """``C' diag(weights) C``, upper triangle, shape (columns, columns)."""
@@ -509,23 +803,33 @@ class _Pairs:
         flat = _totals(self.cell, weights[self.row] * self.times, self.size**2)
         return flat.reshape(self.size, self.size)
 
-    def quadratic(self, matrix: Floats, scale: Floats) -> Floats:
-        """``c' diag(scale) matrix diag(scale) c`` for every row c of C, shape (rows,).
+    def quadratic(self, matrix: Floats) -> Floats:
+        """``c' matrix c`` for every row c of C, shape (rows,).
 
         Of the symmetric ``matrix`` only the upper triangle is read.
         """
-        scaled = matrix * scale
-        scaled *= scale[:, None]
         if self.dense is not None:
-            upper = np.triu(scaled)
+            upper = np.triu(matrix)
             upper[np.diag_indices(self.size)] *= 0.5
             return 2.0 * _rowwise(self.dense @ upper, self.dense)
-        alone = np.diag(scaled)[self.entry_column] * self.entry_square
+        alone = np.diag(matrix)[self.entry_column] * self.data**2
         total = -_totals(self.entry_row, alone, self.rows)
         if self.used.size:
-            values = self.times * scaled.ravel()[self.cell]
+            values = self.times * matrix.ravel()[self.cell]
             total[self.used] += 2.0 * np.add.reduceat(values, self.starts)
         return np.asarray(total)
+
+    def across(self, matrix: Floats) -> Floats:
+        """``C matrix`` where C has entries, shape (entries,); only the upper triangle is read."""
+        if self.dense is not None:
+            upper = np.triu(matrix)
+            whole = self.dense @ (upper + np.triu(matrix, 1).T)
+            return np.asarray(whole[self.entry_row, self.entry_column])
+        values = matrix.ravel()[self.cell]
+        size = self.data.size
+        total = _totals(self.first, values * self.data[self.second], size)
+        total += _totals(self.second, values * self.data[self.first], size)
+        return np.asarray(total - np.diag(matrix)[self.entry_column] * self.data)
 
 
 def _search(system: _System) -> tuple[_Solution, int, bool]:
@@ -605,6 +909,20 @@ def _improve(system: _System, here: _Solution, aim: Floats, tries: int) -> _Solu
             return there
         aim = np.sqrt(aim * here.ratios)
     return None
+
+
+def _nested(pair: Integers, codes: Integers) -> bool:
+    """Whether the rows of a pair never differ in their level."""
+    level = np.zeros(int(pair.max()) + 1, dtype=np.int64)
+    level[pair] = codes
+    return bool((level[pair] == codes).all())
+
+
+def _counted(rows: Integers, columns: Integers, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """How often each row meets each column."""
+    matrix = sparse.csr_matrix((np.ones(rows.size), (rows, columns)), shape=shape)
+    matrix.sum_duplicates()
+    return matrix
 
 
 def _totals(codes: Integers, column: Floats, size: int) -> Floats:

@@ -1,4 +1,4 @@
-"""The crossed model against the numbers lme4 prints for two published data sets."""
+"""The crossed model against the numbers lme4 prints, for published data and for drawn ones with pairs."""
 
 from __future__ import annotations
 
@@ -113,3 +113,70 @@ def test_the_data_are_the_published_ones() -> None:
     )
     assert data.height == 73_421
     assert [data[c].n_unique() for c in ("s", "d", "dept")] == [2972, 1128, 14]
+
+
+# y ~ cycle + (1|ratee) + (1|rater) + (1|pair) for the scores of `repeated`: lme4 1.1-31, R 4.2.2, nloptwrap
+# with xtol_abs 1e-12 and ftol_abs 1e-14.
+REPEATED = {
+    True: {
+        "criterion": 1349.29652123,
+        "variances": {"ratee": 0.17223215660, "rater": 0.06397816067, "pair": 0.18904076283},
+        "residual": 0.37295338722,
+        "coefficients": {
+            "intercept": (2.75834135124, 0.09806078060),
+            "cycle 1": (0.07520123783, 0.06625654236),
+            "cycle 2": (0.18462914150, 0.06780934562),
+        },
+    },
+    False: {
+        "criterion": 1338.92229603,
+        "variances": {"ratee": 0.16899778055, "rater": 0.05985520856, "pair": 0.18988523501},
+        "residual": 0.37144323210,
+        "coefficients": {
+            "intercept": (2.7587683602, 0.09669687056),
+            "cycle 1": (0.0750982753, 0.06612708675),
+            "cycle 2": (0.1845128709, 0.06767649351),
+        },
+    },
+}
+REPEATED_MODES = {
+    "ratee": [(-0.05297287315, 0.2796075113), (0.51121992959, 0.2383948043)],
+    "rater": [(-0.17000395560, 0.1710291686), (-0.06333241414, 0.1672083021)],
+    "pair": [(0.1080158004, 0.3694541301), (-0.2867496396, 0.3428877925)],
+}
+
+
+def repeated() -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Scores of 60 people by 20 raters who rate the same people 1 to 4 times: score, levels, pair, cycle."""
+    rng = np.random.default_rng(20)
+    rater = np.repeat(np.arange(20), 12)
+    ratee = (3 * rater + rng.integers(0, 12, rater.size)) % 60
+    times = rng.integers(1, 5, rater.size)
+    rater, ratee = np.repeat(rater, times), np.repeat(ratee, times)
+    pair = np.unique(ratee * 20 + rater, return_inverse=True)[1]
+    cycle = rng.integers(0, 3, rater.size)
+    score = 3.0 + 0.1 * cycle + 0.3 * rng.standard_normal(20)[rater] + 0.5 * rng.standard_normal(60)[ratee]
+    score += 0.4 * rng.standard_normal(pair.max() + 1)[pair] + 0.6 * rng.standard_normal(rater.size)
+    return np.round(score, 6), {"ratee": codes(ratee), "rater": rater}, pair, cycle
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_pairs_rated_again_have_the_numbers_of_lme4(reml: bool) -> None:
+    score, factors, pair, cycle = repeated()
+    assert (score.size, pair.max() + 1, round(score.sum(), 6)) == (602, 159, 1705.489132)
+    covariates = {f"cycle {k}": cycle == k for k in (1, 2)}
+    fit, known = (
+        fit_crossed(score, factors=factors, covariates=covariates, pair=pair, reml=reml),
+        REPEATED[reml],
+    )
+    assert fit.converged
+    assert fit.criterion == pytest.approx(known["criterion"], abs=1e-6)
+    assert fit.residual == pytest.approx(known["residual"], rel=1e-4)
+    assert fit.variances == pytest.approx(known["variances"], rel=3e-4)
+    for name, (value, error) in known["coefficients"].items():
+        assert fit.coefficients[name] == pytest.approx(value, abs=1e-5)
+        assert fit.coefficient_errors[name] == pytest.approx(error, abs=1e-5)
+    for name, levels in REPEATED_MODES.items() if reml else ():
+        for level, (mode, sd) in enumerate(levels):
+            assert fit.modes[name].values[level] == pytest.approx(mode, abs=1e-4)
+            assert fit.modes[name].conditional_sd[level] == pytest.approx(sd, abs=1e-4)

@@ -67,6 +67,95 @@ def test_criterion_modes_and_errors_are_those_of_the_full_covariance_matrix(seed
         np.testing.assert_allclose(fit.modes[name].standard_error, full, atol=1e-7)
 
 
+def paired(
+    seed: int, *, spread: float = 1.0, sides: tuple[int, int] = (14, 9)
+) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Scores whose pairs have an effect of their own and 1 to 4 rows: scores, levels, pairs, covariate.
+
+    The third factor varies within pairs; some levels of one factor meet one level of the other.
+    """
+    rng = np.random.default_rng(seed)
+    few = np.arange(3)
+    first = np.concatenate([rng.integers(0, sides[0], 30), few, sides[0] + few])
+    second = np.concatenate([rng.integers(0, sides[1], 30), sides[1] + few, few])
+    rows = np.repeat(np.arange(36), rng.integers(1, 5, 36))
+    first, second = (np.unique(side, return_inverse=True)[1] for side in (first[rows], second[rows]))
+    pair = np.unique(first * 100 + second, return_inverse=True)[1]
+    factors = {"second": second, "first": first, "third": rng.integers(0, 3, rows.size)}
+    slope = rng.standard_normal(rows.size)
+    score = 3.0 + 0.5 * slope + rng.standard_normal(rows.size)
+    score += spread * rng.standard_normal(pair.max() + 1)[pair]
+    for levels in (first, second, factors["third"]):
+        score += 0.7 * rng.standard_normal(levels.max() + 1)[levels]
+    return score, factors, pair, slope
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("sides", [(14, 9), (9, 14)])
+@pytest.mark.parametrize("seed", range(6))
+def test_with_pairs_everything_is_that_of_the_full_covariance_matrix(
+    seed: int, sides: tuple[int, int], reml: bool
+) -> None:
+    score, factors, pair, slope = paired(seed, spread=(seed % 3) / 2, sides=sides)
+    fit = fit_crossed(score, factors=factors, covariates={"slope": slope}, pair=pair, reml=reml)
+    assert fit._system.cells is not None
+    assert fit._system.cells.leaf.size > 0
+    everything = {**factors, "pair": pair}
+    criterion, modes = textbook(fit, score, everything, np.column_stack([np.ones(score.size), slope]))
+    assert fit.criterion == pytest.approx(criterion, abs=1e-7)
+    for name, (value, known, full) in modes.items():
+        np.testing.assert_allclose(fit.modes[name].values, value, atol=1e-8)
+        np.testing.assert_allclose(fit.modes[name].conditional_sd, known, atol=1e-7)
+        np.testing.assert_allclose(fit.modes[name].standard_error, full, atol=1e-7)
+        single = fit.contrasts({name: np.eye(value.size)})
+        np.testing.assert_allclose(single.values, value, atol=1e-8)
+        np.testing.assert_allclose(single.conditional_sd, known, atol=1e-7)
+        np.testing.assert_allclose(single.standard_error, full, atol=1e-7)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_among_the_factors_give_the_same_fit_as_pairs_by_themselves(seed: int, reml: bool) -> None:
+    # As a factor the pairs are the largest one and are eliminated like any other: a second way to go.
+    score, factors, pair, slope = paired(seed)
+    apart = fit_crossed(score, factors=factors, covariates={"slope": slope}, pair=pair, reml=reml)
+    among = fit_crossed(score, factors={**factors, "both": pair}, covariates={"slope": slope}, reml=reml)
+    assert apart.criterion == pytest.approx(among.criterion, abs=1e-6)
+    assert apart.variances["pair"] == pytest.approx(among.variances["both"], abs=1e-3)
+    weights = np.random.default_rng(0).standard_normal((4, factors["second"].max() + 1))
+    mine, theirs = apart.contrasts({"second": weights}), among.contrasts({"second": weights})
+    np.testing.assert_allclose(mine.values, theirs.values, atol=2e-3)
+    np.testing.assert_allclose(mine.standard_error, theirs.standard_error, atol=2e-3)
+
+
+def test_levels_that_meet_one_level_each_are_eliminated_without_changing_the_fit() -> None:
+    # Levels 0 to 19 of the second factor meet one level of the first each, 20 to 24 meet many.
+    rng = np.random.default_rng(2)
+    first = np.concatenate([np.repeat(np.arange(20), 2), rng.integers(0, 30, 60)])
+    second = np.concatenate([np.repeat(np.arange(20), 2), 20 + rng.integers(0, 5, 60)])
+    first = np.unique(first, return_inverse=True)[1]
+    score = rng.standard_normal(100) + rng.standard_normal(30)[first] + rng.standard_normal(25)[second]
+    fit = fit_crossed(score, factors={"first": first, "second": second})
+    assert fit._system.size == 5
+    criterion, modes = textbook(fit, score, {"first": first, "second": second}, np.ones((100, 1)))
+    assert fit.criterion == pytest.approx(criterion, abs=1e-8)
+    for name, (value, known, full) in modes.items():
+        np.testing.assert_allclose(fit.modes[name].values, value, atol=1e-8)
+        np.testing.assert_allclose(fit.modes[name].conditional_sd, known, atol=1e-7)
+        np.testing.assert_allclose(fit.modes[name].standard_error, full, atol=1e-7)
+
+
+def test_pairs_without_an_effect_end_on_the_boundary_and_change_nothing() -> None:
+    # Within every pair the scores are exact opposites of each other, so pairs are all alike.
+    first, second = np.repeat(np.repeat(np.arange(6), 6), 2), np.repeat(np.tile(np.arange(6), 6), 2)
+    score = np.tile([1.0, -1.0, 2.0, -2.0], 18)
+    factors = {"first": first, "second": second}
+    fit = fit_crossed(score, factors=factors, pair=first * 6 + second)
+    assert fit.variances["pair"] == 0.0
+    assert fit.criterion == pytest.approx(fit_crossed(score, factors=factors).criterion, abs=1e-9)
+    assert (fit.modes["pair"].standard_error == 0.0).all()
+
+
 @pytest.mark.parametrize("reml", [True, False])
 @pytest.mark.parametrize("seed", range(4))
 def test_no_variances_nearby_fit_better(seed: int, reml: bool) -> None:
@@ -85,7 +174,7 @@ def test_full_rows_and_sparse_rows_give_the_same_fit() -> None:
     first, second = np.repeat(np.arange(30), 20), np.tile(np.arange(20), 30)
     score = rng.standard_normal(600) + rng.standard_normal(30)[first] + rng.standard_normal(20)[second]
     fit = fit_crossed(score, factors={"first": first, "second": second})
-    assert fit._system.pairs.dense is not None
+    assert fit._system.meetings.dense is not None
     criterion, modes = textbook(fit, score, {"first": first, "second": second}, np.ones((600, 1)))
     assert fit.criterion == pytest.approx(criterion, abs=1e-6)
     np.testing.assert_allclose(fit.modes["first"].standard_error, modes["first"][2], atol=1e-7)
@@ -151,6 +240,9 @@ def test_scores_without_a_residual_are_not_estimable(score: list[float]) -> None
         ({"score": [1.0, 2.0], "factors": {}}, "at least one random factor"),
         ({"score": [1.0, 2.0], "factors": {"f": [0.5, 1.0]}}, "whole numbers"),
         ({"score": [1.0, 2.0], "factors": {"f": [0, 1]}, "covariates": {"x": [1.0]}}, "'x' is not"),
+        ({"score": [1.0, 2.0], "factors": {"f": [0, 1]}, "pair": [0]}, "'pair' is not"),
+        ({"score": [1.0, 2.0, 4.0], "factors": {"f": [0, 1, 0]}, "pair": [0, 0, 1]}, "at least one factor"),
+        ({"score": [1.0, 2.0], "factors": {"pair": [0, 1]}}, "must not be called 'pair'"),
     ],
 )
 def test_a_wrong_argument_is_named(arguments: dict[str, object], words: str) -> None:
