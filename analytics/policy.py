@@ -210,6 +210,13 @@ MINIMUM_LINKED_RATERS: Final = Threshold(
     "Gelman & Hill (2007), Data Analysis Using Regression and Multilevel Models, p. 247",
     "Among fewer than five raters nobody can say what an average rater would do.",
 )
+MINIMUM_REPEATS: Final = Threshold(
+    30,
+    date(2026, 11, 22),
+    "Our choice: thirty degrees of freedom give a variance to within about a quarter of its size",
+    "With fewer than thirty ratings of somebody the rater had rated before, nobody can say how much raters "
+    "like or dislike particular people.",
+)
 MOST_ISLANDS: Final = Threshold(
     40,
     date(2026, 11, 22),
