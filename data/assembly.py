@@ -26,6 +26,7 @@ import polars as pl
 from data.acceptance import LONGEST_SHOWN, message, person_columns, person_rules
 from data.contracts import TABLES, references
 from data.contracts.promises import LOOPS, NoLoops, links_in_loops, promises_of
+from data.contracts.ratings import PANEL
 from data.sources.model import LINE, MANAGER, SELF
 from data.warehouse import SOURCE_ID, columns_of, create_tables, keys_of, literal, quoted
 
@@ -303,6 +304,7 @@ class Assembly:
     def _name_persons(self, table: str) -> None:
         """Put ids where persons are named by e-mail or display name."""
         found: dict[str, pl.DataFrame] = {}
+        special = False
         for column in person_columns(table):
             strangers = self._frame(
                 f"""
@@ -311,7 +313,12 @@ class Assembly:
                   AND {quoted(column)} NOT IN (SELECT employee_id FROM employees)
                 """
             )
-            if strangers.height:
+            if (table, column) == ("ratings", "rater_id"):
+                stand_in = pl.col("named").is_in([MANAGER, SELF]) | pl.col("named").str.starts_with(PANEL)
+                named = strangers.filter(~stand_in)
+                special = named.height < strangers.height
+                strangers = named
+            if strangers.height or special:
                 found[column] = self._identified(strangers)
         for column, names in found.items():
             for named, bearers in (
@@ -331,9 +338,6 @@ class Assembly:
             )
             for column, names in found.items()
         }
-        special = table == "ratings" and any(
-            name in found["rater_id"]["named"] for name in (MANAGER, SELF) if "rater_id" in found
-        )
         if special or any(names.height for names in plain.values()):
             self._rename(table, plain, special=special)
         if special:
@@ -386,9 +390,11 @@ class Assembly:
                     joins.append(
                         f"LEFT JOIN ({self._managers()}) m ON m.cycle_id = s.cycle_id AND m.id = {ratee}"
                     )
+                    panel = f"concat({literal(PANEL)}, s.source, ':', {ratee})"
                     value = (
-                        f"CASE s.rater_id WHEN {literal(SELF)} THEN {ratee} "
-                        f"WHEN {literal(MANAGER)} THEN coalesce(m.manager_id, s.rater_id) ELSE {value} END"
+                        f"CASE WHEN s.rater_id = {literal(SELF)} THEN {ratee} "
+                        f"WHEN s.rater_id = {literal(MANAGER)} THEN coalesce(m.manager_id, s.rater_id) "
+                        f"WHEN starts_with(s.rater_id, {literal(PANEL)}) THEN {panel} ELSE {value} END"
                     )
                 replaced.append(f"{value} AS {quoted(column)}")
         path = self._folder / f"{table}-named.parquet"

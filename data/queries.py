@@ -23,7 +23,7 @@ import polars as pl
 
 from data.access import Permission, Reach, Viewer
 from data.contracts import TABLES
-from data.contracts.ratings import OVERALL
+from data.contracts.ratings import OVERALL, PANEL
 from data.engine import Engine, Tables
 from data.problems import Problem
 
@@ -270,6 +270,8 @@ def ratings(viewer: Viewer, engine: Engine, *, cycle_id: str, source: str, stage
 def model_ratings(engine: Engine, *, cycle_ids: Sequence[str], rating_sources: Sequence[str]) -> pl.DataFrame:
     """Overall initial ratings of several cycles for the severity model: the whole company, no names.
 
+    Averages of unnamed panels stay out: a panel is nobody's severity.
+
     Returns
     -------
     polars.DataFrame
@@ -291,6 +293,7 @@ def model_ratings(engine: Engine, *, cycle_ids: Sequence[str], rating_sources: S
                     nw.col("source").is_in(sources_wanted),
                     nw.col("dimension") == OVERALL,
                     nw.col("stage") == "initial",
+                    ~nw.col("rater_id").str.starts_with(PANEL),
                 )
                 .select("cycle_id", "ratee_id", "rater_id", "source", "score", "department_id")
                 .join(stood, on="ratee_id", how="left")
@@ -319,7 +322,8 @@ def beside_others(
     -------
     polars.DataFrame
         One row per ratee: ratee_id, n_given, given (mean overall score by this rater, initial stage),
-        n_others, others (mean by all others, null if nobody else rated them); sorted by ratee.
+        n_others, others (mean by all others, null if nobody else rated them); sorted by ratee. Averages of
+        unnamed panels count on neither side.
     """
     _require(viewer, Permission.SEE_INDIVIDUAL_RATINGS)
     _require(viewer, Permission.SEE_LENIENCY)
@@ -330,6 +334,7 @@ def beside_others(
             nw.col("source").is_in(sources_wanted),
             nw.col("dimension") == OVERALL,
             nw.col("stage") == "initial",
+            ~nw.col("rater_id").str.starts_with(PANEL),
         )
         given = (
             rows.filter(nw.col("rater_id") == rater_id)

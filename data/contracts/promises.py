@@ -18,6 +18,7 @@ from typing import Final
 import polars as pl
 
 from data.contracts import TABLES, references
+from data.contracts.ratings import PANEL
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,14 @@ PROMISES: Final[tuple[Promise, ...]] = (
         """,
     ),
     Promise(
-        "every_rater_is_an_employee_or_a_customer",
+        "every_rater_is_an_employee_a_customer_or_a_panel",
         "ratings",
         "rater_id",
         "The rater is not among the employees. Load the roster that holds them, or correct the rater.",
-        """
+        f"""
         SELECT t.* FROM ratings t
-        WHERE t.source <> 'customer' AND t.rater_id NOT IN (SELECT employee_id FROM employees)
+        WHERE t.source <> 'customer' AND NOT starts_with(t.rater_id, '{PANEL}')
+          AND t.rater_id NOT IN (SELECT employee_id FROM employees)
         """,
     ),
     Promise(

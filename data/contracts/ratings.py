@@ -18,6 +18,9 @@ SOURCES: Final = (
     "direct_report",
     "customer",
 )
+PANEL: Final = "panel:"
+"""A rater ``panel:SOURCE:RATEE`` stands for the unnamed people behind one averaged score: nobody's severity."""
+
 STAGES: Final = ("initial", "calibrated")
 OVERALL: Final = "overall"
 
@@ -73,7 +76,7 @@ class Rating(Contract):
 
     cycle_id = identifier(key=True, references="review_cycles")
     ratee_id = identifier(key=True, references="employees")
-    rater_id = identifier(key=True, description="An employee, or an outside customer.")
+    rater_id = identifier(key=True, description="An employee, an outside customer, or an unnamed panel.")
     source = dy.Enum(SOURCES, primary_key=True)
     dimension = identifier(key=True)
     stage = dy.Enum(STAGES, primary_key=True)

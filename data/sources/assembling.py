@@ -20,7 +20,7 @@ import dataframely as dy
 import polars as pl
 
 from data.contracts import TABLES
-from data.contracts.ratings import OVERALL
+from data.contracts.ratings import OVERALL, PANEL
 from data.contracts.ratings import SOURCES as RATING_SOURCES
 from data.sources import cycles, scales, values
 from data.sources.model import LINE, MANAGER, SELF, Answer, Known, Match, Recognition
@@ -439,7 +439,7 @@ def _rater(stated: pl.Series, source: pl.Series, ratee: pl.Series, manager: pl.S
             .when(pl.col("source") == "manager")
             .then(pl.coalesce("manager", pl.lit(MANAGER)))
             .when(pl.col("source").is_not_null())
-            .then(pl.concat_str(pl.lit("panel:"), "source", pl.lit(":"), "ratee"))
+            .then(pl.concat_str(pl.lit(PANEL), "source", pl.lit(":"), "ratee"))
             .alias("rater")
         )
         .get_column("rater")

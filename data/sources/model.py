@@ -28,8 +28,8 @@ say. The importer puts the manager's id there and rejects the row where none is 
 SELF = "@self"
 """As ``ratings.rater_id``: the ratee. The importer puts the ratee's id there.
 
-A rater ``panel:SOURCE:RATEE`` stands for the unnamed people behind one averaged score; it is nobody else's
-rater, so that it links nothing."""
+A rater ``panel:SOURCE:RATEE`` (see `data.contracts.ratings.PANEL`) stands for the unnamed people behind one
+averaged score; it is nobody else's rater, so that it links nothing. The importer puts the ratee's id there."""
 
 
 @dataclass(frozen=True)

@@ -260,7 +260,7 @@ def test_a_row_naming_nobody_is_rejected_and_so_is_what_hangs_on_it(folder: Path
         ({"submitted_at": "2024-12-31"}, "ratings_are_submitted_in_or_soon_after_their_cycle"),
         ({"submitted_at": "2026-07-01"}, "ratings_are_submitted_in_or_soon_after_their_cycle"),
         ({"cycle_id": "H9"}, "every_cycle_is_among_the_review_cycles"),
-        ({"rater_id": "77"}, "every_rater_is_an_employee_or_a_customer"),
+        ({"rater_id": "77"}, "every_rater_is_an_employee_a_customer_or_a_panel"),
         ({"rater_id": "00012"}, "only_self_ratings_are_by_the_ratee"),
         ({"source": "self"}, "only_self_ratings_are_by_the_ratee"),
     ],
@@ -284,6 +284,29 @@ def test_a_customer_need_not_be_an_employee(folder: Path, home: Path) -> None:
     company(folder)
     write(folder, "5-ratings.csv", "ratings", RATING | {"rater_id": "ACME", "source": "customer"})
     assert load(folder, home=home).complete
+
+
+def test_an_average_is_by_a_panel_of_the_ratee_however_the_ratee_is_named(folder: Path, home: Path) -> None:
+    company(folder)
+    write(
+        folder,
+        "5-ratings.csv",
+        "ratings",
+        RATING | {"ratee_id": "ann@x.org", "rater_id": "panel:peer:ann@x.org"},
+        RATING | {"ratee_id": "2", "rater_id": "panel:peer:2"},
+    )
+    assert load(folder, home=home).complete
+    found = table(home, "ratings").select("ratee_id", "rater_id").sort("ratee_id")
+    assert found.rows() == [("00012", "panel:peer:00012"), ("2", "panel:peer:2")]
+    # Named otherwise in a later export, it is the same panel.
+    write(
+        folder,
+        "6-again.csv",
+        "ratings",
+        RATING | {"rater_id": "panel:peer:00012", "score": "4", "level": "4"},
+    )
+    load(folder, home=home)
+    assert sorted(table(home, "ratings")["score"]) == [3.0, 4.0]
 
 
 def test_a_row_with_more_fields_than_the_header_has_slipped(

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from data import queries
 from data.access import ROLES, Permission, Role, Viewer
-from data.engine import Engine
+from data.engine import Engine, PolarsEngine
 from tests import company
 
 HR = Viewer("local", "Head of HR", frozenset({Role.HR_LEADERSHIP}))
@@ -132,6 +132,23 @@ def test_a_raters_evidence_sets_each_ratee_beside_what_others_gave(engine: Engin
     assert (dee["given"], dee["n_others"], dee["others"]) == (4.0, 1, 3.0)
     eli = found.filter(pl.col("ratee_id") == "eli").row(0, named=True)
     assert (eli["n_given"], eli["n_others"], eli["others"]) == (2, 0, None)
+
+
+def test_an_unnamed_panel_is_nobodys_severity() -> None:
+    # Dee's peers' average, 1.0, among manager's ratings, so that only the panel can keep it out.
+    frames = company.frames()
+    panel = (
+        frames["ratings"]
+        .filter(pl.col("cycle_id") == "2026H1", pl.col("ratee_id") == "dee", pl.col("rater_id") == "ben")[:1]
+        .with_columns(rater_id=pl.lit("panel:manager:dee"), score=1.0)
+    )
+    with_panel = PolarsEngine(frames | {"ratings": pl.concat([frames["ratings"], panel])}, version="panel")
+    wanted = queries.LEADER_SOURCES
+    for read in (
+        lambda e: queries.model_ratings(e, cycle_ids=["2025H2", "2026H1"], rating_sources=wanted),
+        lambda e: queries.beside_others(HR, e, rater_id="ben", rating_sources=wanted),
+    ):
+        assert_frame_equal(read(with_panel), read(company.in_memory()))
 
 
 def test_the_data_are_of_their_last_day(engine: Engine) -> None:
