@@ -34,6 +34,12 @@ LINE: Final = 17
 ROW: Final = 34
 FEWEST_PIXELS: Final = 22
 
+DRAWN: Final = 40
+"""Groups a picture holds at most: the highest and the lowest of more; the table has all."""
+
+FEW: Final = 8
+"""Hidden groups it shows at most; how many there are stands in the note."""
+
 
 def figure(
     released: Released[Distribution],
@@ -71,6 +77,8 @@ def figure(
     keys = {"mean": "mean", "people": "people"}
     if order in keys:
         shown.sort(key=lambda row: (-(row[keys[order]] or 0.0), row["name"]))
+    shown, hidden, undrawn = _outermost(shown, hidden)
+    shown, hidden, undrawn = _outermost(shown, hidden)
     whole = next((row for row in result.total.iter_rows(named=True) if row["people"] is not None), None)
     rows = [*([{**whole, "name": t("Everybody")}] if whole else []), *shown, *hidden]
     level_names = _labels(result.levels, labels)
@@ -127,6 +135,7 @@ def figure(
         legend={"yref": "container", "y": 1, "yanchor": "top", "x": 0, "font": {"size": 13}},
     )
     fig.update_xaxes(range=[0, 1], tickformat=".0%", dtick=0.25, showgrid=False)
+    _say_undrawn(fig, t, tokens, undrawn)
     return fig
 
 
@@ -279,6 +288,7 @@ def guidance_figure(
             row["name"],
         )
     )
+    shown, hidden, undrawn = shown[:DRAWN], hidden[:FEW], max(0, len(shown) - DRAWN)
     for row in shown:
         if row["pooled"]:
             row["name"] = t("{name}: small teams pooled", name=row["name"])
@@ -423,6 +433,7 @@ def guidance_figure(
         margin={"l": left, "r": right, "t": top, "b": 36},
         legend={"yref": "container", "y": 1, "yanchor": "top", "x": 0, "font": {"size": 13}},
     )
+    _say_undrawn(fig, t, tokens, undrawn)
     return fig
 
 
@@ -448,6 +459,7 @@ def change_figure(
             row["name"],
         )
     )
+    shown, hidden, undrawn = _outermost(shown, hidden)
     rows = [*shown, *hidden]
     left, lines = _left(row["name"] for row in rows)
     beside = [
@@ -548,6 +560,7 @@ def change_figure(
             )
         },
     )
+    _say_undrawn(fig, t, tokens, undrawn)
     return fig
 
 
@@ -839,6 +852,37 @@ def _split(
     rows = [{**row, "name": called.get(row[key], row[key])} for row in frame.iter_rows(named=True)]
     rows.sort(key=lambda row: (row["name"], row[key]))
     return [r for r in rows if r[people] is not None], [r for r in rows if r[people] is None]
+
+
+def _outermost(shown: list[Row], hidden: list[Row]) -> tuple[list[Row], list[Row], int]:
+    """The highest and the lowest of more rows than a picture can hold, and how many lie between them."""
+    if len(shown) <= DRAWN:
+        return shown, hidden[:FEW], 0
+    return [*shown[: DRAWN // 2], *shown[-DRAWN // 2 :]], hidden[:FEW], len(shown) - DRAWN
+
+
+def _say_undrawn(fig: go.Figure, t: Language, tokens: theme.Tokens, undrawn: int) -> None:
+    """A line below the axis: how many groups the picture leaves to the table."""
+    if not undrawn:
+        return
+    bottom = fig.layout.margin.b
+    fig.update_layout(margin={"b": bottom + 28}, height=fig.layout.height + 28)
+    fig.add_annotation(
+        text=t.plural(
+            "{n} more group is not drawn; the table has all.",
+            "{n} more groups are not drawn; the table has all.",
+            undrawn,
+        ),
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=-bottom,
+        showarrow=False,
+        font={"size": 13, "color": tokens.quiet},
+    )
 
 
 def _by_group(frame: pl.DataFrame, key: str) -> dict[str, list[Row]]:

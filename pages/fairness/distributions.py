@@ -18,7 +18,8 @@ filters.refuse_singling_out(t, version, viewer, scope)
 names = load.group_names(version, viewer, scope.choice)
 with cards.waiting():
     released = load.rating_distribution(version, viewer, scope.choice)
-said = chart.takeaway(released, t, names=names)
+spoken = tables.spoken_groups(t, names, scope.choice)
+said = chart.takeaway(released, t, names=spoken)
 about = [*scope.words, t("as of {day}", day=t.day(released.as_of))]
 key = (version, viewer, scope.choice, t, mode)
 with head:
@@ -42,7 +43,7 @@ cards.table(
 
 if guidance is not None:
     fit = load.rating_guidance(version, viewer, scope.choice, guidance)
-    fits = chart.guidance_takeaway(fit, t, names=names)
+    fits = chart.guidance_takeaway(fit, t, names=spoken)
     cards.section(t("Against guidance"), fits)
     load.picture(
         lambda: chart.guidance_figure(fit, t, mode=mode, names=names), key=("fit", guidance, *key), alt=fits
@@ -51,7 +52,7 @@ if guidance is not None:
 
 if scope.earlier is not None:
     changed = load.rating_change(version, viewer, scope.choice, scope.earlier)
-    moved = chart.change_takeaway(changed, t, names=names)
+    moved = chart.change_takeaway(changed, t, names=spoken)
     cards.section(t("Since the cycle before"), moved)
     load.picture(
         lambda: chart.change_figure(changed, t, mode=mode, names=names, cycles=scope.cycle_names),

@@ -166,14 +166,15 @@ def hidden(released: Released[Any], t: Language) -> None:
     remark(note(released, t))
 
 
-def plain_table(frame: pl.DataFrame, *, alt: str) -> None:
-    """A small table without a download."""
+def plain_table(frame: pl.DataFrame, *, alt: str, wide: str | None = None) -> None:
+    """A small table without a download; ``wide`` names the column that holds sentences."""
+    sentences = {} if wide is None else {wide: st.column_config.TextColumn(width="large")}
     st.dataframe(
         frame,
         hide_index=True,
         width="stretch",
         height=_height(frame),
-        column_config=_columns(frame),
+        column_config={**_columns(frame), **sentences},
         alt=alt,
     )
 

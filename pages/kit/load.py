@@ -8,7 +8,7 @@ released. Results are frozen, so the cache hands out the object itself.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -188,7 +188,7 @@ def rating_guidance(
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def group_names(version_id: str, viewer: Viewer, choice: RatingChoice) -> dict[str, str]:
+def group_names(version_id: str, viewer: Viewer, choice: RatingChoice) -> Mapping[str, str]:
     """What to call the groups of a choice: departments and raters by name, others as they are."""
     if choice.by == "department":
         return departments(version_id, _cycle(version_id, choice.cycle_id)["ends_on"]).names

@@ -85,11 +85,12 @@ def rejected(t: Language, version: str, viewer: Viewer) -> None:
         found.select(
             pl.concat_str("file", "sheet", separator=" › ", ignore_nulls=True).alias(t("File")),
             pl.col("line").alias(t("Line")),
-            pl.col("table").alias(t("Table")),
-            pl.col("column").alias(t("Column")),
-            pl.col("value").alias(t("Value")),
             pl.col("message").alias(t("Reason")),
+            pl.col("value").alias(t("Value")),
+            pl.col("column").alias(t("Column")),
+            pl.col("table").alias(t("Table")),
         ),
+        wide=t("Reason"),
         alt=t("Rejected rows with file, line and reason."),
     )
     files = found.select("source_id", "file").unique().sort("file", "source_id")

@@ -329,3 +329,24 @@ def test_figures_are_pure_functions_of_what_was_released() -> None:
     again = replace(released)
     one, two = (chart.figure(r, EN, mode="light").to_json() for r in (released, again))
     assert one == two
+
+
+def test_a_picture_of_hundreds_of_raters_shows_the_outermost_and_says_how_many_it_leaves_out() -> None:
+    rows = [
+        {
+            "ratee_id": f"p{rater}-{i}",
+            "score": 1.0 + (rater + i) % 5,
+            "level": 1 + (rater + i) % 5,
+            "by": f"r{rater}",
+        }
+        for rater in range(100)
+        for i in range(6)
+        for level in [1 + (rater + i) % 5]
+    ]
+    scale = pl.DataFrame({"level": [1, 2, 3, 4, 5], "label": list("DCBAS")})
+    released = release(distribution(pl.DataFrame(rows), scale=scale, by="by"), as_of=date(2026, 6, 30))
+    drawn = chart.figure(released, Language("en"), mode="light")
+    assert drawn.layout.height < 2_000
+    assert "60 more groups are not drawn; the table has all." in [
+        note.text for note in drawn.layout.annotations
+    ]
