@@ -78,7 +78,6 @@ def figure(
     if order in keys:
         shown.sort(key=lambda row: (-(row[keys[order]] or 0.0), row["name"]))
     shown, hidden, undrawn = _outermost(shown, hidden)
-    shown, hidden, undrawn = _outermost(shown, hidden)
     whole = next((row for row in result.total.iter_rows(named=True) if row["people"] is not None), None)
     rows = [*([{**whole, "name": t("Everybody")}] if whole else []), *shown, *hidden]
     level_names = _labels(result.levels, labels)
