@@ -5,14 +5,18 @@ Reads    one row per rating: cycle_id, ratee_id, rater_id, source, department_id
 Returns  per rater the severity (rating points, > 0 is lenient) with interval, local false sign rate,
          reliability and a verdict; the same per department; what was compared, and what refused.
 
-The model is ``score = cycle + source + covariates + department + ratee + rater + standard + error``. Ratee,
-rater and standard (of the department whose people a rater mostly rates: how its raters rate, whomever they
-rate) are random and crossed. The severity of a rater is the rater's own effect and the standard of the
-rater's department together. What the people of a department get whoever rates them is fixed, not drawn from
-a distribution: otherwise better work in one department would be shared out between the work and the standard
-wherever ratings hardly cross its border. So only ratings across departments (reviews from outside, people
-who moved) speak about standards: where there are few the interval is wide, and where there are none no
-department is said to rate more leniently. Without standards the department is random, as in the textbooks.
+The model is ``score = cycle + source + covariates + department + ratee + rater + standard + pair + error``.
+Ratee, rater and standard (of the department whose people a rater mostly rates: how its raters rate, whomever
+they rate) are random and crossed. So is the pair, what one rater thinks of one ratee time and again: most of
+what differs between raters' scores is of that kind (Scullen, Mount & Goff 2000), and without it a manager's
+lasting liking of some reports, counted anew every cycle, would pass for a habit of rating everybody so. It
+is part of the model as soon as enough ratings repeat a pair. The severity of a rater is the rater's own
+effect and the standard of the rater's department together. What the people of a department get whoever rates
+them is fixed, not drawn from a distribution: otherwise better work in one department would be shared out
+between the work and the standard wherever ratings hardly cross its border. So only ratings across departments
+(reviews from outside, people who moved) speak about standards: where there are few the interval is wide, and
+where there are none no department is said to rate more leniently. Without standards the department is random,
+as in the textbooks.
 
 Intervals use the full standard error of the mixed-model equations against the average rater, which knows
 that cycle means and the like are estimated; ``reliability`` uses the conditional one, as is customary.
@@ -40,6 +44,7 @@ from analytics.policy import (
     FALSE_SIGN_RATE,
     MINIMUM_LINKED_RATERS,
     MINIMUM_RATEES,
+    MINIMUM_REPEATS,
     MOST_ISLANDS,
     PRACTICAL_SEVERITY,
 )
@@ -49,6 +54,7 @@ from analytics.severity.linkage import Linkage, linkage
 REFERENCE: Final = (
     "Bates et al. (2015), J. Stat. Softw. 67(1). doi:10.18637/jss.v067.i01; "
     "Stephens (2017), Biostatistics 18(2). doi:10.1093/biostatistics/kxw041; "
+    "Scullen, Mount & Goff (2000), J. Appl. Psychol. 85(6). doi:10.1037/0021-9010.85.6.956; "
     "Wright & Masters (1982), Rating Scale Analysis (separation, strata)"
 )
 
@@ -124,7 +130,8 @@ class Severity:
     fixed
         ``term``, ``estimate``, ``standard_error`` of cycles, sources, islands, departments, covariates.
     variances
-        ``part``, ``variance``, ``share``, largest first.
+        ``part`` (ratee, rater, residual; where ratings speak of them standard or department, and pair),
+        ``variance``, ``share``, largest first.
     n_ratings, n_raters, n_ratees
         What the model rests on.
     left_out
@@ -266,8 +273,9 @@ def severity(
         levels = _factors(rows, standards=standards)
         try:
             columns = _design(rows, covariates, departments="standard" in levels)
-            fit = fit_crossed(rows["score"].to_numpy(), factors=levels, covariates=columns)
-            chance = _chance(fit, rows, levels, columns)
+            pair = _pair(rows)
+            fit = fit_crossed(rows["score"].to_numpy(), factors=levels, covariates=columns, pair=pair)
+            chance = _chance(fit, rows, levels, columns, pair)
         except NotEstimable:
             refusal = Refusal("no_residual", _counts(kept, entering))
     if fit is None:
@@ -436,6 +444,16 @@ def _factors(rows: pl.DataFrame, *, standards: bool) -> dict[str, npt.NDArray[np
     return levels
 
 
+def _pair(rows: pl.DataFrame) -> npt.NDArray[np.int64] | None:
+    """Who rated whom, if enough ratings repeat it to tell what lasts from what does not."""
+    rater = _code(rows["rater_id"])
+    cells, pair = np.unique(
+        _code(rows["ratee_id"]) * (int(rater.max()) + 1) + rater,
+        return_inverse=True,
+    )
+    return pair if rows.height - cells.size >= MINIMUM_REPEATS.value else None
+
+
 def _design(rows: pl.DataFrame, covariates: Sequence[str], *, departments: bool) -> dict[str, Floats]:
     """Columns for cycles, sources, islands and departments but the first of each, and the covariates."""
     columns: dict[str, Floats] = {}
@@ -455,6 +473,7 @@ def _chance(
     rows: pl.DataFrame,
     levels: Mapping[str, npt.NDArray[np.int64]],
     columns: Mapping[str, Floats],
+    pair: npt.NDArray[np.int64] | None,
 ) -> float:
     """How often chance alone would gain as much likelihood as letting raters differ.
 
@@ -462,7 +481,7 @@ def _chance(
     1987): halves of 0 and 1 degrees of freedom for one variance; 1/4, 1/2, 1/4 of 0, 1, 2 for two.
     """
     rest = {name: codes for name, codes in levels.items() if name not in {"rater", "standard"}}
-    without = fit_crossed(rows["score"].to_numpy(), factors=rest, covariates=columns)
+    without = fit_crossed(rows["score"].to_numpy(), factors=rest, covariates=columns, pair=pair)
     gain = max(without.criterion - fit.criterion, 0.0)
     if gain < 1e-8:
         return 1.0
