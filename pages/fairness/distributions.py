@@ -34,8 +34,9 @@ cards.hidden(released, t)
 footer = cards.footer(t, viewer, released, version, about)
 cards.table(
     t,
-    tables.distribution(t, released, names, scope.compared),
+    lambda: tables.distribution(t, released, names, scope.compared),
     name="distribution",
+    key=key,
     footer=footer,
     columns=tables.level_bars(t, released),
     alt=said,

@@ -35,12 +35,27 @@ if released.value.identified:
     )
 evidence.rater(t, released, version=version, viewer=viewer, names=names, sources=scope.sources)
 footer = cards.footer(t, viewer, released, version, about)
-told, untold = (make(t, released, names, departments) for make in (tables.raters, tables.unknown_raters))
-if told.height:
+told = released.value.raters["severity"].is_not_null()
+if told.any():
     cards.heading(t("Raters the data can tell about"))
-    cards.table(t, told, name="leniency", footer=footer, alt=said)
-if untold.height:
+    cards.table(
+        t,
+        lambda: tables.raters(t, released, names, departments),
+        name="leniency",
+        key=key,
+        footer=footer,
+        alt=said,
+    )
+if not told.all():
     cards.heading(t("Raters the data cannot tell about"))
-    cards.table(t, untold, name="leniency-cannot-tell", footer=footer, alt=t("Raters, and why."))
+    cards.table(
+        t,
+        lambda: tables.unknown_raters(t, released, names, departments),
+        name="leniency-cannot-tell",
+        key=key,
+        footer=footer,
+        alt=t("Raters, and why."),
+        wide=t("Why the data cannot tell"),
+    )
 cards.method(t, methods.severity(t, released))
 session.record("looked", "leniency")

@@ -37,6 +37,13 @@ load.picture(lambda: chart.elapsed_figure(released, t, mode), key=("elapsed", *k
 evidence.goal(t, released, mode=mode, version=version, viewer=viewer, names=names, preset=scope.preset)
 footer = cards.footer(t, viewer, released, version, about)
 cards.heading(t("All open goals"))
-cards.table(t, tables.goals(t, released, names, departments), name="goals", footer=footer, alt=said)
+cards.table(
+    t,
+    lambda: tables.goals(t, released, names, departments),
+    name="goals",
+    key=key,
+    footer=footer,
+    alt=said,
+)
 cards.method(t, methods.goals(t, released, scope.preset))
 session.record("looked", "goals")

@@ -6,10 +6,11 @@ Everything shown as HTML is escaped here; names and comments are text, never mar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import polars as pl
 import streamlit as st
@@ -23,6 +24,8 @@ from analytics.theme import TOKENS, Mode
 from data.access import Permission, Viewer
 from data.problems import Problem
 from pages.kit import load, session
+
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def stylesheet(mode: Mode) -> None:
@@ -166,73 +169,71 @@ def hidden(released: Released[Any], t: Language) -> None:
     remark(note(released, t))
 
 
-def plain_table(frame: pl.DataFrame, *, alt: str, wide: str | None = None) -> None:
-    """A small table without a download; ``wide`` names the column that holds sentences."""
+def plain_table(
+    frame: pl.DataFrame, *, alt: str, wide: str | None = None, columns: Mapping[str, Any] | None = None
+) -> None:
+    """A sortable table without a download; ``wide`` names the column that holds sentences."""
     sentences = {} if wide is None else {wide: st.column_config.TextColumn(width="large")}
     st.dataframe(
         frame,
         hide_index=True,
         width="stretch",
         height=_height(frame),
-        column_config={**_columns(frame), **sentences},
+        column_config={**_columns(frame), **sentences, **(columns or {})},
         alt=alt,
     )
 
 
 def table(
     t: Language,
-    frame: pl.DataFrame,
+    make: Callable[[], pl.DataFrame],
     *,
     name: str,
+    key: Hashable,
     footer: Sequence[str],
-    columns: Mapping[str, Any] | None = None,
     alt: str,
+    columns: Mapping[str, Any] | None = None,
+    wide: str | None = None,
 ) -> None:
     """A sortable table with a download of exactly this.
 
     Parameters
     ----------
-    frame
-        As shown, headers in the reader's language, units in the headers.
+    make
+        Makes the table as shown: headers in the reader's language, units in the headers.
     name
         File name of the download, without ending.
+    key
+        All the table depends on; see `load.replayed`.
     footer
         Lines that must stand beside the figures: scope, version, as-of, author, small-group rule.
-    columns
-        Streamlit column configuration by header.
     alt
         What a reader who cannot see the table is told.
+    columns, wide
+        Streamlit column configuration by header; the column that holds sentences.
     """
-    st.dataframe(
-        frame,
-        hide_index=True,
-        width="stretch",
-        column_config={**_columns(frame), **(columns or {})},
-        height=_height(frame),
-        alt=alt,
+    load.replayed(
+        lambda: plain_table(make(), alt=alt, wide=wide, columns=columns), key=("table", name, key, alt)
     )
     with st.container(horizontal=True):
-        for label, ending, make, mime in (
+        for label, ending, write, mime in (
             (t("Download CSV"), "csv", as_csv, "text/csv"),
-            (
-                t("Download XLSX"),
-                "xlsx",
-                as_xlsx,
-                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            ),
+            (t("Download XLSX"), "xlsx", as_xlsx, XLSX),
         ):
             st.download_button(
                 label,
-                data=_file(make, frame, footer),
+                data=partial(_written, write, make, footer),
                 file_name=f"{name}.{ending}",
                 mime=mime,
                 key=f"download_{name}_{ending}",
-                on_click=lambda ending=ending: session.record(
-                    "downloaded", f"{name}.{ending}", rows=frame.height
-                ),
+                on_click=partial(session.record, "downloaded", f"{name}.{ending}"),
                 type="tertiary",
                 icon=":material/download:",
             )
+
+
+def _written(write: Callable[..., bytes], make: Callable[[], pl.DataFrame], footer: Sequence[str]) -> bytes:
+    return write(make(), footer=footer)
 
 
 def plain(words: str) -> str:
@@ -265,10 +266,6 @@ def _columns(frame: pl.DataFrame) -> dict[str, Any]:
 
 def _height(frame: pl.DataFrame, rows: int = 15) -> int | Literal["content"]:
     return "content" if frame.height <= rows else (rows + 1) * 35
-
-
-def _file(make: Callable[..., bytes], frame: pl.DataFrame, footer: Sequence[str]) -> Callable[[], bytes]:
-    return lambda: make(frame, footer=footer)
 
 
 def method(t: Language, entries: Mapping[str, str]) -> None:

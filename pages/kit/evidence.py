@@ -28,7 +28,7 @@ def rater(
     sources: tuple[str, ...],
 ) -> None:
     """One rater: the sentence, the numbers, everybody they rated beside what others gave."""
-    ordered = tables.raters_in_order(released)
+    ordered = filters.with_chosen(tables.raters_in_order(released), "rater_id", key="rater")
     if ordered.is_empty():
         return
     cards.heading(t("One rater"))
@@ -89,7 +89,7 @@ def goal(
     preset: str,
 ) -> None:
     """One goal: the sentence and its way over time."""
-    ordered = tables.goals_in_order(released)
+    ordered = filters.with_chosen(tables.goals_in_order(released), "goal_id", key="goal")
     if ordered.is_empty():
         return
     cards.heading(t("One goal"))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
+import polars as pl
 import streamlit as st
 
 from analytics.disclosure import refuse_differencing
@@ -25,6 +26,7 @@ from pages.kit.load import RatingChoice
 
 EVERYTHING: Final = "all"
 NONE: Final = "none"
+LISTED: Final = 300
 
 
 def pick(label: str, options: Mapping[str, str], *, key: str, default: str | None = None) -> str:
@@ -55,6 +57,18 @@ def _in_link(key: str, value: str, default: str) -> str:
     elif st.query_params.get(key) != value:
         st.query_params[key] = value
     return value
+
+
+def with_chosen(ordered: pl.DataFrame, column: str, *, key: str) -> pl.DataFrame:
+    """The first of many rows to choose from, and the one the link or the reader has chosen.
+
+    A list of thousands is slow to send and nobody scrolls it; the table on the page has all.
+    """
+    if ordered.height <= LISTED:
+        return ordered
+    chosen = st.session_state.get(key) or st.query_params.get(key)
+    rest = ordered.slice(LISTED).filter(pl.col(column) == chosen)
+    return pl.concat([ordered.head(LISTED), rest])
 
 
 def switch(label: str, options: Mapping[str, str], *, key: str) -> str:

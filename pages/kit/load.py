@@ -311,14 +311,26 @@ def imports(version_id: str, viewer: Viewer) -> pl.DataFrame:
 
 
 @st.cache_resource(max_entries=512, show_spinner=False)
-def _drawn(key: Hashable, _draw: Callable[[], Any], alt: str) -> None:
+def _replayed(key: Hashable, _show: Callable[[], object]) -> None:
     del key
-    st.plotly_chart(_draw(), width="stretch", theme=None, config=CONFIG, alt=alt)
+    _show()
+
+
+def replayed(show: Callable[[], object], *, key: Hashable) -> None:
+    """Show something without widgets once and play it back from then on.
+
+    ``key`` must name all it depends on: version, viewer, choice, language, mode.
+    """
+    _replayed(key, show)
 
 
 def picture(draw: Callable[[], Any], *, key: Hashable, alt: str) -> None:
-    """Show a figure, built once per ``key``, which must name all it depends on (viewer included)."""
-    _drawn(key, draw, alt)
+    """Show a figure; ``key`` as in `replayed`."""
+
+    def show() -> None:
+        st.plotly_chart(draw(), width="stretch", theme=None, config=CONFIG, alt=alt)
+
+    replayed(show, key=("picture", key, alt))
 
 
 def _cycle(version_id: str, cycle_id: str) -> dict[str, Any]:

@@ -21,8 +21,9 @@ cards.finding(tables.access_finding(t, log))
 if not log.is_empty():
     cards.table(
         t,
-        tables.access_log(t, log),
+        lambda: tables.access_log(t, log),
         name="access-log",
+        key=(t, log["entry"].max(), span),
         footer=[days[str(span)], t("Downloaded by {name}", name=viewer.name)],
         alt=t("Who opened or downloaded what, and when, newest first."),
     )
