@@ -31,6 +31,7 @@ def company(
     standards: tuple[float, ...] = (),
     merits: tuple[float, ...] = (),
     ratee_sd: float = 0.5,
+    pair_sd: float = 0.0,
     residual_sd: float = 0.6,
 ) -> Company:
     """Managers rate their people every cycle; some people move, some are rated by a second manager.
@@ -42,8 +43,8 @@ def company(
     moves, second, outside
         Chance per person and cycle of another manager from then on, of a skip-level rating within the
         department, and of a rating by a manager of another department.
-    rater_sd, ratee_sd, residual_sd
-        Standard deviations in rating points.
+    rater_sd, ratee_sd, pair_sd, residual_sd
+        Standard deviations in rating points; ``pair_sd`` is of what a rater thinks of a ratee in every cycle.
     standards, merits
         By department how leniently its raters rate, and how well its people work.
     """
@@ -56,6 +57,7 @@ def company(
     merit[: len(merits)] = merits
     work = merit[where] + ratee_sd * rng.standard_normal(people)
     severity = standard[home] + rater_sd * rng.standard_normal(raters)
+    liking = pair_sd * np.random.default_rng([seed, 1]).standard_normal((people, raters))
 
     def inside(mask: np.ndarray) -> np.ndarray:
         # Rater number = department + departments * place, so a place chooses within the department.
@@ -75,7 +77,7 @@ def company(
         parts.append((cycle, crossing, other, "cross_department"))
     frames = []
     for cycle, ratee, rater, source in parts:
-        score = 3.0 + 0.1 * cycle + work[ratee] + severity[rater]
+        score = 3.0 + 0.1 * cycle + work[ratee] + severity[rater] + liking[ratee, rater]
         score += residual_sd * rng.standard_normal(ratee.size)
         frames.append(
             pl.DataFrame(

@@ -371,6 +371,9 @@ class _System:
             return
         cells = self.cells
         self.cell_design = self._sums(cells.of_row, cells.times.size, design)
+        self.owned = sparse.csr_matrix(
+            (cells.times, cells.owner, np.arange(cells.times.size + 1)), (cells.times.size, self.sizes[0])
+        )
         self.within = _counted(cells.of_row[row], column, (cells.times.size, self.size))
         self.within_meetings = _Meetings(self.within)
         self.within_row = self.within_meetings.entry_row
@@ -429,12 +432,11 @@ class _System:
         lost = hidden[:, None] * self.cell_design
         data = _totals(self.within_cross, self.within.data * kept[self.within_row], self.cross.nnz)
         cross = sparse.csr_matrix((data, self.cross.indices, self.cross.indptr), shape=self.cross.shape)
-        owned = sparse.csr_matrix((cells.times, (cells.owner, np.arange(kept.size))))
         return _Seen(
             hidden=hidden,
             kept=kept,
             counts=_totals(cells.owner, cells.times * kept, self.sizes[0]),
-            first_design=self.first_design - owned @ lost,
+            first_design=self.first_design - self.owned.T @ lost,
             stack_design=self.stack_design - self.within.T @ lost,
             design_square=self.design_square - self.cell_design.T @ lost,
             cross=cross,
@@ -657,60 +659,55 @@ class _System:
         return {name: found[name] for name in self.names}
 
     def contrasts(self, solution: _Solution, weights: dict[str, sparse.csr_matrix]) -> Modes:
-        """Weighted sums of effects, from solving the equations for the weights."""
+        """Weighted sums of effects: what each elimination leaves of their variance, and the dense block."""
+        inverse = solution.inverse
+        assert inverse is not None
+        ratios, seen, q = solution.ratios, solution.seen, self.size
         many = next(iter(weights.values())).shape[0]
         sides = [
-            weights[self.names[k]].T.toarray() if self.names[k] in weights else np.zeros((size, many))
+            weights.get(self.names[k], sparse.csr_matrix((many, size)))
             for k, size in zip(self.order, self.sizes, strict=True)
         ]
-        inner = [side[kept] for side, kept in zip(sides[1 : self.factors], self.inner, strict=True)]
-        first, stack = sides[0], np.concatenate([*inner, np.empty((0, many))])
-        fixed = np.zeros((self.p, many))
-        apart = np.zeros((0, many))
-        if self.cells is not None and solution.seen.kept is not None:
-            apart = self._apart(solution, sides)
-            alone = solution.seen.kept[:, None] * apart
-            first = first - self._sums(self.cells.owner, self.sizes[0], self.cells.times[:, None] * alone)
-            stack = stack - self.within.T @ alone
-            fixed = fixed - self.cell_design.T @ alone
-        dense, coefficients = self._back(solution, first, stack, fixed)
-        values, full = np.zeros(many), np.zeros(many)
+        values = np.zeros(many)
         for side, effect in zip(sides, solution.effects, strict=True):
-            values += effect @ side
-        for side, effect in zip([sides[0], *inner], dense, strict=True):
-            full += _rowwise(side.T, effect.T)
-        if self.cells is not None and solution.seen.kept is not None:
-            around = self.within @ np.concatenate([*dense[1:], np.empty((0, many))])
-            around += self.cell_design @ coefficients
-            around += self.cells.times[:, None] * (dense[0][self.cells.owner] + apart)
-            full += self._prior(solution, sides) - _rowwise((solution.seen.kept[:, None] * apart).T, around.T)
-        through = np.asarray(np.linalg.solve(solution.coefficient_covariance, coefficients))
-        known = full - _rowwise(coefficients.T, through.T)
+            values += side @ effect
+        first, fixed, full = sides[0], np.zeros((many, self.p)), np.zeros(many)
+        inner = [side[:, kept] for side, kept in zip(sides[1 : self.factors], self.inner, strict=True)]
+        stack = sparse.csr_matrix(sparse.hstack([*inner, sparse.csr_matrix((many, 0))]))
+        if self.cells is not None and seen.kept is not None:
+            cells = self.cells
+            own = sparse.csr_matrix((many, cells.times.size))
+            if cells.leaf.size:
+                leaves = sides[1][:, cells.leaf_level]
+                full += ratios[1] * _squares(leaves)
+                place = (np.full(cells.leaf.size, ratios[1]), (np.arange(cells.leaf.size), cells.leaf))
+                own = own + leaves @ sparse.csr_matrix(place, shape=(cells.leaf.size, cells.times.size))
+            if len(self.codes) > self.factors:
+                full += ratios[-1] * _squares(sides[-1])
+                own = own + ratios[-1] * sides[-1]
+            full -= np.asarray(own.multiply(own) @ (cells.times * seen.kept))
+            own = sparse.csr_matrix(own @ sparse.diags_array(seen.kept))
+            first = first - own @ self.owned
+            stack = stack - own @ self.within
+            fixed -= np.asarray(own @ self.cell_design)
+        shrink = ratios[0] / (1.0 + ratios[0] * seen.counts)
+        full += np.asarray(first.multiply(first) @ shrink)
+        weighted = first @ sparse.diags_array(shrink)
+        fixed -= np.asarray(weighted @ seen.first_design)
+        scaled = (stack - weighted @ seen.cross) @ sparse.diags_array(self._scale(ratios))
+        stack = sparse.csr_matrix(scaled)
+        stack.sort_indices()
+        through = np.asarray(stack @ inverse[:q, q:])
+        covariance = solution.coefficient_covariance
+        coefficients = through + fixed @ covariance
+        full += _Meetings(stack).quadratic(inverse[:q, :q])
+        full += _rowwise(through + coefficients, fixed)
+        known = full - _rowwise(coefficients, np.asarray(np.linalg.solve(covariance, coefficients.T)).T)
         return Modes(
             values=values,
             conditional_sd=np.sqrt(solution.residual * np.clip(known, 0.0, None)),
             standard_error=np.sqrt(solution.residual * np.clip(full, 0.0, None)),
         )
-
-    def _apart(self, solution: _Solution, sides: list[Floats]) -> Floats:
-        """By cell, how what the sums give to its own effects varies with the cell's rows."""
-        assert self.cells is not None
-        apart = np.zeros((self.cells.times.size, sides[0].shape[1]))
-        if self.cells.leaf.size:
-            apart[self.cells.leaf] += solution.ratios[1] * sides[1][self.cells.leaf_level]
-        if len(self.codes) > self.factors:
-            apart += solution.ratios[-1] * sides[-1]
-        return apart
-
-    def _prior(self, solution: _Solution, sides: list[Floats]) -> Floats:
-        """Variance of the sums from the effects that go with the cells, before seeing scores."""
-        assert self.cells is not None
-        prior = np.zeros(sides[0].shape[1])
-        if self.cells.leaf.size:
-            prior += solution.ratios[1] * (sides[1][self.cells.leaf_level] ** 2).sum(axis=0)
-        if len(self.codes) > self.factors:
-            prior += solution.ratios[-1] * (sides[-1] ** 2).sum(axis=0)
-        return prior
 
     def _scale(self, ratios: Floats) -> Floats:
         return np.repeat(np.sqrt(ratios[1 : self.factors]), self.heights)
@@ -758,8 +755,9 @@ class _Cells:
 class _Meetings:
     """Products ``C' diag(w) C`` of a sparse matrix of counts, for many ``w``.
 
-    Which entries of a row meet does not change, so it is listed once. Where rows are so full that the list
-    would cost more than dense products, dense products are used.
+    The entries of a row must come in the order of their columns. Which of them meet does not change, so it
+    is listed once. Where rows are so full that the list would cost more than dense products, dense products
+    are used.
     """
 
     def __init__(self, cross: sparse.csr_matrix) -> None:
@@ -928,6 +926,11 @@ def _counted(rows: Integers, columns: Integers, shape: tuple[int, int]) -> spars
 def _totals(codes: Integers, column: Floats, size: int) -> Floats:
     """Sum a column by level, shape (size,)."""
     return np.asarray(np.bincount(codes, column, size), dtype=np.float64)
+
+
+def _squares(matrix: sparse.csr_matrix) -> Floats:
+    """Sum of the squares of each row."""
+    return np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel()
 
 
 def _rowwise(a: Floats, b: Floats) -> Floats:

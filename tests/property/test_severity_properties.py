@@ -98,9 +98,20 @@ def test_any_ratings_give_numbers_or_a_reason_and_never_a_crash(rows: list[tuple
     assert found.n_ratings + sum(found.left_out.values()) == frame.height
 
 
+SECOND = {"people": 300, "raters": 40, "departments": 4}
+MOVES = {**SECOND, "cycles": 5, "second": 0.0, "outside": 0.0}
 DESIGNS = {
-    "second ratings and moves": {"people": 300, "raters": 40, "departments": 4},
-    "moves only": {"people": 300, "raters": 40, "departments": 4, "cycles": 5, "second": 0.0, "outside": 0.0},
+    "second ratings and moves": SECOND,
+    "moves only": MOVES,
+    "second ratings and moves, lasting liking": {**SECOND, "pair_sd": 0.4},
+    "moves only, lasting liking": {**MOVES, "pair_sd": 0.4},
+    "ten cycles with the same people, strong liking": {
+        **SECOND,
+        "cycles": 10,
+        "moves": 0.05,
+        "pair_sd": 0.6,
+        "rater_sd": 0.2,
+    },
 }
 
 
@@ -125,9 +136,13 @@ def test_intervals_cover_the_true_severity_and_false_flags_are_as_few_as_stated(
     assert false <= stated + 2.5 * stated**0.5
 
 
-def test_companies_whose_raters_do_not_differ_raise_no_flag_in_19_of_20_cases() -> None:
+@pytest.mark.parametrize("liking", [{}, {"pair_sd": 0.6, "cycles": 5}], ids=["chance", "lasting liking"])
+def test_companies_whose_raters_do_not_differ_raise_no_flag_in_19_of_20_cases(
+    liking: dict[str, float],
+) -> None:
     flagged = 0
     for seed in range(100):
-        found = severity(company(seed, people=150, raters=20, departments=3, rater_sd=0.0).ratings)
+        made = company(seed, people=150, raters=20, departments=3, rater_sd=0.0, **liking)  # type: ignore[arg-type]
+        found = severity(made.ratings)
         flagged += bool(found.raters["verdict"].is_in(FLAGS).any())
     assert flagged <= 5

@@ -219,6 +219,38 @@ def test_contrasts_of_single_levels_are_the_modes_and_differences_know_their_cov
     assert found.standard_error[2] < np.hypot(*modes.standard_error[:2])
 
 
+@pytest.mark.parametrize("with_pairs", [False, True])
+def test_sums_over_several_factors_know_how_their_parts_vary_together(with_pairs: bool) -> None:
+    # With 62 levels in the dense block the few entries of a contrast are listed, not multiplied out.
+    rng = np.random.default_rng(8)
+    n = 400
+    factors = {name: rng.integers(0, size, n) for name, size in (("a", 80), ("b", 40), ("c", 22))}
+    pair = np.unique(factors["a"] * 40 + factors["b"], return_inverse=True)[1] if with_pairs else None
+    score = rng.standard_normal(n)
+    everything = factors if pair is None else {**factors, "pair": pair}
+    for levels in everything.values():
+        score += rng.standard_normal(levels.max() + 1)[levels]
+    fit = fit_crossed(score, factors=factors, pair=pair)
+    weights = {
+        name: np.where(rng.random((9, levels.max() + 1)) < 3 / levels.max(), 1.0, 0.0)
+        for name, levels in everything.items()
+    }
+    weights["a"][:6] = 0.0
+    marks = {name: np.eye(levels.max() + 1)[levels] for name, levels in everything.items()}
+    inverse = np.linalg.inv(
+        fit.residual * np.eye(n) + sum(fit.variances[name] * mark @ mark.T for name, mark in marks.items())
+    )
+    projector = inverse - np.outer(inverse.sum(axis=1), inverse.sum(axis=0)) / inverse.sum()
+    toward = sum(fit.variances[name] * weights[name] @ mark.T for name, mark in marks.items())
+    prior = sum(fit.variances[name] * (weights[name] ** 2).sum(axis=1) for name in marks)
+    found = fit.contrasts(weights)
+    np.testing.assert_allclose(found.values, toward @ projector @ score, atol=1e-8)
+    known = prior - np.einsum("ij,ij->i", toward @ inverse, toward)
+    full = prior - np.einsum("ij,ij->i", toward @ projector, toward)
+    np.testing.assert_allclose(found.conditional_sd, np.sqrt(known), atol=1e-8)
+    np.testing.assert_allclose(found.standard_error, np.sqrt(full), atol=1e-8)
+
+
 def test_a_covariate_said_twice_is_dropped_and_named() -> None:
     score, factors, slope = company(1)
     fit = fit_crossed(score, factors=factors, covariates={"slope": slope, "again": 2 * slope + 1})
