@@ -19,6 +19,7 @@ import streamlit as st
 
 from analytics.language import Language
 from data import sources
+from data.acceptance import sentences
 from data.importing import ImportReport, Inspection, Progress, inspect, run_import
 from data.problems import Problem
 from data.sources.model import Answer, Match, Question, Recognition, Sheet
@@ -216,12 +217,14 @@ def _report(t: Language) -> None:
     rejected = sum(sheet.rejected for sheet in report.sheets)
     values = {"accepted": f"{accepted:,}", "rejected": f"{rejected:,}"}
     if rehearsed:
-        said = t("Checked only: {accepted} rows would go in, {rejected} would be rejected.", **values)
+        said = t(
+            "Checked only. Rows that would go in: {accepted}; that would be rejected: {rejected}.", **values
+        )
     elif report.version is None:
         said = t("Nothing new: what these files say was known already, so the data stay as they were.")
     else:
         said = t(
-            "{accepted} rows went in, {rejected} were rejected. Everybody now sees the new data.", **values
+            "Rows that went in: {accepted}; rejected: {rejected}. Everybody now sees the new data.", **values
         )
     cards.heading(t("What happened"))
     cards.say(said)
@@ -262,7 +265,8 @@ def _reasons(t: Language, report: ImportReport) -> pl.DataFrame:
     return report.rejected.select(
         pl.col("file").alias(t("File")),
         pl.col("table").alias(t("Table")),
-        pl.col("message").alias(t("Reason")),
+        pl.col("column").alias(t("Column")),
+        sentences(report.rejected, t).alias(t("Reason")),
         pl.col("n").alias(t("Rows")),
         pl.col("line").alias(t("First at line")),
         pl.col("value").alias(t("Value")),

@@ -12,6 +12,7 @@ import streamlit as st
 
 from analytics.language import Language
 from data import queries
+from data.acceptance import sentences
 from data.access import Permission, Viewer
 from data.contracts import TABLES
 from data.importing import rejected_as_csv
@@ -85,7 +86,7 @@ def rejected(t: Language, version: str, viewer: Viewer) -> None:
         found.select(
             pl.concat_str("file", "sheet", separator=" › ", ignore_nulls=True).alias(t("File")),
             pl.col("line").alias(t("Line")),
-            pl.col("message").alias(t("Reason")),
+            sentences(found, t).alias(t("Reason")),
             pl.col("value").alias(t("Value")),
             pl.col("column").alias(t("Column")),
             pl.col("table").alias(t("Table")),

@@ -1,44 +1,17 @@
-"""Homes for page tests: the demo company through the front door, once for all workers, and none at all."""
+"""Opens pages the way a reader does, without a browser."""
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from data import demo
-from data.importing import run_import
-
 ROOT = Path(__file__).resolve().parents[2]
-AS_OF = date(2026, 9, 30)
 
 Open = Callable[..., AppTest]
-
-
-@pytest.fixture(scope="session")
-def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the small demo company; whichever worker comes first builds it."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared
-    home, done = shared / "demo-home", shared / "demo-home-done"
-    try:
-        home.mkdir()
-    except FileExistsError:
-        deadline = time.monotonic() + 120
-        while not done.exists():
-            assert time.monotonic() < deadline, "the other worker did not finish the demo company"
-            time.sleep(0.1)
-        return home
-    made = demo.write(home / "demo", size="small")
-    run_import([made.exports], home=home, as_of=AS_OF, now=datetime(2026, 10, 1, tzinfo=UTC))
-    done.touch()
-    return home
 
 
 @pytest.fixture
