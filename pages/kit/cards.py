@@ -289,7 +289,7 @@ def opened(t: Language, viewer: Viewer, *, needs: Literal["ratings", "goals"] | 
     ``needs`` names what the page cannot do without.
     """
     try:
-        version = load.version()
+        version = load.opened_version()
     except Problem as problem:
         state(t("The data cannot be opened"), t(problem.message, **problem.values))
         st.stop()

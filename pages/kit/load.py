@@ -65,6 +65,20 @@ def version() -> str | None:
     return None if current is None else current.version_id
 
 
+def opened_version() -> str | None:
+    """The published version, opened: what cannot be opened is said here and not half-way down a page.
+
+    Raises
+    ------
+    Problem
+        If it was written by another release, or cannot be read.
+    """
+    current = version()
+    if current is not None:
+        engine(current)
+    return current
+
+
 def engine(version_id: str) -> Engine:
     """The engine on one published version."""
     return warehouse().open(version_id)

@@ -24,7 +24,11 @@ Part = Callable[[Language, str, Viewer], None]
 
 def summary(t: Language, viewer: Viewer) -> str | None:
     """The finding, or the empty state with what to load; the version, if there is one."""
-    version = load.version()
+    try:
+        version = load.opened_version()
+    except Problem as problem:
+        cards.finding(t(problem.message, **problem.values))
+        return None
     if version is None:
         cards.finding(
             t("Nothing has been loaded yet. Drop your exports below, or look at the demo company first.")

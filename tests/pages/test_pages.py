@@ -131,3 +131,16 @@ def test_who_may_not_see_individual_ratings_sees_no_person_under_a_flag(
 ) -> None:
     app = open_app(demo_home, "pages/fairness/leniency.py", role="executive")
     assert not any("Person" in list(frame.value.columns) for frame in app.dataframe)
+
+
+@pytest.mark.parametrize("page", ["pages/overview/overview.py", "pages/sources/data.py"])
+def test_a_version_of_another_release_is_said_to_be_one(
+    open_app: Open, demo_home: Path, tmp_path: Path, page: str
+) -> None:
+    home = Path(shutil.copytree(demo_home / "warehouse", tmp_path / "warehouse").parent)
+    catalogue = home / "warehouse" / "catalogue.json"
+    contracts = Warehouse(home).versions()[0].contracts
+    catalogue.write_text(catalogue.read_text("utf-8").replace(contracts, "of-long-ago"), "utf-8")
+    app = open_app(home, page)
+    assert not app.exception
+    assert "was written by another release" in words(app)
