@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.bench import crossed, fresh, imports, kills, malformed, views
+from tests.bench import crossed, fresh, imports, kills, malformed, readable, simulations, views
 from tests.bench.figure import Bench, Figure, Options, load, markdown
 
 BENCHES: tuple[Bench, ...] = (
@@ -21,6 +21,8 @@ BENCHES: tuple[Bench, ...] = (
     Bench("pages", views.run),
     Bench("kills", kills.run),
     Bench("malformed", malformed.run),
+    Bench("readable", readable.run),
+    Bench("simulations", simulations.run),
 )
 
 
