@@ -22,7 +22,7 @@ from data import sources
 from data.acceptance import sentences
 from data.importing import ImportReport, Inspection, Progress, inspect, run_import
 from data.problems import Problem
-from data.sources.model import Answer, Match, Question, Recognition, Sheet
+from data.sources.model import Match, Question, Recognition, Sheet
 from data.warehouse import home
 from pages.kit import cards, session
 
@@ -122,22 +122,40 @@ def _sheet(t: Language, found: Inspection, sheet: Sheet, recognition: Recognitio
 
 
 def _question(t: Language, sheet: Sheet, recognition: Recognition, question: Question) -> None:
-    """A question with its suggestions; the answer is settled at once."""
+    """A question with its suggestions; an answer is settled at once, or said not to be understood."""
     cards.say(t(question.message, **question.values))
+    if question.key == "mapping" and not question.choices:
+        cards.remark(t("Say below what the columns mean, then use this mapping."))
+        return
     key = f"answer_{sheet.digest}_{question.key}"
+    shape = _shape(t, question.key)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         answer = st.selectbox(
-            t("Answer"),
+            shape or t("Answer"),
             list(question.choices),
             index=None,
             placeholder=t("Choose or type"),
             accept_new_options=True,
             key=key,
         )
-        if st.button(t("Answer"), key=f"{key}_go", disabled=not answer) and answer:
-            parts = tuple(part.strip() for part in str(answer).split("|"))
-            given: Answer = parts if len(parts) > 1 else parts[0]
-            _settle(sheet, sources.with_answers(recognition, {question.key: given}))
+        given = st.button(t("Answer"), key=f"{key}_go", disabled=not answer)
+    if given and answer:
+        settled = sources.with_answers(recognition, {question.key: str(answer)})
+        if any(open_.key == question.key for open_ in settled.questions):
+            cards.remark(t("“{answer}” is not an answer to this. {shape}", answer=answer, shape=shape))
+        else:
+            _settle(sheet, settled)
+
+
+def _shape(t: Language, key: str) -> str:
+    """How an answer is written, where that is not plain."""
+    if key == "scale":
+        return t("Levels from worst to best, such as D < C < B < A, or ends, such as 0 … 100")
+    if key.startswith("cycle_dates"):
+        return t("First and last day, such as 2026-01-01 … 2026-06-30")
+    if key in {"as_of", "goals.start_on", "goals.due_on"}:
+        return t("A day, such as 2026-06-30")
+    return ""
 
 
 def _settle(sheet: Sheet, recognition: Recognition) -> None:
