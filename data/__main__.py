@@ -18,6 +18,7 @@ from typing import NoReturn
 import duckdb
 import polars as pl
 
+from data.acceptance import sentences
 from data.exporting import export
 from data.importing import ImportReport, Progress, SheetReport, run_import
 from data.problems import Problem
@@ -283,10 +284,11 @@ def _report(report: ImportReport, *, rehearsed: bool = False) -> int:
     if report.rejected.height:
         _say("")
         _say("Rejected, by reason:")
-        for row in report.rejected.head(SHOWN).iter_rows(named=True):
+        shown = report.rejected.head(SHOWN)
+        for row, said in zip(shown.iter_rows(named=True), sentences(shown), strict=True):
             place = row["file"] if row["sheet"] is None else f"{row['file']} › {row['sheet']}"
-            value = "" if row["value"] is None else f" “{row['value']}”"
-            _say(f"  {row['n']:>9,} × {row['message']}")
+            value = "" if row["value"] is None else f", {row['column']} “{row['value']}”"
+            _say(f"  {row['n']:>9,} × {said}")
             _say(f"              first: {place}, line {row['line']}{value}  [{row['rule']}]")
         if report.rejected.height > SHOWN:
             _say(f"  and {report.rejected.height - SHOWN} more reasons.")

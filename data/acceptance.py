@@ -2,7 +2,7 @@
 
 Reads    text: String columns named as in the contract (missing ones mean null) and the line of each row.
 Returns  the rows that fit, in the types of the contract, and for each row that does not, every rule it
-         breaks: its name, the column, the value as it stood, and a sentence.
+         breaks: its name, the column, the value as it stood, and what is wrong.
 
 Rules come from the contract alone. They are evaluated on whole columns; only a batch in which some row
 breaks one is looked at row by row. Keys may repeat here: which of two rows is the later one is settled
@@ -12,13 +12,15 @@ when all files are read. So are rules about persons, who may still be named by e
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from data.contracts import TABLES, references
+from data.problems import Problem
 from data.sources.model import LINE
 
 REJECTED: Final = {
@@ -28,8 +30,10 @@ REJECTED: Final = {
     "column": pl.String,
     "value": pl.String,
     "message": pl.String,
+    "values": pl.String,
 }
-"""Columns of rejected rows: one row per line and rule broken."""
+"""Columns of rejected rows: one row per line and rule broken. ``message`` is a template, ``values`` as JSON
+what fills its places, so that every reader is told in their language; see `sentences`."""
 
 LONGEST_SHOWN: Final = 200
 """Characters of a rejected value that are kept; the row itself is kept whole."""
@@ -232,46 +236,94 @@ def _reasons(table: str, rule: RowRule, rows: pl.DataFrame) -> pl.DataFrame:
         pl.lit(rule.name).alias("rule"),
         pl.lit(", ".join(rule.columns)).alias("column"),
         value.str.slice(0, LONGEST_SHOWN).alias("value"),
-        pl.lit(message(table, rule.name)).alias("message"),
+        *reason(problem_of(table, rule.name)),
     )
 
 
 @functools.cache
-def message(table: str, rule: str) -> str:
+def problem_of(table: str, rule: str) -> Problem:
     """What a row that breaks a rule of its contract gets wrong, and what is expected."""
     column, _, kind = rule.partition("|")
     if not kind:
-        return f"{rule.replace('_', ' ').capitalize()}; in this row that does not hold."
+        return Problem(f"{rule.replace('_', ' ').capitalize()}; in this row that does not hold.")
     contract = TABLES[table].columns()[column]
-    expected = _expected(contract.dtype, vars(contract))
+    limits = vars(contract)
     match kind:
         case "nullability":
-            return f"{column} is missing. Every row of {table} needs it."
-        case "readable":
-            return f"{column} cannot be read. {expected}"
+            return Problem("{column} is missing. Every row of {table} needs it.", column=column, table=table)
+        case "min_length" if limits["min_length"] == 1:
+            return Problem("{column} is empty.", column=column)
         case "min_length":
-            return f"{column} is empty."
+            return Problem(
+                "{column} is shorter than {least} characters.", column=column, least=limits["min_length"]
+            )
         case "max_length":
-            return f"{column} is longer than {vars(contract)['max_length']:,} bytes."
+            return Problem(
+                "{column} is longer than {most} bytes.", column=column, most=f"{limits['max_length']:,}"
+            )
         case _:
-            return f"{column} is out of range. {expected}"
+            return _expected(column, contract.dtype, limits)
 
 
-def _expected(kind: pl.DataType, limits: Mapping[str, object]) -> str:
-    low, high = limits.get("min"), limits.get("max")
+def _expected(column: str, kind: pl.DataType, limits: Mapping[str, object]) -> Problem:
+    """What a column takes, for a value that it does not."""
     match kind:
         case pl.Date():
-            return "Expected is a date such as 2026-03-31."
+            return Problem("{column} must be a date such as 2026-03-31.", column=column)
         case pl.Datetime():
-            return "Expected is a date and time such as 2026-03-31T17:45:00."
+            return Problem("{column} must be a date and time such as 2026-03-31T17:45:00.", column=column)
         case pl.Enum():
-            return f"Expected is one of: {', '.join(kind.categories)}."
+            return Problem(
+                "{column} must be one of: {choices}.", column=column, choices=", ".join(kind.categories)
+            )
         case pl.Boolean():
-            return "Expected is true or false."
+            return Problem("{column} must be true or false.", column=column)
+        case pl.Int64():
+            return _number(
+                limits,
+                Problem(
+                    "{column} must be a whole number from {low} to {high}.", column=column, **_ends(limits)
+                ),
+                Problem("{column} must be a whole number, {low} or more.", column=column, **_ends(limits)),
+                Problem("{column} must be a whole number.", column=column),
+            )
         case _:
-            noun = "a whole number" if kind == pl.Int64() else "a number"
-    if low is not None and high is not None:
-        return f"Expected is {noun} from {low:g} to {high:g}."
-    if low is not None:
-        return f"Expected is {noun}, {low:g} or more."
-    return f"Expected is {noun}."
+            return _number(
+                limits,
+                Problem("{column} must be a number from {low} to {high}.", column=column, **_ends(limits)),
+                Problem("{column} must be a number, {low} or more.", column=column, **_ends(limits)),
+                Problem("{column} must be a number.", column=column),
+            )
+
+
+def _ends(limits: Mapping[str, object]) -> dict[str, str]:
+    ends = {"low": limits.get("min"), "high": limits.get("max")}
+    return {name: "" if end is None else f"{end:g}" for name, end in ends.items()}
+
+
+def _number(limits: Mapping[str, object], between: Problem, least: Problem, any_: Problem) -> Problem:
+    if limits.get("min") is None:
+        return any_
+    return least if limits.get("max") is None else between
+
+
+def reason(problem: Problem) -> tuple[pl.Expr, pl.Expr]:
+    """A problem as the columns ``message`` (its template) and ``values`` (JSON: what fills its places)."""
+    values = json.dumps(problem.values, ensure_ascii=False, sort_keys=True)
+    return pl.lit(problem.message).alias("message"), pl.lit(values).alias("values")
+
+
+def sentences(rows: pl.DataFrame, say: Callable[..., str] = str.format) -> pl.Series:
+    """The reason of each row as a sentence.
+
+    Parameters
+    ----------
+    rows
+        ``message`` and ``values``, as `reason` writes them.
+    say
+        Says a template with its values; in English unless given.
+    """
+    distinct = rows.select("message", "values").unique()
+    said = [say(message, **json.loads(values)) for message, values in distinct.iter_rows()]
+    spoken = distinct.with_columns(pl.Series("said", said, dtype=pl.String))
+    return rows.join(spoken, on=["message", "values"], how="left", maintain_order="left").get_column("said")

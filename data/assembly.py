@@ -3,10 +3,12 @@
 Rows are staged as Parquet beside the draft, then each table is settled in the order of ``TABLES``, so that
 whatever a table refers to is settled before it:
 
-1. persons named by e-mail or display name become ids; a name that several bear is rejected, not guessed;
+1. persons named by e-mail or display name become ids; a name that several bear is never guessed: it is left
+   empty where the row stands without it, else the row is rejected;
 2. of several rows with one key the latest holds (``submitted_at`` or ``version`` where the table has it, then
    the later file, then the later line); columns a file does not carry keep what was known;
-3. rows that refer to nothing, or break a promise to another table, are rejected;
+3. references that lead nowhere are cut and reported where the row stands without them (see
+   `data.contracts.promises`); rows that need them, or break another promise, are rejected;
 4. a link that would close a loop is cut and reported.
 
 Everything that grows with the data happens in DuckDB under a memory limit and spills to the draft folder.
@@ -23,10 +25,11 @@ from typing import Final, Self
 import duckdb
 import polars as pl
 
-from data.acceptance import LONGEST_SHOWN, message, person_columns, person_rules
+from data.acceptance import LONGEST_SHOWN, person_columns, person_rules, problem_of, reason
 from data.contracts import TABLES, references
-from data.contracts.promises import LOOPS, NoLoops, links_in_loops, promises_of
+from data.contracts.promises import LOOPS, NoLoops, is_cut, links_in_loops, promises_of
 from data.contracts.ratings import PANEL
+from data.problems import Problem
 from data.sources.model import LINE, MANAGER, SELF
 from data.warehouse import SOURCE_ID, columns_of, create_tables, keys_of, literal, quoted
 
@@ -44,6 +47,7 @@ REFUSED: Final = {
     "column": pl.String,
     "value": pl.String,
     "message": pl.String,
+    "values": pl.String,
 }
 """Columns of the rows an assembly refuses: one row per line and rule."""
 
@@ -97,6 +101,7 @@ class Assembly:
         self._staged = 0
         self._replaced: set[str] = set()
         self._refused: list[pl.DataFrame] = []
+        self._cuts: dict[str, list[str]] = {table: [] for table in TABLES}
         self._touched = False
         self._connection = duckdb.connect(
             config={
@@ -181,7 +186,7 @@ class Assembly:
         names = list(columns_of(table))
         before = sum(frame.height for frame in self._refused)
         self._run(f"CREATE TABLE out_{table} (_n BIGINT)")
-        self._run(f"CREATE TABLE cut_{table} (_n BIGINT)")
+        self._run(f"CREATE TABLE cut_{table} (_n BIGINT, name VARCHAR)")
         unchanged, superseded = 0, 0
         if self._parts[table]:
             if table == "employees":
@@ -324,17 +329,27 @@ class Assembly:
             for named, bearers in (
                 names.filter(pl.col("bearers").list.len() > 1).select("named", "bearers").rows()
             ):
-                shown = ", ".join(bearers[:3]) + (", …" if len(bearers) > 3 else "")
-                self._refuse(
+                called = {"n": len(bearers), "ids": ", ".join(bearers[:3]) + (", …" if bearers[3:] else "")}
+                cut = is_cut(table, column)
+                (self._note if cut else self._refuse)(
                     table,
                     f"SELECT * FROM {self._scan(table)} WHERE {quoted(column)} = {literal(named)}",
                     rule=AMBIGUOUS,
                     column=column,
-                    message=f"{len(bearers)} employees are called so ({shown}). Use the id or e-mail.",
+                    problem=Problem(
+                        "{n} employees are called so ({ids}), so {column} was left empty and the rest of the "
+                        "row kept. Use the id or e-mail.",
+                        column=column,
+                        **called,
+                    )
+                    if cut
+                    else Problem("{n} employees are called so ({ids}). Use the id or e-mail.", **called),
                 )
+        one, many = pl.col("bearers").list.len() == 1, pl.col("bearers").list.len() > 1
         plain = {
-            column: names.filter(pl.col("bearers").list.len() == 1).select(
-                "named", pl.col("bearers").list.first().alias("id")
+            # A name several bear is left empty where the row stands without it.
+            column: names.filter(one | (many & is_cut(table, column))).select(
+                "named", pl.when(one).then(pl.col("bearers").list.first()).alias("id")
             )
             for column, names in found.items()
         }
@@ -347,8 +362,10 @@ class Assembly:
                 f"WHERE s.rater_id = {literal(MANAGER)}",
                 rule=NO_MANAGER,
                 column="rater_id",
-                message="The assignments name no manager of this person at the end of the cycle. "
-                "Load an org chart of that time, or name the rater.",
+                problem=Problem(
+                    "The assignments name no manager of this person at the end of the cycle. "
+                    "Load an org chart of that time, or name the rater."
+                ),
             )
 
     def _identified(self, strangers: pl.DataFrame) -> pl.DataFrame:
@@ -377,13 +394,13 @@ class Assembly:
             self._connection.unregister("strangers")
 
     def _rename(self, table: str, names: dict[str, pl.DataFrame], *, special: bool = False) -> None:
-        """Stage a table again with persons by their ids: ``named`` → ``id`` per column."""
+        """Stage a table again with persons by their ids: ``named`` → ``id`` per column, null for nobody."""
         replaced, joins = [], []
         for at, (column, frame) in enumerate(names.items()):
             if frame.height or (special and column == "rater_id"):
                 self._connection.register(f"names_{at}", frame)
                 joins.append(f"LEFT JOIN names_{at} ON names_{at}.named = s.{quoted(column)}")
-                value = f"coalesce(names_{at}.id, s.{quoted(column)})"
+                value = f"CASE WHEN names_{at}.named IS NULL THEN s.{quoted(column)} ELSE names_{at}.id END"
                 if special and column == "rater_id":
                     ratee = self._renamed(names, "ratee_id")
                     # `DISTINCT` ends in one row per cycle and employee, so the join adds no rows.
@@ -443,7 +460,7 @@ class Assembly:
                     f"SELECT *, {shown} AS shown FROM broken",
                     rule=rule.name,
                     column="shown",
-                    message=message(table, rule.name),
+                    problem=problem_of(table, rule.name),
                     named=", ".join(rule.columns),
                 )
                 self._connection.unregister("broken")
@@ -531,12 +548,8 @@ class Assembly:
         hangs_on_itself = table in references(table).values()
         while True:
             refused = sum(
-                self._refuse(
-                    table,
-                    promise.sql,
-                    rule=promise.name,
-                    column=promise.column,
-                    message=f"{promise.column}: {promise.message}",
+                (self._cut if promise.cut else self._refuse)(
+                    table, promise.sql, rule=promise.name, column=promise.column, problem=promise.problem
                 )
                 for promise in promises_of(table)
             )
@@ -557,66 +570,72 @@ class Assembly:
             if not last.height:
                 return
             self._connection.register("last", last)
-            self._refuse(
+            self._cut(
                 loops.table,
                 f"SELECT * FROM {quoted(loops.table)} WHERE _n IN (SELECT _n FROM last)",
                 rule=loops.name,
                 column=loops.parent,
-                message=loops.message,
-                drop=False,
+                problem=loops.problem,
             )
-            self._run(f"INSERT INTO cut_{loops.table} SELECT _n FROM last")
             self._connection.unregister("last")
-            self._show(loops.table, cut=loops.parent)
 
     def _refuse(
-        self,
-        table: str,
-        rows: str,
-        *,
-        rule: str,
-        column: str,
-        message: str,
-        named: str | None = None,
-        drop: bool = True,
+        self, table: str, rows: str, *, rule: str, column: str, problem: Problem, named: str | None = None
     ) -> int:
-        """Reject the rows a query selects: note why and, unless only a link is cut, leave them out."""
+        """Reject the rows a query selects: note why and leave them out; how many."""
+        found = self._note(table, rows, rule=rule, column=column, problem=problem, named=named)
+        if found.height:
+            self._connection.register("found", found)
+            self._run(f"INSERT INTO out_{table} SELECT DISTINCT _n FROM found")
+            self._connection.unregister("found")
+        return found.height
+
+    def _cut(self, table: str, rows: str, *, rule: str, column: str, problem: Problem) -> int:
+        """Keep the rows a query selects without their value in a column: note why and empty it; how many."""
+        found = self._note(table, rows, rule=rule, column=column, problem=problem)
+        if found.height:
+            self._connection.register("found", found)
+            self._run(f"INSERT INTO cut_{table} SELECT DISTINCT _n, {literal(column)} FROM found")
+            self._connection.unregister("found")
+            if column not in self._cuts[table]:
+                self._cuts[table].append(column)
+                self._show(table)
+        return found.height
+
+    def _note(
+        self, table: str, rows: str, *, rule: str, column: str, problem: Problem, named: str | None = None
+    ) -> pl.DataFrame:
+        """Note what is wrong with the rows a query selects; their positions in ``_n``."""
         found = self._frame(
             f"SELECT _n, {SOURCE_ID} AS source_id, {LINE} AS line, "
             f"CAST({quoted(column)} AS VARCHAR) AS value FROM ({rows}) ORDER BY _n"
         )
-        if not found.height:
-            return 0
-        if drop:
-            self._connection.register("found", found)
-            self._run(f"INSERT INTO out_{table} SELECT DISTINCT _n FROM found")
-            self._connection.unregister("found")
-        self._refused.append(
-            found.select(
-                "source_id",
-                "line",
-                pl.lit(table).alias("table"),
-                pl.lit(rule).alias("rule"),
-                pl.lit(named or column).alias("column"),
-                pl.col("value").str.slice(0, LONGEST_SHOWN),
-                pl.lit(message).alias("message"),
+        if found.height:
+            self._refused.append(
+                found.select(
+                    "source_id",
+                    "line",
+                    pl.lit(table).alias("table"),
+                    pl.lit(rule).alias("rule"),
+                    pl.lit(named or column).alias("column"),
+                    pl.col("value").str.slice(0, LONGEST_SHOWN),
+                    *reason(problem),
+                )
             )
-        )
-        return found.height
+        return found
 
     # Where rows come from
 
-    def _show(self, table: str, *, cut: str | None = None) -> None:
-        """Make the table visible under its name, without what was refused."""
-        chosen = "*"
-        if cut is not None:
-            chosen = (
-                f"* REPLACE (CASE WHEN _n IN (SELECT _n FROM cut_{table}) THEN NULL ELSE {quoted(cut)} END "
-                f"AS {quoted(cut)})"
-            )
+    def _show(self, table: str) -> None:
+        """Make the table visible under its name, without what was refused and cut."""
+        kept = ", ".join(
+            f"CASE WHEN _n IN (SELECT _n FROM cut_{table} WHERE name = {literal(column)}) THEN NULL "
+            f"ELSE {quoted(column)} END AS {quoted(column)}"
+            for column in self._cuts[table]
+        )
         self._run(
-            f"CREATE OR REPLACE VIEW {quoted(table)} AS SELECT {chosen} FROM all_{table} "
-            f"WHERE _n NOT IN (SELECT _n FROM out_{table})"
+            f"CREATE OR REPLACE VIEW {quoted(table)} AS SELECT *{f' REPLACE ({kept})' if kept else ''} "
+            f"FROM all_{table} WHERE _n NOT IN (SELECT _n FROM out_{table})"
         )
 
     def _scan(self, table: str) -> str:

@@ -31,7 +31,7 @@ import narwhals as nw
 import polars as pl
 
 from data import sources
-from data.acceptance import REJECTED, accept
+from data.acceptance import REJECTED, accept, reason, sentences
 from data.assembly import REFUSED, Assembly, Count
 from data.contracts import TABLES
 from data.problems import Problem
@@ -133,7 +133,9 @@ class ImportReport:
         What became of the rows of each table.
     rejected
         One row per sheet, table and rule, most frequent first: ``file``, ``sheet``, ``source_id``, ``table``,
-        ``rule``, ``column``, ``message``, ``n`` (lines), ``line`` and ``value`` of the first.
+        ``rule``, ``column``, ``message`` and ``values`` (what is wrong, as `data.acceptance.sentences` says
+        it), ``n`` (lines), ``line`` and ``value`` of the first. A row that was kept without a link is among
+        them.
     restarted
         Whether nothing of the version before was carried over, because another release wrote it.
     """
@@ -306,6 +308,7 @@ def rejected_as_csv(warehouse: Warehouse, source_id: str) -> bytes:
     rows = (
         engine.query(lambda tables: tables("_rejected").filter(nw.col("source_id") == source_id))
         .sort("line", "table", "rule")
+        .pipe(lambda found: found.with_columns(sentences(found).alias("message")))
         .group_by("line", maintain_order=True)
         .agg(
             pl.col("row").drop_nulls().first(),
@@ -764,15 +767,21 @@ class _Loading:
         ).unique("source_id", keep="first")
         return (
             every.sort("line")
-            .group_by("source_id", "table", "rule", "column", "message")
+            .group_by("source_id", "table", "rule", "column", "message", "values")
             .agg(
                 pl.col("line").n_unique().cast(pl.Int64).alias("n"),
                 pl.col("line").first(),
                 pl.col("value").first(),
             )
             .join(places, on="source_id", how="left")
-            .select("file", "sheet", "source_id", "table", "rule", "column", "message", "n", "line", "value")
-            .sort("n", "file", "sheet", "table", "rule", "column", descending=[True] + [False] * 5)
+            .select(
+                *("file", "sheet", "source_id", "table", "rule", "column", "message", "values"),
+                *("n", "line", "value"),
+            )
+            .sort(
+                *("n", "file", "sheet", "table", "rule", "column", "message", "values"),
+                descending=[True] + [False] * 7,
+            )
         )
 
 
@@ -823,10 +832,12 @@ def _slipped(rows: pl.DataFrame) -> pl.DataFrame:
         pl.lit(SLIPPED).alias("rule"),
         pl.lit("").alias("column"),
         pl.col(EXTRA).str.slice(0, 200).alias("value"),
-        pl.lit(
-            "The row has more fields than the header, so its values may have slipped. "
-            "A separator inside a value needs quotes around the value."
-        ).alias("message"),
+        *reason(
+            Problem(
+                "The row has more fields than the header, so its values may have slipped. "
+                "A separator inside a value needs quotes around the value."
+            )
+        ),
     )
 
 

@@ -526,7 +526,10 @@ def imports(viewer: Viewer, engine: Engine) -> pl.DataFrame:
 
 
 def rejected(viewer: Viewer, engine: Engine) -> pl.DataFrame:
-    """Rows that were not accepted, each with file, line, rule, column, value and the reason in words."""
+    """What was not accepted: file, sheet, line, rule, column, value, and the reason as template and values.
+
+    `data.acceptance.sentences` puts the reasons into words.
+    """
     _require(viewer, Permission.SEE_IMPORTS)
 
     def read(tables: Tables) -> Lazy:

@@ -62,7 +62,7 @@ BOOKS: Final[Mapping[str, str]] = MappingProxyType(
         "rows BIGINT, accepted BIGINT, "
         "rejected BIGINT, imported_at TIMESTAMP",
         "_rejected": 'source_id VARCHAR, line BIGINT, "table" VARCHAR, rule VARCHAR, "column" VARCHAR, '
-        'value VARCHAR, message VARCHAR, "row" VARCHAR',
+        'value VARCHAR, message VARCHAR, "values" VARCHAR, "row" VARCHAR',
     }
 )
 """Tables about the data itself: columns of each."""
@@ -104,7 +104,7 @@ def rules_of(table: str) -> tuple[str, ...]:
 def contracts_version() -> str:
     """What the tables mean, as a short fingerprint: changes whenever a column or rule does."""
     meaning = {table: [dict(columns_of(table)), keys_of(table), rules_of(table)] for table in TABLES}
-    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([meaning, dict(BOOKS)], sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,16 @@
 
 A contract speaks about one row; a promise about rows of several tables, or about how rows of one table
 hang together. References are derived from the contracts, the other promises are written here as the SQL that
-selects the rows that break them. The importer rejects those rows; ``verify`` counts them. All of them
-look only at their own table and at tables that come before it in ``TABLES``, so that one pass in that order
-settles everything.
+selects the rows that break them. The importer rejects those rows; ``verify`` counts them.
+
+A reference that leads nowhere costs the link, not the row, wherever the column may be null and null says only
+that nothing is known: the row is kept with null there and the link is reported with its line. Where it is
+part of the row's meaning (a rating without a ratee), or null would itself say something (nobody approved),
+the row is rejected. A link is never led elsewhere instead: an assignment whose manager is not known has no
+manager, whoever managed before.
+
+Promises look only at their own table and at tables that come before it in ``TABLES``, so that one pass in
+that order settles everything.
 
 Loops need more than a query: who manages whom changes over time, and two people who managed each other
 in different years are no loop. `links_in_loops` is that computation on a frame of links.
@@ -19,6 +26,7 @@ import polars as pl
 
 from data.contracts import TABLES, references
 from data.contracts.ratings import PANEL
+from data.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -33,17 +41,20 @@ class Promise:
         Whose rows break it.
     column
         The column to show a person who has to mend the row.
-    message
+    problem
         What is wrong with a row that breaks it, and what to do.
     sql
         Selects ``t.*`` of the rows of ``table`` that break it.
+    cut
+        Whether such a row is kept, with null in ``column``.
     """
 
     name: str
     table: str
     column: str
-    message: str
+    problem: Problem
     sql: str
+    cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ class NoLoops:
         Columns: who, and linked to whom.
     since
         Column from when the link holds, or None if it always does.
-    message
+    problem
         What is wrong with a link that closes a loop, and what became of it.
     """
 
@@ -69,17 +80,20 @@ class NoLoops:
     node: str
     parent: str
     since: str | None
-    message: str
+    problem: Problem
 
 
 YEAR: Final = "INTERVAL 1 YEAR"
+
+APPROVALS: Final = frozenset({("goal_changes", "approved_by"), ("weight_schemes", "approved_by")})
+"""References whose absence says that nobody approved: a row is rejected rather than kept without."""
 
 PROMISES: Final[tuple[Promise, ...]] = (
     Promise(
         "no_level_is_off_its_scale",
         "scale_levels",
         "points",
-        "The level counts points outside the lowest and highest of its scale. Correct one of them.",
+        Problem("The level counts points outside the lowest and highest of its scale. Correct one of them."),
         """
         SELECT t.* FROM scale_levels t JOIN rating_scales s USING (scale_id)
         WHERE t.points NOT BETWEEN s.lowest AND s.highest
@@ -89,7 +103,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "a_higher_level_counts_more",
         "scale_levels",
         "points",
-        "It counts no more points than a level below it. Level 1 is the lowest: mind the direction.",
+        Problem("It counts no more points than a level below it. Level 1 is the lowest: mind the direction."),
         """
         SELECT t.* FROM scale_levels t
         WHERE EXISTS (SELECT 1 FROM scale_levels o
@@ -100,7 +114,9 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "every_rater_is_an_employee_a_customer_or_a_panel",
         "ratings",
         "rater_id",
-        "The rater is not among the employees. Load the roster that holds them, or correct the rater.",
+        Problem(
+            "The rater is not among the employees. Load the roster that holds them, or correct the rater."
+        ),
         f"""
         SELECT t.* FROM ratings t
         WHERE t.source <> 'customer' AND NOT starts_with(t.rater_id, '{PANEL}')
@@ -111,7 +127,9 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "ratings_are_submitted_in_or_soon_after_their_cycle",
         "ratings",
         "submitted_at",
-        "Submitted before the cycle began, or more than a year after it ended. Correct date or cycle.",
+        Problem(
+            "Submitted before the cycle began, or more than a year after it ended. Correct date or cycle."
+        ),
         f"""
         SELECT t.* FROM ratings t JOIN review_cycles c USING (cycle_id)
         WHERE t.submitted_at < c.starts_on OR t.submitted_at >= c.ends_on + {YEAR} + INTERVAL 1 DAY
@@ -121,7 +139,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "every_score_is_on_the_scale_of_its_cycle",
         "ratings",
         "score",
-        "The score is outside the scale of its cycle. Correct the score, or name the right scale.",
+        Problem("The score is outside the scale of its cycle. Correct the score, or name the right scale."),
         """
         SELECT t.* FROM ratings t JOIN review_cycles c USING (cycle_id) JOIN rating_scales s USING (scale_id)
         WHERE t.score NOT BETWEEN s.lowest AND s.highest
@@ -131,7 +149,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "every_level_is_on_the_scale_of_its_cycle",
         "ratings",
         "level",
-        "The scale of this cycle has no such level. Correct the level, or name the right scale.",
+        Problem("The scale of this cycle has no such level. Correct the level, or name the right scale."),
         """
         SELECT t.* FROM ratings t JOIN review_cycles c USING (cycle_id)
         WHERE t.level IS NOT NULL
@@ -142,7 +160,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "calibration_stays_on_the_scale_of_its_cycle",
         "calibration_changes",
         "score_after",
-        "A score before or after calibration is outside the scale of its cycle. Correct it.",
+        Problem("A score before or after calibration is outside the scale of its cycle. Correct it."),
         """
         SELECT t.* FROM calibration_changes t
         JOIN review_cycles c USING (cycle_id) JOIN rating_scales s USING (scale_id)
@@ -154,7 +172,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "calibration_is_decided_in_or_soon_after_its_cycle",
         "calibration_changes",
         "decided_at",
-        "Decided before the cycle began, or more than a year after it ended. Correct date or cycle.",
+        Problem("Decided before the cycle began, or more than a year after it ended. Correct date or cycle."),
         f"""
         SELECT t.* FROM calibration_changes t JOIN review_cycles c USING (cycle_id)
         WHERE t.decided_at < c.starts_on OR t.decided_at >= c.ends_on + {YEAR} + INTERVAL 1 DAY
@@ -164,7 +182,7 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "an_appeal_is_filed_after_its_cycle_began",
         "appeals",
         "filed_on",
-        "Filed before the cycle began. Correct date or cycle.",
+        Problem("Filed before the cycle began. Correct date or cycle."),
         """
         SELECT t.* FROM appeals t JOIN review_cycles c USING (cycle_id) WHERE t.filed_on < c.starts_on
         """,
@@ -178,7 +196,9 @@ LOOPS: Final[tuple[NoLoops, ...]] = (
         "department_id",
         "parent_id",
         "valid_from",
-        "This parent would put the department below itself. The department was kept without the parent.",
+        Problem(
+            "This parent would put the department below itself. The department was kept without the parent."
+        ),
     ),
     NoLoops(
         "nobody_manages_their_own_manager",
@@ -186,7 +206,10 @@ LOOPS: Final[tuple[NoLoops, ...]] = (
         "employee_id",
         "manager_id",
         "valid_from",
-        "This manager would make the person their own superior. The assignment was kept without the manager.",
+        Problem(
+            "This manager would make the person their own superior. "
+            "The assignment was kept without the manager."
+        ),
     ),
     NoLoops(
         "the_goal_tree_has_no_loops",
@@ -194,9 +217,14 @@ LOOPS: Final[tuple[NoLoops, ...]] = (
         "goal_id",
         "parent_id",
         None,
-        "This parent would put the goal below itself. The goal was kept without the parent.",
+        Problem("This parent would put the goal below itself. The goal was kept without the parent."),
     ),
 )
+
+
+def is_cut(table: str, column: str) -> bool:
+    """Whether a row stands without what this column refers to, if that cannot be found."""
+    return TABLES[table].columns()[column].nullable and (table, column) not in APPROVALS
 
 
 def reference_promises(table: str) -> tuple[Promise, ...]:
@@ -204,14 +232,27 @@ def reference_promises(table: str) -> tuple[Promise, ...]:
     promises = []
     for column, target in references(table).items():
         (key, *_) = TABLES[target].primary_key()
+        cut = is_cut(table, column)
         promises.append(
             Promise(
                 f"every_{column.removesuffix('_id')}_is_among_the_{target}",
                 table,
                 column,
-                f"There is no such row in {target}. Load the export that holds it, or correct the value.",
+                Problem(
+                    "There is no such row in {table}, so {column} was left empty and the rest of the row "
+                    "kept. Load the export that holds it and then this file again, or correct the value.",
+                    table=target,
+                    column=column,
+                )
+                if cut
+                else Problem(
+                    "There is no such row in {table}. Load the export that holds it and then this file "
+                    "again, or correct the value.",
+                    table=target,
+                ),
                 f'SELECT t.* FROM "{table}" t WHERE t."{column}" IS NOT NULL '
                 f'AND t."{column}" NOT IN (SELECT "{key}" FROM "{target}")',
+                cut=cut,
             )
         )
     return tuple(promises)

@@ -19,7 +19,7 @@ SOURCES: Final = (
     "customer",
 )
 PANEL: Final = "panel:"
-"""A rater ``panel:SOURCE:RATEE`` stands for the unnamed people behind one averaged score: nobody's severity."""
+"""A rater ``panel:SOURCE:RATEE`` stands for the unnamed people behind one average: nobody's severity."""
 
 STAGES: Final = ("initial", "calibrated")
 OVERALL: Final = "overall"

@@ -237,7 +237,7 @@ def _write_people(
         "employees": people,
         "protected_attributes": people,
         "departments": len(departments),
-        "assignments": assignments + flaws.COVERED,
+        "assignments": assignments + flaws.COVERED + sum(flaw.fate == "cut" for flaw in planted),
     }
     return planted
 

@@ -29,7 +29,7 @@ SELF = "@self"
 """As ``ratings.rater_id``: the ratee. The importer puts the ratee's id there.
 
 A rater ``panel:SOURCE:RATEE`` (see `data.contracts.ratings.PANEL`) stands for the unnamed people behind one
-averaged score; it is nobody else's rater, so that it links nothing. The importer puts the ratee's id there."""
+average; it is nobody else's rater, so that it links nothing. The importer puts the ratee's id there."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ def test_rejected_rows_are_listed_by_reason_and_end_in_exit_code_3(
     assert run("import", people) == 3
     said = capsys.readouterr().out
     assert "2 rows in, 1 rejected" in said
-    assert "people.csv, line 4 “soon”" in said
+    assert "people.csv, line 4, hire_date “soon”" in said
+        assert "hire_date must be a date such as 2026-03-31." in said
     assert "Expected is a date such as 2026-03-31." in said
 
 

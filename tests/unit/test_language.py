@@ -13,9 +13,8 @@ import pytest
 from babel.messages.pofile import read_po
 
 from analytics.language import LANGUAGES, Language, interval, percent, signed
-from data.acceptance import message, person_rules, row_rules
+from data.acceptance import person_rules, problem_of, row_rules
 from data.contracts import TABLES
-from data.contracts.promises import LOOPS, PROMISES
 from data.sources import reading
 
 ROOT = Path(__file__).parents[2]
@@ -34,11 +33,10 @@ SPEAKING = {
 
 def spoken() -> set[str]:
     """Every sentence in the code that a person may read."""
-    found = {promise.message for promise in PROMISES} | {loop.message for loop in LOOPS}
-    found |= {advice for _, advice in reading._OTHERS}
+    found = {advice for _, advice in reading._OTHERS}
     for table in TABLES:
         rules = (*row_rules(table), *person_rules(table))
-        found |= {message(table, rule.name) for rule in rules if "|" not in rule.name}
+        found |= {problem_of(table, rule.name).message for rule in rules if "|" not in rule.name}
     for module in modules():
         # `data` knows no language; what it calls t is something else.
         skipped = {"t"} if module.is_relative_to(ROOT / "data") else set()
