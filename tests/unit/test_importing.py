@@ -162,8 +162,10 @@ def test_reasons_are_kept_as_templates_and_said_in_the_readers_language(folder: 
     for rows in (report.rejected, table(home, "_rejected")):
         english, chinese = (sentences(rows, Language(code)) for code in ("en", "zh"))
         assert english.sort().to_list() == [
-            "There is no such row in employees. Load the export that holds it and then this file again, or "
-            "correct the value.",
+            (
+                "There is no such row in employees. Load the export that holds it and then this file again, "
+                "or correct the value."
+            ),
             "score must be a number.",
         ]
         assert english.to_list() == sentences(rows).to_list()
