@@ -279,8 +279,7 @@ def method(t: Language, entries: Mapping[str, str]) -> None:
 
 def state(headline: str, *lines: str) -> None:
     """A page-wide state: empty, refused, error."""
-    body = "".join(f"<p>{escape(line)}</p>" for line in lines if line)
-    st.html(f'<section class="eh-state" role="status"><h1>{escape(headline)}</h1>{body}</section>')
+    session.screen(headline, *(line for line in lines if line))
 
 
 def opened(t: Language, viewer: Viewer, *, needs: Literal["ratings", "goals"] | None = None) -> str:
