@@ -257,15 +257,26 @@ class Assembly:
         self._run(f"INSERT INTO new.{book} BY NAME SELECT * FROM noted")
         self._connection.unregister("noted")
 
-    def keep_books(self, *, again: Iterable[str]) -> None:
-        """Carry over sources and rejected rows of the previous version, but of those loaded again."""
+    def keep_books(self, *, again: Iterable[str], mended: pl.DataFrame) -> None:
+        """Carry over sources and rejected rows of the previous version, but of those loaded again.
+
+        Parameters
+        ----------
+        again
+            Sources that were loaded again.
+        mended
+            ``source_id`` and ``line`` of rows for which mended ones came in this import.
+        """
         if self._previous:
             gone = self._listed({*again, *self._replaced})
+            self._connection.register("mended", mended)
             for book in ("_sources", "_rejected"):
                 self._run(
                     f"INSERT INTO new.{book} BY NAME "
                     f"SELECT * FROM previous.{book} WHERE source_id NOT IN {gone}"
+                    + (" AND (source_id, line) NOT IN (FROM mended)" if book == "_rejected" else "")
                 )
+            self._connection.unregister("mended")
 
     def balance_books(self) -> None:
         """Count for every source the lines accepted and rejected."""

@@ -44,8 +44,11 @@ log = logging.getLogger(__name__)
 State = Literal["imported", "unchanged", "waiting", "hidden", "failed"]
 
 SLIPPED: Final = "the_row_has_as_many_fields_as_the_header"
-MENDABLE: Final = ("_line", "_rule", "_message")
-"""Columns a file of rejected rows has beside those of the original."""
+MENDABLE: Final = ("_source", "_line", "_rule", "_message")
+"""Columns a file of rejected rows has beside those of the original: the source and line of each row, the
+rules it broke, and what is wrong."""
+MENDED: Final = {"source_id": pl.String, "line": pl.Int64}
+"""Which line of which source a line of a mended file stands for."""
 
 # A cell that a spreadsheet would run; plain numbers are none.
 FORMULA: Final = re.compile(r"^(?:[=@\t\r]|[+\-](?!\d+(?:[.,]\d+)*%?$))")
@@ -291,7 +294,8 @@ def run_import(
 def rejected_as_csv(warehouse: Warehouse, source_id: str) -> bytes:
     """The rejected rows of a source as a CSV file that can be mended and loaded again.
 
-    Original headers, then the line, the rules broken and what is wrong, which are ignored on loading.
+    Original headers, then the columns `MENDABLE`. Loaded again, a row takes the place of the line it stands
+    for: that line is rejected no more, whatever becomes of the row now.
     UTF-8 with a byte order mark; cells a spreadsheet would run as formulas are escaped by an apostrophe,
     which is taken off again on loading.
 
@@ -322,7 +326,8 @@ def rejected_as_csv(warehouse: Warehouse, source_id: str) -> bytes:
     for line, row, rules, messages in rows.iter_rows():
         cells = json.loads(row) if row else {}
         values = [cells.get(header) or "" for header in headers]
-        writer.writerow([escaped(str(v)) for v in [*values, line, "; ".join(rules), " ".join(messages)]])
+        notes = [source_id, line, "; ".join(rules), " ".join(messages)]
+        writer.writerow([escaped(str(value)) for value in [*values, *notes]])
     return written.getvalue().encode("utf-8-sig")
 
 
@@ -383,7 +388,7 @@ def _recognise(
     def taken_for(sheet: _Original, known: Known) -> Recognition:
         if sheet.digest in settled:
             return settled[sheet.digest]
-        mended = earlier.get(sheet.headers) if sheet.mended else None
+        mended = None if sheet.mends is None else earlier.get(sheet.mends) or earlier.get(sheet.headers)
         recognition = mended or sources.recognise(sheet, known, profiles)
         given = {
             question.key: answer
@@ -470,12 +475,15 @@ class _Original(Sheet):
     ----------
     path
         The file.
-    mended
-        Whether it is a file of rejected rows, sent back.
+    mends
+        The source it brings rejected rows of, sent back; None if it is no such file.
+    mending
+        Which lines its lines stand for, in batches shaped as `MENDED`.
     """
 
     path: Path = Path()
-    mended: bool = False
+    mends: str | None = None
+    mending: Callable[[], Iterator[pl.DataFrame]] = lambda: iter(())
 
     @staticmethod
     def of(sheet: Sheet, path: Path) -> _Original:
@@ -497,6 +505,7 @@ def _as_it_was(sheet: _Original) -> _Original:
     if not _is_mended(sheet):
         return sheet
     headers = sheet.headers[: -len(MENDABLE)]
+    source, line, *_ = sheet.headers[-len(MENDABLE) :]
 
     def plain(frame: pl.DataFrame) -> pl.DataFrame:
         kept = [LINE, *([EXTRA] if EXTRA in frame.columns else [])]
@@ -505,19 +514,37 @@ def _as_it_was(sheet: _Original) -> _Original:
     def batches() -> Iterator[pl.DataFrame]:
         return map(plain, sheet.batches())
 
-    return replace(sheet, headers=headers, sample=plain(sheet.sample), batches=batches, mended=True)
+    def mending() -> Iterator[pl.DataFrame]:
+        for batch in sheet.batches():
+            yield batch.select(
+                pl.col(source).str.strip_chars().alias("source_id"),
+                pl.col(line).cast(pl.Float64, strict=False).cast(pl.Int64, strict=False).alias("line"),
+            )
+
+    mends = sheet.sample[source].str.strip_chars().drop_nulls().first()
+    return replace(
+        sheet,
+        headers=headers,
+        sample=plain(sheet.sample),
+        batches=batches,
+        mends=str(mends or ""),
+        mending=mending,
+    )
 
 
-def _earlier_mappings(home: Path) -> dict[tuple[str, ...], Recognition]:
-    """How sheets with the same headers were read before."""
+def _earlier_mappings(home: Path) -> dict[str | tuple[str, ...], Recognition]:
+    """How each source was read before, and sheets with the same headers."""
     try:
         engine = Warehouse(home).open()
     except Problem:
         return {}
-    rows = engine.query(lambda tables: tables("_sources").select("headers", "mapping", "imported_at"))
+    rows = engine.query(
+        lambda tables: tables("_sources").select("source_id", "headers", "mapping", "imported_at")
+    ).sort("imported_at", "source_id")
     return {
-        tuple(headers): _mapping_from(mapping)
-        for headers, mapping, _ in rows.sort("imported_at").iter_rows()
+        key: _mapping_from(mapping)
+        for source_id, headers, mapping, _ in rows.iter_rows()
+        for key in (source_id, tuple(headers))
         if mapping
     }
 
@@ -672,7 +699,9 @@ class _Loading:
             self.assembly.write(table)
             self._tell(Progress("writing", table))
         moment = now.astimezone(UTC).replace(tzinfo=None)
-        self.assembly.keep_books(again=self._read)
+        mending = [batch for sheet, _ in self._read.values() for batch in sheet.mending()]
+        mended = pl.concat([pl.DataFrame(schema=MENDED), *mending])
+        self.assembly.keep_books(again=self._read, mended=mended.drop_nulls())
         kept = {
             source_id: (sheet, recognition, _keep_original(sheet, home))
             for source_id, (sheet, recognition) in self._read.items()

@@ -662,6 +662,68 @@ def test_mended_rows_are_loaded_again_from_the_file_of_rejected_rows(folder: Pat
     mended.write_bytes(written.replace(b"A+", b"4"))
     assert load(mended, home=home).complete
     assert sorted(table(home, "ratings")["score"]) == [3.0, 4.0]
+    # Nothing is left to mend, neither in the list nor in the counts of the original.
+    assert table(home, "_rejected").height == 0
+    books = {row["file"]: row for row in table(home, "_sources").iter_rows(named=True)}
+    assert (books["5-ratings.csv"]["accepted"], books["5-ratings.csv"]["rejected"]) == (2, 0)
+    assert (books["mended.csv"]["accepted"], books["mended.csv"]["rejected"]) == (1, 0)
+    assert load(folder, home=home).version is None
+
+
+def test_a_row_that_was_mended_badly_is_rejected_once_and_can_be_mended_again(
+    folder: Path, home: Path
+) -> None:
+    company(folder)
+    bad = [RATING | {"rater_id": rater, "score": "A+"} for rater in ("3", "4")]
+    write(folder, "5-ratings.csv", "ratings", RATING, *bad)
+    source_id = str(load(folder, home=home).sheets[4].source_id)
+    mended = folder / "mended.csv"
+    # The first of the two is mended, the other spoilt anew.
+    written = rejected_as_csv(Warehouse(home), source_id)
+    mended.write_bytes(written.replace(b"A+", b"4", 1).replace(b"A+", b"B"))
+    report = load(mended, home=home)
+    assert rules(report) == {("ratings", "score|readable", 1)}
+    kept = table(home, "_rejected")
+    assert kept.select("source_id", "line", "value").rows() == [(report.sheets[0].source_id, 3, "B")]
+    again = folder / "again.csv"
+    written = rejected_as_csv(Warehouse(home), str(report.sheets[0].source_id))
+    again.write_bytes(written.replace(b"B,3", b"5,3"))
+    assert load(again, home=home).complete
+    assert table(home, "_rejected").height == 0
+    assert sorted(table(home, "ratings")["score"]) == [3.0, 4.0, 5.0]
+
+
+def test_a_row_that_no_longer_says_which_line_it_stands_for_goes_in_beside_it(
+    folder: Path, home: Path
+) -> None:
+    company(folder)
+    write(folder, "5-ratings.csv", "ratings", RATING, RATING | {"rater_id": "3", "score": "A+"})
+    source_id = str(load(folder, home=home).sheets[4].source_id)
+    mended = folder / "mended.csv"
+    written = rejected_as_csv(Warehouse(home), source_id)
+    mended.write_bytes(written.replace(b"A+", b"4").replace(source_id.encode(), b""))
+    load(mended, home=home)
+    assert table(home, "ratings").height == 2
+    assert table(home, "_rejected")["line"].to_list() == [3]
+
+
+def test_mended_rows_are_read_as_their_own_source_was(folder: Path, home: Path) -> None:
+    # Two files with the same headers, the second read the other way round.
+    rows = {"employee_id": "1", "display_name": "Ann", "hire_date": "soon"}
+    first = write(folder, "a.csv", "employees", rows)
+    source_id = str(load(first, home=home).sheets[0].source_id)
+    second = write(folder, "b.csv", "employees", rows | {"display_name": "Bo"})
+    (sheet, _), *_ = inspect([second], home=home).sheets
+    turned = tuple(
+        Match(f"employees.{header}", "employees", column, 1.0)
+        for header, column in (("display_name", "employee_id"), ("employee_id", "display_name"))
+    )
+    load(second, home=home, recognitions={sheet.digest: Recognition("plain", 1.0, turned)})
+    mended = folder / "mended.csv"
+    mended.write_bytes(rejected_as_csv(Warehouse(home), source_id).replace(b"soon", b"2020-01-01"))
+    load(mended, home=home)
+    found = table(home, "employees").sort("employee_id").select("employee_id", "display_name")
+    assert found.rows() == [("1", "Ann"), ("Bo", "1")]
 
 
 def test_cells_a_spreadsheet_would_run_are_escaped_and_come_back_as_they_were(
