@@ -77,7 +77,8 @@ def percent(share: float) -> str:
 
 
 def _plain(value: float, digits: int) -> str:
-    return f"{value + 0.0:.{digits}f}".replace("-", "−")
+    # Rounding first: what rounds to nought has no sign.
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 @lru_cache(maxsize=len(LANGUAGES))

@@ -156,6 +156,7 @@ def multiples(
     result, tokens = released.value, theme.TOKENS[mode]
     shown, hidden = _split(result.groups, "people", names)
     shown.sort(key=lambda row: (-(row["mean"] or 0.0), row["name"]))
+    shown, hidden, undrawn = _outermost(shown, hidden)
     panels = [*shown, *hidden]
     level_names = _labels(result.levels, labels)
     levels = result.levels["level"].to_list()
@@ -262,6 +263,7 @@ def multiples(
         margin={"l": left, "r": 20, "t": 36, "b": 36},
         legend={"yref": "container", "y": 1, "yanchor": "top", "x": 0},
     )
+    _say_undrawn(fig, t, tokens, undrawn)
     return fig
 
 

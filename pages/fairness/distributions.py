@@ -25,9 +25,14 @@ key = (version, viewer, scope.choice, t, mode)
 with head:
     cards.title(t("How are ratings spread?"), [*about, tables.people_counted(t, released)])
     cards.finding(said)
+view = filters.switch(t("Picture"), {"bars": t("Bars"), "panels": t("Side by side")}, key="view")
 load.picture(
-    lambda: chart.figure(released, t, mode=mode, names=names, guidance=guidance),
-    key=("spread", guidance, *key),
+    lambda: (
+        chart.figure(released, t, mode=mode, names=names, guidance=guidance)
+        if view == "bars"
+        else chart.multiples(released, t, mode=mode, names=names)
+    ),
+    key=("spread", view, guidance, *key),
     alt=said,
 )
 cards.hidden(released, t)

@@ -123,6 +123,7 @@ def test_differences_carry_a_real_sign() -> None:
 
 def test_an_interval_is_written_with_real_minus_signs() -> None:
     assert interval(-0.314, 0.53) == "[−0.31, 0.53]"
+    assert interval(-0.004, 0.8) == "[0.00, 0.80]"
 
 
 def test_a_small_share_is_not_rounded_to_nothing() -> None:
