@@ -143,8 +143,8 @@ def _check_the_checks(browser: Browser, source: str) -> None:
     page = browser.new_page()
     page.set_content(
         '<html lang="en"><title>Bad</title><main><h1>Bad</h1><img src="x.png">'
-        '<div style="width:60px;overflow:hidden;white-space:nowrap">Cut off in the middle of it</div>'
-        '<svg class="main-svg" width="50" height="20"><text x="30" y="15">Beyond its drawing</text></svg></main>'
+        '<div style="width:60px;overflow:hidden;white-space:nowrap;text-overflow:ellipsis">Cut within</div>'
+        '<svg class="main-svg" width="50" height="20"><text x="30" y="15">Beyond its drawing</text></svg>'
     )
     assert len(page.evaluate(CLIPPED)) == 2
     assert "image-alt" in {rule for rule, _, _ in _violations(page, source)}
@@ -173,6 +173,8 @@ def _opened(browser: Browser, url: str, there: Listed, language: str, mode: str)
         page.locator(f'[data-testid="stSidebarNavLink"][href$="/{there.url}"]').click()
         page.wait_for_url(f"**/{there.url}*")
         settled(page)
+    for closed in page.locator('[data-testid="stExpander"] details:not([open]) > summary').all():
+        closed.click()
     # Charts are drawn after the script rests, and fonts settle.
     page.wait_for_timeout(1_000)
     page.wait_for_selector(AT_REST)
