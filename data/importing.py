@@ -34,9 +34,12 @@ from data import sources
 from data.acceptance import REJECTED, accept, reason, sentences
 from data.assembly import REFUSED, Assembly, Count
 from data.contracts import TABLES
+from data.engine import DuckDBEngine
 from data.problems import Problem
 from data.sources import reading
+from data.sources.assembling import scales_of
 from data.sources.model import EXTRA, LINE, Answer, Known, Match, Question, Recognition, Sheet, Source
+from data.sources.scales import OUTSIDE, covers
 from data.warehouse import Version, Warehouse, contracts_version, new_version_id, rules_of
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ log = logging.getLogger(__name__)
 State = Literal["imported", "unchanged", "waiting", "hidden", "failed"]
 
 SLIPPED: Final = "the_row_has_as_many_fields_as_the_header"
+OFF_SCALE: Final = "every_rating_is_on_the_scale_of_its_cycle"
 MENDABLE: Final = ("_source", "_line", "_rule", "_message")
 """Columns a file of rejected rows has beside those of the original: the source and line of each row, the
 rules it broke, and what is wrong."""
@@ -54,7 +58,7 @@ MENDED: Final = {"source_id": pl.String, "line": pl.Int64}
 FORMULA: Final = re.compile(r"^(?:[=@\t\r]|[+\-](?!\d+(?:[.,]\d+)*%?$))")
 ESCAPED: Final = r"^'([=+\-@\t\r])"
 
-SCALE_TABLES: Final = frozenset({"rating_scales", "scale_levels", "review_cycles"})
+SCALE_TABLES: Final = ("rating_scales", "scale_levels", "review_cycles")
 """What other sheets need to be understood: sheets that bring these are read first."""
 
 
@@ -404,7 +408,9 @@ def _recognise(
             taken.append((sheet, taken_for(sheet, known)))
         except (Exception, pl.exceptions.PanicException) as error:
             unread.append(Unread(sheet.place, _as_problem(error, sheet.place)))
-    bringing = [(s, r) for s, r in taken if not r.questions and SCALE_TABLES & {m.table for m in r.matches}]
+    bringing = [
+        (s, r) for s, r in taken if not r.questions and {m.table for m in r.matches} & {*SCALE_TABLES}
+    ]
     if bringing and any(recognition.questions for _, recognition in taken):
         known = _known_with(known, bringing)
         taken = [(s, taken_for(s, known) if r.questions else r) for s, r in taken]
@@ -426,34 +432,34 @@ def _known_before(home: Path, sheets: Sequence[Sheet]) -> Known:
     """What earlier versions and dictionaries beside the sheets say."""
     try:
         engine = Warehouse(home).open()
-        scales = engine.query(lambda t: t("scale_levels").select(*TABLES["scale_levels"].column_names()))
-        cycles = engine.query(lambda t: t("review_cycles").select(*TABLES["review_cycles"].column_names()))
+        ranges, scales, cycles = (_whole(engine, table) for table in SCALE_TABLES)
     except Problem:
-        scales = TABLES["scale_levels"].create_empty()
-        cycles = TABLES["review_cycles"].create_empty()
-    return Known(scales=scales, cycles=cycles, dictionaries=sources.dictionaries(sheets))
+        ranges, scales, cycles = (TABLES[name].create_empty() for name in SCALE_TABLES)
+    return Known(scales=scales, cycles=cycles, dictionaries=sources.dictionaries(sheets), ranges=ranges)
+
+
+def _whole(engine: DuckDBEngine, table: str) -> pl.DataFrame:
+    return engine.query(lambda tables: tables(table).select(*TABLES[table].column_names()))
 
 
 def _known_with(known: Known, bringing: Sequence[tuple[Sheet, Recognition]]) -> Known:
     """What is known, and the scales and cycles some sheets bring."""
-    scales, cycles = [known.scales], [known.cycles]
+    ranges = [] if known.ranges is None else [known.ranges]
+    found = dict(zip(SCALE_TABLES, (ranges, [known.scales], [known.cycles]), strict=True))
     for sheet, recognition in bringing:
         for batch in sheet.batches():
             frames = sources.source(recognition.source).translate(batch, recognition, known)
-            for table, kept in (("scale_levels", scales), ("review_cycles", cycles)):
+            for table, kept in found.items():
                 if table in frames:
-                    names = TABLES[table].column_names()
-                    fits = accept(table, frames[table]).accepted.select(names)
-                    kept.append(fits)
-    return replace(
-        known,
-        scales=pl.concat(scales).unique(
-            TABLES["scale_levels"].primary_key(), keep="last", maintain_order=True
-        ),
-        cycles=pl.concat(cycles).unique(
-            TABLES["review_cycles"].primary_key(), keep="last", maintain_order=True
-        ),
+                    fits = accept(table, frames[table]).accepted
+                    kept.append(fits.select(TABLES[table].column_names()))
+    ranges_, scales, cycles = (
+        pl.concat([TABLES[table].create_empty(), *kept]).unique(
+            TABLES[table].primary_key(), keep="last", maintain_order=True
+        )
+        for table, kept in found.items()
     )
+    return replace(known, ranges=ranges_, scales=scales, cycles=cycles)
 
 
 def _as_problem(error: BaseException, place: str) -> Problem:
@@ -837,9 +843,46 @@ def _judge(
         verdict = accept(table, frame)
         accepted.append((table, verdict.accepted, [name for name in frame.columns if name != LINE]))
         wrong.append(verdict.rejected)
+        if table == "ratings":
+            wrong[-1] = _off_scale(verdict.rejected, frame, recognition, known)
     rejected = pl.concat(wrong)
     originals = _as_json(batch, rejected[LINE].unique(), source_id)
     return _Judged(batch.height, tuple(accepted), rejected, originals)
+
+
+def _off_scale(
+    rejected: pl.DataFrame, ratings: pl.DataFrame, recognition: Recognition, known: Known
+) -> pl.DataFrame:
+    """Rejected ratings, those that are no level of their cycle's scale told which levels there are."""
+    bad = pl.col("rule") == "score|readable"
+    unread = rejected.filter(bad)
+    if not unread.height or "cycle_id" not in ratings.columns:
+        return rejected
+    cycle = ratings.select(LINE, pl.col("cycle_id").str.strip_chars().alias("cycle")).unique(
+        LINE, keep="first"
+    )
+    unread = unread.with_columns(pl.col("value").str.strip_suffix(OUTSIDE)).join(cycle, on=LINE, how="left")
+    scales = scales_of(unread["cycle"], recognition.answers, known)
+    told = []
+    for name, value in unread.select("cycle", "value").unique().drop_nulls().iter_rows():
+        scale = scales[name]
+        if scale is None or covers(scale, [value]):
+            continue
+        problem = Problem(
+            "The rating “{value}” is not on the scale of cycle {cycle} ({levels}). Correct the export, or "
+            "load a scale that has it.",
+            value=value,
+            cycle=name,
+            levels=", ".join(reversed(scale.codes)) or scale.written,
+        )
+        told.append(pl.select(pl.lit(name).alias("cycle"), pl.lit(value).alias("value"), *reason(problem)))
+    if not told:
+        return rejected
+    named = pl.concat(told)
+    off = unread.drop("message", "values").join(named, on=["cycle", "value"])
+    off = off.with_columns(pl.lit(OFF_SCALE).alias("rule")).select(rejected.columns)
+    rest = unread.join(named, on=["cycle", "value"], how="anti").select(rejected.columns)
+    return pl.concat([rejected.filter(~bad), off, rest]).sort(LINE, "rule")
 
 
 def _ahead(judged: Callable[[pl.DataFrame], _Judged], batches: Iterable[pl.DataFrame]) -> Iterator[_Judged]:

@@ -86,7 +86,7 @@ def chosen_headers(answers: Mapping[str, Answer]) -> list[str]:
 
 def known_scales(known: Known) -> dict[str, Scale]:
     """Scale of each known cycle, by the cycle's id and by its name."""
-    there = scales.known(known.scales)
+    there = scales.known(known.scales, known.ranges)
     found: dict[str, Scale] = {}
     if known.cycles.is_empty():
         return found
@@ -398,7 +398,7 @@ def _ratings(read: _Reading, known: Known) -> Tables:
                 True,
             )
         )
-    mapping = _scales_of(cycle, read, known)
+    mapping = scales_of(cycle, read.answers, known)
     made = []
     for score, source, dim, stg, rater, wide in frames:
         rated = score.zip_with(
@@ -446,19 +446,12 @@ def _rater(stated: pl.Series, source: pl.Series, ratee: pl.Series, manager: pl.S
     )
 
 
-def _scales_of(cycle: pl.Series, read: _Reading, known: Known) -> dict[str, Scale | None]:
-    """The scale of each cycle in the batch: a known one, else the answered one."""
-    answer = read.answers.get("scale")
+def scales_of(cycle: pl.Series, answers: Mapping[str, Answer], known: Known) -> dict[str, Scale | None]:
+    """The scale of each cycle named in a column: the one declared for it, else the answered one."""
+    answer = answers.get("scale")
     default = scales.answered(answer) if answer is not None else None
     there = known_scales(known)
-    found: dict[str, Scale | None] = {}
-    for name in cycle.unique().drop_nulls():
-        own = there.get(name)
-        agrees = own is not None and (
-            default is None or (default.codes and scales.covers(own, default.codes))
-        )
-        found[name] = own if agrees else default
-    return found
+    return {name: there.get(name, default) for name in cycle.unique().drop_nulls()}
 
 
 def _scored(

@@ -158,16 +158,19 @@ class Known:
     Attributes
     ----------
     scales
-        Rows of `scale_levels` already in the warehouse.
+        Rows of `scale_levels` already in the warehouse or brought by siblings.
     cycles
-        Rows of `review_cycles` already in the warehouse.
+        Rows of `review_cycles`, likewise.
     dictionaries
         id → label, from dictionary files loaded alongside.
+    ranges
+        Rows of `rating_scales`, likewise; None where only levels are known.
     """
 
     scales: pl.DataFrame
     cycles: pl.DataFrame
     dictionaries: Mapping[str, str] = field(default_factory=dict)
+    ranges: pl.DataFrame | None = None
 
 
 class Source(Protocol):

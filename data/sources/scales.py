@@ -13,7 +13,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -46,6 +46,8 @@ NOT_RATED: Final = frozenset(
 )
 """Folded values that say there is no rating."""
 MOST_LEVELS: Final = 100
+OUTSIDE: Final = " (?)"
+"""Marks a number beyond the ends of its scale, so that it fails as a number and is named."""
 
 
 @dataclass(frozen=True)
@@ -264,10 +266,8 @@ def levels(codes: Sequence[str], labels: Sequence[str] | None = None) -> Scale:
     )
 
 
-def known(scales: pl.DataFrame) -> dict[str, Scale]:
-    """Scales already in the warehouse, by id."""
-    if scales.is_empty():
-        return {}
+def known(scales: pl.DataFrame, ranges: pl.DataFrame | None = None) -> dict[str, Scale]:
+    """Scales already in the warehouse, by id; those of ``ranges`` without levels are continuous."""
     found = {}
     for (scale_id,), rows in scales.sort("scale_id", "level").group_by("scale_id", maintain_order=True):
         points = tuple(float(value) for value in rows["points"])
@@ -279,6 +279,9 @@ def known(scales: pl.DataFrame) -> dict[str, Scale]:
             highest=max(points),
             scale_id=str(scale_id),
         )
+    if ranges is not None:
+        for scale_id, lowest, highest in ranges.select("scale_id", "lowest", "highest").iter_rows():
+            found.setdefault(scale_id, replace(_continuous(lowest, highest), scale_id=scale_id))
     return found
 
 
@@ -302,20 +305,15 @@ def scored(column: pl.Series, scale: Scale) -> tuple[pl.Series, pl.Series]:
             folded(name): at for at, name in enumerate(scale.codes)
         }
         positions = [by_name.get(folded(_trimmed(value))) for value in distinct]
+        # Between levels that count as they are written lie averages; elsewhere a number is no level.
+        counted = all(_number(c) == points for c, points in zip(scale.codes, scale.points, strict=True))
         points = [
-            value if at is None else f"{scale.points[at]:g}"
+            (_between(value, scale, counted=counted) if at is None else f"{scale.points[at]:g}")
             for value, at in zip(distinct, positions, strict=True)
         ]
         ranks = [None if at is None else str(at + 1) for at in positions]
     else:
-        numbers = [_number(value) for value in distinct]
-        # A value beyond the ends is not on the scale; marked so, it fails as a number and is named.
-        points = [
-            value
-            if number is None
-            else (f"{number:.10g}" if scale.lowest <= number <= scale.highest else f"{value} (?)")
-            for value, number in zip(distinct, numbers, strict=True)
-        ]
+        points = [_between(value, scale, counted=True) for value in distinct]
         ranks = [None] * len(points)
     old = distinct.to_list()
     if not old:
@@ -325,6 +323,14 @@ def scored(column: pl.Series, scale: Scale) -> tuple[pl.Series, pl.Series]:
         old, pl.Series(ranks, dtype=pl.String), default=None, return_dtype=pl.String
     )
     return score, level
+
+
+def _between(value: str, scale: Scale, *, counted: bool) -> str:
+    """A number as points of a scale, marked if it is outside; text as it stood."""
+    number = _number(value)
+    if number is None:
+        return value
+    return f"{number:.10g}" if counted and scale.lowest <= number <= scale.highest else f"{value}{OUTSIDE}"
 
 
 def _numeric(values: Sequence[float]) -> tuple[str, ...]:

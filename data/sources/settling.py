@@ -19,7 +19,6 @@ from data.contracts.ratings import SOURCES as RATING_SOURCES
 from data.sources import assembling, cycles, scales, values
 from data.sources.assembling import FOLLOWING
 from data.sources.model import Answer, Known, Match, Question, Recognition, Sheet
-from data.sources.scales import Scale
 
 SURE: Final = 0.8
 """Confidence from which a required column needs no confirmation."""
@@ -408,11 +407,8 @@ class _Settling:
             return
         names = self.cycle_names()
         there = assembling.known_scales(self.known)
-        if (
-            names
-            and all(name in there for name in names)
-            and all(scales.covers(there[name], codes) or _within(there[name], codes) for name in names)
-        ):
+        if names and all(name in there for name in names):
+            # A rating off a declared scale is wrong by itself: the importer rejects that row.
             return
         own = scales.declared(codes)
         if own is not None:
@@ -518,15 +514,6 @@ class _Settling:
                 "as_of",
                 "{sheet} says how far goals have come, but not when. As of which date was it exported?",
             )
-
-
-def _within(scale: Scale, codes: Iterable[str]) -> bool:
-    if scale.codes:
-        return False
-    try:
-        return all(scale.lowest <= float(code) <= scale.highest for code in codes)
-    except ValueError:
-        return False
 
 
 def _kind(codes: Sequence[str]) -> str:

@@ -156,8 +156,8 @@ def test_one_as_the_best_turns_the_points_round() -> None:
     scale = scales.answered("5 < 4 < 3 < 2 < 1")
     assert scale is not None
     score, level = scales.scored(_text("1", "5", "6", None), scale)
-    # 1 is the best of five levels: level 5, five points. 6 is not on the scale and stays.
-    assert score.to_list() == ["5", "1", "6", None]
+    # 1 is the best of five levels: level 5, five points. 6 is not on the scale: no number any more.
+    assert score.to_list() == ["5", "1", "6 (?)", None]
     assert level.to_list() == ["5", "1", None, None]
 
 
