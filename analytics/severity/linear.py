@@ -270,12 +270,14 @@ def severity(
     refusal = _refusal(kept, rows, entering)
     fit: CrossedFit | None = None
     if refusal is None:
-        levels = _factors(rows, standards=standards)
+        told_once = _told_once(rows)
+        levels = _factors(told_once, standards=standards)
         try:
-            columns = _design(rows, covariates, departments="standard" in levels)
-            pair = _pair(rows)
-            fit = fit_crossed(rows["score"].to_numpy(), factors=levels, covariates=columns, pair=pair)
-            chance = _chance(fit, rows, levels, columns, pair)
+            columns = _design(told_once, covariates, departments="standard" in levels)
+            pair = _pair(told_once)
+            score = told_once["score"].to_numpy()
+            fit = fit_crossed(score, factors=levels, covariates=columns, pair=pair)
+            chance = _chance(fit, score, levels, columns, pair)
         except NotEstimable:
             refusal = Refusal("no_residual", _counts(kept, entering))
     if fit is None:
@@ -444,6 +446,17 @@ def _factors(rows: pl.DataFrame, *, standards: bool) -> dict[str, npt.NDArray[np
     return levels
 
 
+def _told_once(rows: pl.DataFrame) -> pl.DataFrame:
+    """One rating per pair where no rater ever says anything else of anybody than the time before.
+
+    Such repetitions leave nothing to estimate a residual from, and they tell nothing new.
+    """
+    pair = ["ratee_id", "rater_id"]
+    if rows.select((pl.col("score").max().over(pair) > pl.col("score").min().over(pair)).any()).item():
+        return rows
+    return rows.unique(pair, keep="first", maintain_order=True)
+
+
 def _pair(rows: pl.DataFrame) -> npt.NDArray[np.int64] | None:
     """Who rated whom, if enough ratings repeat it to tell what lasts from what does not."""
     rater = _code(rows["rater_id"])
@@ -470,7 +483,7 @@ def _design(rows: pl.DataFrame, covariates: Sequence[str], *, departments: bool)
 
 def _chance(
     fit: CrossedFit,
-    rows: pl.DataFrame,
+    score: Floats,
     levels: Mapping[str, npt.NDArray[np.int64]],
     columns: Mapping[str, Floats],
     pair: npt.NDArray[np.int64] | None,
@@ -481,7 +494,7 @@ def _chance(
     1987): halves of 0 and 1 degrees of freedom for one variance; 1/4, 1/2, 1/4 of 0, 1, 2 for two.
     """
     rest = {name: codes for name, codes in levels.items() if name not in {"rater", "standard"}}
-    without = fit_crossed(rows["score"].to_numpy(), factors=rest, covariates=columns, pair=pair)
+    without = fit_crossed(score, factors=rest, covariates=columns, pair=pair)
     gain = max(without.criterion - fit.criterion, 0.0)
     if gain < 1e-8:
         return 1.0

@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics.disclosure import release
-from analytics.policy import FALSE_SIGN_RATE, MINIMUM_RATEES
+from analytics.policy import FALSE_SIGN_RATE, MINIMUM_RATEES, MINIMUM_REPEATS
 from analytics.severity.linear import REASONS, REFUSALS, VERDICTS, Severity, severity, strata
 from tests.severity_company import company
 
@@ -260,6 +260,33 @@ def test_the_parts_of_the_variance_add_up(result: Severity) -> None:
     assert set(result.variances["part"]) == {"ratee", "rater", "standard", "pair", "residual"}
     assert result.variances["share"].sum() == pytest.approx(1.0)
     assert result.spread == pytest.approx(result.variances["variance"].sum() ** 0.5)
+
+
+def test_ratings_repeated_word_for_word_make_nobody_surer(ratings: pl.DataFrame) -> None:
+    # Three times the same ratings say as much as one time, however many rows there are.
+    once = ratings.unique(["ratee_id", "rater_id"], keep="first", maintain_order=True)
+    once = once.with_columns(cycle_id=pl.lit("c0"))
+    again = pl.concat([once.with_columns(cycle_id=pl.lit(f"c{k}")) for k in range(3)])
+    first, third = severity(once), severity(again)
+    assert third.n_ratings == 3 * first.n_ratings
+    for name in ("severity", "standard_error"):
+        assert third.raters[name].to_list() == pytest.approx(first.raters[name].to_list(), abs=1e-9)
+    # The same with a slip of the pen in one rating of twenty: hardly surer, where counting each would be.
+    slip = pl.when(pl.int_range(pl.len()) % 20 == 0).then(0.1).otherwise(0.0)
+    almost = severity(again.with_columns(pl.col("score") + slip))
+    ratio = (almost.raters["standard_error"] / first.raters["standard_error"]).to_list()
+    assert ratio == pytest.approx([1.0] * len(ratio), abs=0.01)
+
+
+def test_too_few_repeated_ratings_say_nothing_of_pairs(ratings: pl.DataFrame) -> None:
+    place = pl.int_range(pl.len()).over("ratee_id", "rater_id")
+    once, again = ratings.filter(place == 0), ratings.filter(place == 1)
+    minimum = int(MINIMUM_REPEATS.value)
+    assert again.height >= minimum
+    few = severity(pl.concat([once, again.head(minimum - 1)]))
+    enough = severity(pl.concat([once, again.head(minimum)]))
+    assert "pair" not in few.variances["part"]
+    assert "pair" in enough.variances["part"]
 
 
 def test_the_textbook_model_is_there_on_request(ratings: pl.DataFrame) -> None:
