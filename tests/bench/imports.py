@@ -121,7 +121,7 @@ def company(folder: str, n: int, form: str = "csv") -> None:
     cycle = row % CYCLES
     ratee = row // CYCLES % people
     turn = row // (CYCLES * people)
-    assert int(turn.max() or 0) < len(DIMENSIONS) * len(SOURCES), "every rating has a key of its own"
+    assert (turn < len(DIMENSIONS) * len(SOURCES)).all(), "every rating has a key of its own"
     source = turn % len(SOURCES)
     # A rater apart from the ratee by something that is no multiple of the number of people.
     rater = (ratee + 1 + source * 7 + ratee % 11) % people

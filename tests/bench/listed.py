@@ -44,6 +44,7 @@ def listed() -> tuple[Listed, ...]:
 def _page(call: ast.Call) -> Listed:
     path, _title, url, permission = call.args
     assert isinstance(path, ast.Constant)
+    assert isinstance(path.value, str)
     assert isinstance(url, ast.Constant)
     assert isinstance(permission, ast.Attribute)
     needed = Permission[permission.attr]
