@@ -4,14 +4,14 @@ Reads    a score per row, fixed covariates, and for every random factor the leve
 Returns  variances, coefficients, and for every level its conditional mode with two standard errors.
 
 The model is ``y = X b + sum_k Z_k u_k + Z_p v + e`` with independent ``u_k ~ N(0, s_k^2)``, ``e ~ N(0, s^2)``
-and, if asked for, ``v ~ N(0, s_p^2)``: what the rows of one pair (who rated whom) have in common beyond
-the two. The rows of a pair are never listed against other pairs: with ``t = s_p^2 / s^2`` a pair of n rows
-has the inverse covariance ``(I - t / (1 + n t) J) / s^2``, so that the pairs are eliminated before anything
-else, and a level that has the rows of one pair and no others goes with them. Next the block of the largest
-factor is diagonal and is eliminated exactly; what remains is one dense symmetric block, whose size is the
-number of all other levels. The variance ratios are found by average-information steps on the profiled
-criterion (restricted or full likelihood, with the constant that lme4 prints), and a ratio may lie on its
-boundary, nought.
+and, if pairs are given, ``v ~ N(0, s_p^2)``: what the rows of one pair (the same rater of the same ratee)
+have in common beyond the two. With ``t = s_p^2 / s^2`` a pair of n rows has the covariance ``s^2 (I + t J)``
+with the inverse ``(I - t / (1 + n t) J) / s^2`` and the determinant ``s^(2 n) (1 + n t)``, so that pairs are
+eliminated before anything else; a level whose rows are those of one pair is one more such effect and goes
+with them. Then the block of the largest factor is diagonal and is eliminated exactly; what remains is one
+dense symmetric block, whose size is the number of all other levels. The variance ratios are found by
+average-information steps on the profiled criterion (restricted or full likelihood, with the constant that
+lme4 prints), and a ratio may lie on its boundary, nought.
 """
 
 from __future__ import annotations

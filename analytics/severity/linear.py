@@ -22,7 +22,9 @@ Intervals use the full standard error of the mixed-model equations against the a
 that cycle means and the like are estimated; ``reliability`` uses the conditional one, as is customary.
 Self-ratings are nobody's severity and never enter. Groups of raters that share no ratee get a mean of their
 own, so that severity is relative to the average rater of the group; a rater who shares ratees with nobody
-does not enter.
+does not enter. What all of a rater's ratings of one cycle share (a mood) is not a part of its own: it would
+cost as many dense levels as raters times cycles. Where moods differ by a third of the residual standard
+deviation or more, intervals are shorter than they should be.
 """
 
 from __future__ import annotations
