@@ -48,7 +48,8 @@ def severity(t: Language, released: Released[Severity]) -> dict[str, str]:
     return {
         t("Method"): t(
             "A crossed model of all ratings over all cycles: score = cycle + source + person rated + rater + "
-            "department + chance, fitted by restricted maximum likelihood. A rater is compared with others "
+            "department + what a rater lastingly thinks of one person + chance, fitted by restricted maximum "
+            "likelihood. A rater is compared with others "
             "through the people both rated: moves between managers, skip-level and cross-department reviews. "
             "Severity is what remains of a rater once the people, cycles and departments are accounted for."
         ),
