@@ -23,6 +23,9 @@ BLANKS: Final = " \t\r\n\u00a0\u3000\ufeff"
 _ISO_DATE: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _ISO_MOMENT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$"
 _PLAIN: Final = r"^-?[0-9]+(\.[0-9]+)?$"
+_WHOLE: Final = r"^-?[0-9]+$"
+_CLOCKS: Final = (" %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M:%S%.f", "T%H:%M:%SZ", "T%H:%M:%S%.fZ", "")
+_SAMPLE: Final = 1_000
 _MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SLASHED: Final = r"^([0-9]{1,2})[/\-]([0-9]{1,2})[/\-]([0-9]{4})(?:\D|$)"
 
@@ -44,12 +47,22 @@ def dates(column: pl.Series, *, order: DateOrder | None = None) -> pl.Series:
     order
         What ``a/b/yyyy`` means; None leaves such values as they stand unless one number is above 12.
     """
-    return _by_distinct(column, _ISO_DATE, lambda distinct: _moments(distinct, order, days=True))
+    return _by_distinct(
+        column,
+        _ISO_DATE,
+        lambda distinct: _moments(distinct, order, days=True),
+        quick=lambda sample: _spelling(sample, order, days=True),
+    )
 
 
 def moments(column: pl.Series, *, order: DateOrder | None = None) -> pl.Series:
     """Moments as ``yyyy-mm-dd hh:mm:ss``; with a zone they are told in UTC, without as they stand."""
-    return _by_distinct(column, _ISO_MOMENT, lambda distinct: _moments(distinct, order, days=False))
+    return _by_distinct(
+        column,
+        _ISO_MOMENT,
+        lambda distinct: _moments(distinct, order, days=False),
+        quick=lambda sample: _spelling(sample, order, days=False),
+    )
 
 
 def date_orders(column: pl.Series) -> frozenset[DateOrder]:
@@ -68,7 +81,9 @@ def date_orders(column: pl.Series) -> frozenset[DateOrder]:
 
 def numbers(column: pl.Series, *, decimal: Decimal = ".") -> pl.Series:
     """Numbers written plainly: ``1,234.5`` → ``1234.5``, ``85 %`` → ``85``, ``(3)`` → ``-3``."""
-    return _by_distinct(column, _PLAIN, lambda distinct: _numbers(distinct, decimal))
+    # With a decimal comma, a point groups digits.
+    canonical = _WHOLE if decimal == "," else _PLAIN
+    return _by_distinct(column, canonical, lambda distinct: _numbers(distinct, decimal))
 
 
 def decimal_mark(column: pl.Series) -> Decimal:
@@ -106,15 +121,58 @@ def _when(column: pl.Series, mask: pl.Series, otherwise: pl.Series | None) -> pl
     )
 
 
-def _by_distinct(column: pl.Series, canonical: str, convert: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """Convert each distinct value once, and none at all where the column is canonical already."""
+def _by_distinct(
+    column: pl.Series,
+    canonical: str,
+    convert: Callable[[pl.Series], pl.Series],
+    *,
+    quick: Callable[[pl.Series], Callable[[pl.Series], pl.Series] | None] | None = None,
+) -> pl.Series:
+    """Convert each distinct value once, and none at all where the column is canonical already.
+
+    Where most values differ, ``quick`` names what reads the values of a sample in one go; only what that
+    leaves is looked at value by value.
+    """
     if column.str.contains(canonical).all(ignore_nulls=True):
         return column
-    distinct = column.unique().drop_nulls()
+    read = pl.Series(column.name, [None], dtype=pl.String).new_from_index(0, len(column))
+    if quick is not None:
+        sample = column.gather_every(max(1, len(column) // _SAMPLE)).drop_nulls()
+        if 2 * sample.n_unique() > len(sample) and (reading := quick(sample)) is not None:
+            read = reading(column)
+    distinct = column.filter(read.is_null()).unique().drop_nulls()
+    if distinct.is_empty():
+        return read
     trimmed = words(distinct)
     unlike = (~trimmed.str.contains(canonical)).fill_null(False)
     converted = trimmed.zip_with(~unlike, convert(trimmed.fill_null("")))
-    return column.replace(distinct, converted.zip_with(converted.is_not_null(), trimmed))
+    rest = column.replace(distinct, converted.zip_with(converted.is_not_null(), trimmed))
+    return read.zip_with(read.is_not_null(), rest)
+
+
+def _spelling(
+    sample: pl.Series, order: DateOrder | None, *, days: bool
+) -> Callable[[pl.Series], pl.Series] | None:
+    """Reads the one spelling that most of a sample has, null for all else; None if most have none."""
+    dates = ["%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y"]
+    if order is not None:
+        dates += ["%d/%m/%Y" if order == "dmy" else "%m/%d/%Y"]
+    formats = [f"{date}{clock}" for date in dates for clock in _CLOCKS]
+
+    def read(column: pl.Series, form: str) -> pl.Series:
+        moment = column.str.to_datetime(form, strict=False, time_unit="us")
+        # A year of two digits is none.
+        moment = _when(moment, moment.dt.year() >= 1_000, None)
+        if days:
+            return moment.dt.to_string("%Y-%m-%d")
+        if "%.f" in form:
+            return moment.dt.to_string("%Y-%m-%d %H:%M:%S%.6f").str.strip_suffix(".000000")
+        return moment.dt.to_string("%Y-%m-%d %H:%M:%S")
+
+    best = max(formats, key=lambda form: sample.len() - read(sample, form).null_count())
+    if 2 * read(sample, best).null_count() > len(sample):
+        return None
+    return lambda column: read(column, best)
 
 
 def _moments(text: pl.Series, order: DateOrder | None, *, days: bool) -> pl.Series:

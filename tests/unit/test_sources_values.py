@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 import dataframely as dy
 import polars as pl
 import pytest
+from polars.testing import assert_series_equal
 
 from data.contracts import TABLES
 from data.sources import scales, values
@@ -41,6 +45,50 @@ def test_a_date_is_read_however_it_is_written(written: str, meant: str) -> None:
 @pytest.mark.parametrize("written", ["2026-02-30", "31.11.2026", "soon", "1/2/2026", "12", "2026-13-01"])
 def test_what_is_no_certain_date_stays_as_it_stood(written: str) -> None:
     assert values.dates(_text(written)).to_list() == [written]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%dT%H:%M:%S%.3fZ",
+        "%Y-%m-%dT%H:%M:%S%.6f",
+        "%Y-%m-%d %H:%M",
+        "%Y/%m/%d %H:%M:%S",
+        "%d.%m.%Y %H:%M",
+        "%d/%m/%Y %H:%M:%S",
+        "%d.%m.%Y",
+    ],
+)
+@pytest.mark.parametrize("read", [values.dates, values.moments])
+def test_a_long_column_is_read_as_each_of_its_values_alone(form: str, read: Callable[..., pl.Series]) -> None:
+    # One moment every 370 hours and 11 seconds, and now and then something else.
+    moments = pl.datetime_range(datetime(2020, 1, 1), datetime(2028, 1, 1), "370h11s", eager=True)
+    odd = [
+        " 2026-01-05 ",
+        "05.01.2026 10:00",
+        "2026-01-05T10:00:00+08:00",
+        "soon",
+        "1.2.99",
+        "46027",
+        "2026-02-30",
+        None,
+    ]
+    column = moments.dt.strftime(form).scatter(range(0, 8 * 17, 17), odd)
+    # Where every value stands three times, each distinct one is looked at by itself.
+    alone = read(pl.concat([column] * 3), order="dmy")[: len(column)]
+    assert_series_equal(read(column, order="dmy"), alone)
+    assert alone.str.contains("^20").sum() > 0.9 * len(column)
+
+
+def test_with_a_decimal_comma_a_point_groups_digits() -> None:
+    assert values.numbers(_text("1.234", "1.234,5", "7", "1.5"), decimal=",").to_list() == [
+        "1234",
+        "1234.5",
+        "7",
+        "1.5",
+    ]
+    assert values.numbers(_text("1.234", "7"), decimal=".").to_list() == ["1.234", "7"]
 
 
 def test_the_order_of_day_and_month_decides() -> None:
