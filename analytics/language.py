@@ -7,6 +7,7 @@ translation, with the same places, for every sentence in the code.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -36,12 +37,12 @@ class Language:
 
     def __call__(self, message: str, /, **values: object) -> str:
         sentence = _catalogue(self.code).get(message, message)
-        return sentence.format(**values) if values else sentence
+        return sentence.format(**_written(values)) if values else sentence
 
     def plural(self, one: str, many: str, n: int, /, **values: object) -> str:
         """The sentence for ``n`` things; Chinese has one form for all numbers."""
         sentence = _catalogue(self.code).get(one, one if n == 1 else many)
-        return sentence.format(n=n, **values)
+        return sentence.format(**_written({"n": n, **values}))
 
     def day(self, day: date) -> str:
         """A date as this language writes it."""
@@ -54,6 +55,14 @@ class Language:
         if self.code == "zh":
             return "、".join(items)
         return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def _written(values: Mapping[str, object]) -> dict[str, object]:
+    """Whole numbers with their thousands apart; everything else as it is."""
+    return {
+        key: f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+        for key, value in values.items()
+    }
 
 
 def signed(value: float, digits: int = 1) -> str:

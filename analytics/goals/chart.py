@@ -5,7 +5,7 @@ Every picture and sentence takes a released result. A status is a colour, a shap
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from html import escape
@@ -23,6 +23,7 @@ from analytics.policy import PACE_PRESETS
 
 TWICE: Final = next(preset.behind for preset in PACE_PRESETS if preset.measure == "pace_needed")
 SILENT_CADENCES: Final = 2
+MOST_MARKS: Final = 700
 
 
 @dataclass(frozen=True)
@@ -361,10 +362,13 @@ def elapsed_figure(released: Released[GoalPace], t: Language, mode: theme.Mode) 
     """Progress of each open goal on its way to a target, against the share of its time that has passed.
 
     Goals that hold a level or take a first measurement have no straight line and are left out. Goals of
-    one period share their elapsed time: marks that would cover each other stand side by side.
+    one period share their elapsed time: marks that would cover each other stand side by side. Where there
+    are more goals than `MOST_MARKS`, one mark stands for all of a status that lie close together, and its
+    area for how many they are.
     """
     tokens, looks = theme.TOKENS[mode], signs(t, mode)
-    goals = _side_by_side(released.value.goals.filter("open", pl.col("remaining").is_not_null()))
+    goals = released.value.goals.filter("open", pl.col("remaining").is_not_null())
+    marks = _side_by_side(goals) if goals.height <= MOST_MARKS else _gathered(goals)
     figure = theme.figure(mode, height=460)
     figure.add_scatter(
         x=[0, 1],
@@ -376,41 +380,57 @@ def elapsed_figure(released: Released[GoalPace], t: Language, mode: theme.Mode) 
     )
     _name(figure, t("Straight line"), x=0.2, y=0.2, colour=tokens.quiet)
     for status in ("on_track", "behind", "at_risk"):
-        part, look = goals.filter(pl.col("status") == status), looks[status]
-        # Thousands of vector marks slow a browser; a raster does not.
-        trace = go.Scattergl if part.height > 1_500 else go.Scatter
-        figure.add_trace(
-            trace(
-                name=f"{look.word} ({part.height})",
-                x=part["_x"].to_list(),
-                y=part["_y"].to_list(),
-                mode="markers",
-                marker={
-                    "symbol": look.symbol,
-                    "color": look.colour,
-                    "size": 8,
-                    "line": {"color": tokens.surface, "width": 0.5},
-                },
-                customdata=[
-                    [
-                        escape(title),
-                        t(
-                            "{progress} of the way in {elapsed} of its time",
-                            progress=percent(progress),
-                            elapsed=percent(elapsed),
-                        ),
-                    ]
-                    for title, progress, elapsed in part.select("title", "progress", "elapsed").iter_rows()
-                ],
-                hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
-            )
+        part, look = marks.filter(pl.col("status") == status), looks[status]
+        figure.add_scatter(
+            name=f"{look.word} ({part['_n'].sum():,})",
+            x=part["_x"].to_list(),
+            y=part["_y"].to_list(),
+            mode="markers",
+            marker={
+                "symbol": look.symbol,
+                "color": look.colour,
+                "size": part["_size"].to_list(),
+                "line": {"color": tokens.surface, "width": 0.5},
+            },
+            hovertext=[_mark_text(row, t) for row in part.iter_rows(named=True)],
+            hovertemplate="%{hovertext}<extra></extra>",
         )
     figure.update_layout(
         margin={"t": 48},
+        legend={"itemsizing": "constant"},
         xaxis={"title": {"text": t("Share of its time passed")}, "tickformat": ".0%", "range": [-0.06, 1.06]},
         yaxis={"title": {"text": t("Progress")}, "tickformat": ".0%", "range": [-0.05, 1.25]},
     )
     return figure
+
+
+def _gathered(goals: pl.DataFrame) -> pl.DataFrame:
+    """One mark per status and cell of four by five per cent, its area growing with the goals in it."""
+    cells = goals.with_columns(
+        pl.col("elapsed").truediv(0.04).round(),
+        pl.col("progress").clip(0.0, 1.2).truediv(0.05).round(),
+    )
+    return (
+        cells.group_by("status", "elapsed", "progress")
+        .agg(pl.len().alias("_n"))
+        .with_columns(
+            pl.col("elapsed") * 0.04,
+            pl.col("progress") * 0.05,
+            (4 + 2 * pl.col("_n").sqrt()).clip(upper_bound=26).alias("_size"),
+        )
+        .with_columns(_x=pl.col("elapsed"), _y=pl.col("progress"), title=pl.lit(None, pl.String))
+        .sort("_n", "status", "elapsed", "progress", descending=[True, False, False, False])
+    )
+
+
+def _mark_text(row: Mapping[str, Any], t: Language) -> str:
+    way = t(
+        "{progress} of the way in {elapsed} of its time",
+        progress=percent(row["progress"]),
+        elapsed=percent(row["elapsed"]),
+    )
+    about = escape(row["title"]) if row["title"] is not None else t.plural("{n} goal", "{n} goals", row["_n"])
+    return f"{about}<br>{way}"
 
 
 def _lines(strategy: pl.DataFrame) -> tuple[list[float], dict[str | None, float]]:
@@ -441,7 +461,9 @@ def _side_by_side(goals: pl.DataFrame, *, apart: float = 0.009, widest: float = 
         pl.col("progress").clip(0.0, 1.2).alias("_y"),
         (pl.col("elapsed") * 50).round().alias("_place"),
         (pl.col("progress").clip(0.0, 1.2) * 50).round().alias("_height"),
-    ).with_columns((pl.col("elapsed") + step * gap).alias("_x"))
+    ).with_columns(
+        (pl.col("elapsed") + step * gap).alias("_x"), pl.lit(1).alias("_n"), pl.lit(8.0).alias("_size")
+    )
 
 
 def _begin(goal: dict[str, Any]) -> float | None:

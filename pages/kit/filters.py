@@ -66,7 +66,7 @@ def with_chosen(ordered: pl.DataFrame, column: str, *, key: str) -> pl.DataFrame
     """
     if ordered.height <= LISTED:
         return ordered
-    chosen = st.session_state.get(key) or st.query_params.get(key)
+    chosen = st.session_state.get(key) or st.query_params.get(key) or ""
     rest = ordered.slice(LISTED).filter(pl.col(column) == chosen)
     return pl.concat([ordered.head(LISTED), rest])
 

@@ -121,6 +121,12 @@ def test_differences_carry_a_real_sign() -> None:
     assert signed(-0.04) == "0.0"
 
 
+def test_thousands_stand_apart_in_every_sentence() -> None:
+    en = Language("en")
+    assert en("{n} of {all}", n=2959, all=9293) == "2,959 of 9,293"
+    assert en.plural("{n} person", "{n} people", 1250) == "1,250 people"
+
+
 def test_an_interval_is_written_with_real_minus_signs() -> None:
     assert interval(-0.314, 0.53) == "[−0.31, 0.53]"
     assert interval(-0.004, 0.8) == "[0.00, 0.80]"
