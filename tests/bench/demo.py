@@ -25,7 +25,8 @@ def small(options: Options) -> Path:
 
 def _built(options: Options, size: str) -> Path:
     home = options.kept / f"{size}-{contracts_version()}"
-    if home.exists() and Warehouse(home).current() is not None:
+    current = Warehouse(home).current() if home.exists() else None
+    if current is not None and current.contracts == contracts_version():
         return home
     shutil.rmtree(home, ignore_errors=True)
     fresh = options.scratch / size
