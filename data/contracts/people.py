@@ -75,7 +75,3 @@ class Assignment(Contract):
     title = text(longest=300)
     location = text(longest=200)
     employment_type = text(longest=100)
-
-    @dy.rule()
-    def nobody_is_their_own_manager(cls) -> pl.Expr:
-        return pl.col("manager_id").ne_missing(pl.col("employee_id"))

@@ -90,6 +90,17 @@ APPROVALS: Final = frozenset({("goal_changes", "approved_by"), ("weight_schemes"
 
 PROMISES: Final[tuple[Promise, ...]] = (
     Promise(
+        "nobody_is_their_own_manager",
+        "assignments",
+        "manager_id",
+        Problem(
+            "The person is named as their own manager, as some systems do for the head of the company; the "
+            "manager was left empty and the rest of the row kept. Correct the export if it is somebody else."
+        ),
+        "SELECT t.* FROM assignments t WHERE t.manager_id = t.employee_id",
+        cut=True,
+    ),
+    Promise(
         "no_level_is_off_its_scale",
         "scale_levels",
         "points",

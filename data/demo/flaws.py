@@ -119,7 +119,7 @@ def cover(
         .select(whole.columns)
     )
     return rows, [
-        Flaw(file, 2 + COVERED, "assignments", "their own manager", managers[COVERED]),
+        Flaw(file, 2 + COVERED, "assignments", "their own manager", managers[COVERED], "cut"),
         Flaw(file, 3 + COVERED, "assignments", "manager's name fits two people", managers[-1], "cut"),
     ]
 
