@@ -54,6 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{home()}; --verbose before the command shows the details."
         )
         return PROBLEM
+    except Exception as error:
+        if asked.verbose:
+            raise
+        _say_wrong(
+            f"Something unforeseen went wrong ({type(error).__name__}). The last good version is in force, "
+            "as before. Run it again with --verbose before the command and send what it shows to whoever "
+            "looks after Evenhand."
+        )
+        return PROBLEM
     return code
 
 

@@ -68,36 +68,42 @@ def tree(goals: pl.DataFrame) -> GoalTree:
         if parent is not None:
             descendants[parent] += descendants[goal] + 1
     loops = _loops({goal: parent for goal, parent in parents.items() if goal not in paths})
-    return GoalTree(
-        pl.DataFrame(
-            {
-                "goal_id": ids,
-                "parent_id": list(named.values()),
-                "scope": list(scope.values()),
-                "depth": [len(paths[goal]) - 1 if goal in paths else None for goal in ids],
-                "path": [list(paths[goal]) if goal in paths else None for goal in ids],
-                "root_id": [paths[goal][0] if goal in paths else None for goal in ids],
-                "strategic_id": [strategic.get(goal) for goal in ids],
-                "children": [len(children.get(goal, ())) for goal in ids],
-                "descendants": [descendants[goal] for goal in ids],
-                "parent_missing": [named[goal] is not None and named[goal] not in named for goal in ids],
-                "loop": [loops.get(goal) for goal in ids],
-            },
-            schema={
-                "goal_id": pl.String,
-                "parent_id": pl.String,
-                "scope": pl.String,
-                "depth": pl.Int64,
-                "path": pl.List(pl.String),
-                "root_id": pl.String,
-                "strategic_id": pl.String,
-                "children": pl.Int64,
-                "descendants": pl.Int64,
-                "parent_missing": pl.Boolean,
-                "loop": pl.Int64,
-            },
-        ).sort("goal_id")
+    # Built flat and gathered: a list column made of one Python list per goal takes five times as long.
+    steps = pl.DataFrame(
+        {
+            "goal_id": [goal for goal, path in paths.items() for _ in path],
+            "path": [step for path in paths.values() for step in path],
+        },
+        schema={"goal_id": pl.String, "path": pl.String},
     )
+    placed = pl.DataFrame(
+        {
+            "goal_id": ids,
+            "parent_id": list(named.values()),
+            "scope": list(scope.values()),
+            "depth": [len(paths[goal]) - 1 if goal in paths else None for goal in ids],
+            "root_id": [paths[goal][0] if goal in paths else None for goal in ids],
+            "strategic_id": [strategic.get(goal) for goal in ids],
+            "children": [len(children.get(goal, ())) for goal in ids],
+            "descendants": [descendants[goal] for goal in ids],
+            "parent_missing": [named[goal] is not None and named[goal] not in named for goal in ids],
+            "loop": [loops.get(goal) for goal in ids],
+        },
+        schema={
+            "goal_id": pl.String,
+            "parent_id": pl.String,
+            "scope": pl.String,
+            "depth": pl.Int64,
+            "root_id": pl.String,
+            "strategic_id": pl.String,
+            "children": pl.Int64,
+            "descendants": pl.Int64,
+            "parent_missing": pl.Boolean,
+            "loop": pl.Int64,
+        },
+    )
+    gathered = steps.group_by("goal_id", maintain_order=True).agg("path")
+    return GoalTree(placed.join(gathered, on="goal_id", how="left").sort("goal_id"))
 
 
 def below(parents: Mapping[str, str | None]) -> dict[str, list[str]]:

@@ -253,3 +253,16 @@ def test_the_demo_company_comes_in_through_the_front_door(
     assert version.rows["ratings"] > 5_000
     assert run("verify") == 0
     assert "is sound" in capsys.readouterr().out
+
+
+def test_something_unforeseen_gives_a_sentence_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("data.__main__.run_import", broken)
+    assert main(["import", "."]) == 1
+    said = capsys.readouterr().err
+    assert "Something unforeseen went wrong (ZeroDivisionError)" in said
+    assert "Traceback" not in said
