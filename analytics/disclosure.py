@@ -75,6 +75,10 @@ class Cells:
         return (*self.within, self.group)
 
 
+_NO_GROUP: Final = frozenset({"scope", "test"})
+"""Columns that name no group of people: everybody, and the tests."""
+
+
 class Disclosable(Protocol):
     """A frozen result that says what it tells about whom."""
 
@@ -117,7 +121,13 @@ class Released(Generic[T_co]):
     beside: int = 0
 
 
-def release(result: T, *, as_of: date, minimum: int = int(MINIMUM_GROUP.value)) -> Released[T]:
+def release(
+    result: T,
+    *,
+    as_of: date,
+    minimum: int = int(MINIMUM_GROUP.value),
+    withhold: frozenset[str] = frozenset(),
+) -> Released[T]:
     """Hide every group too small to show, and what would give it away.
 
     Parameters
@@ -128,6 +138,9 @@ def release(result: T, *, as_of: date, minimum: int = int(MINIMUM_GROUP.value)) 
         The day the data are of.
     minimum
         Fewest people a shown group may have.
+    withhold
+        Groups to hide whatever their size, because earlier figures would give somebody in them away; see
+        `differing_groups`.
 
     Returns
     -------
@@ -146,11 +159,18 @@ def release(result: T, *, as_of: date, minimum: int = int(MINIMUM_GROUP.value)) 
     hidden: dict[str, set[Key]] = {cells.frame: set() for cells in result.cells}
     small_groups: set[tuple[str, Any]] = set()
     all_groups: set[tuple[str, Any]] = set()
+    # What is hidden where groups add up stays hidden where the same groups stand without a total.
+    concealed = set(withhold)
     for family in _families(result.cells):
         tables = [(cells, _people(frames[cells.frame], cells)) for cells in family]
-        small = {key for _, people in tables for key, n in people.items() if n < minimum}
-        hide = _closed(tables, small, minimum)
         name = family[0].group
+        small = {key for _, people in tables for key, n in people.items() if n < minimum}
+        barred = {
+            key for _, people in tables for key in people if name not in _NO_GROUP and key[-1] in concealed
+        }
+        hide = _closed(tables, small | barred, minimum)
+        if any(cells.additive for cells in family):
+            concealed |= {key[-1] for key in hide}
         small_groups |= {(name, key[-1]) for key in small}
         all_groups |= {(name, key[-1]) for key in hide}
         for cells, people in tables:
@@ -252,13 +272,52 @@ def refuse_differencing(
     # No set is built: sizes settle most pairs, and counting stops at the minimum.
     if 0 < _missing(population, asked, minimum) < minimum:
         return Refusal("remainder", values)
-    for people in previous:
-        if abs(len(people) - len(asked)) >= minimum:
-            continue
-        apart = _missing(people, asked, minimum) + _missing(asked, people, minimum)
-        if 0 < apart < minimum:
-            return Refusal("difference", values)
+    if any(_apart(asked, people, minimum) for people in previous):
+        return Refusal("difference", values)
     return None
+
+
+def differing_groups(
+    previous: Sequence[frozenset[str]],
+    groups: Mapping[str, frozenset[str]],
+    *,
+    minimum: int = int(MINIMUM_GROUP.value),
+) -> frozenset[str]:
+    """Groups whose figures, beside figures seen before, would lay a few people bare.
+
+    Parameters
+    ----------
+    previous
+        The people of everything the same viewer was shown figures about: filters, groups, and what was
+        hidden in each picture (its total less what was shown).
+    groups
+        Group → its people, as now asked for.
+    minimum
+        Fewest people a difference may have.
+
+    Returns
+    -------
+    frozenset
+        Groups that differ from one of the previous sets by 1 to ``minimum`` − 1 people.
+    """
+    holding: dict[str, list[frozenset[str]]] = {}
+    for people in previous:
+        for one in people:
+            holding.setdefault(one, []).append(people)
+    found: set[str] = set()
+    for group, people in groups.items():
+        # A set that lacks fewer than ``minimum`` of these people holds at least one of any ``minimum``.
+        near = {id(other): other for one in islice(people, minimum) for other in holding.get(one, ())}
+        if any(_apart(people, other, minimum) for other in near.values()):
+            found.add(group)
+    return frozenset(found)
+
+
+def _apart(one: frozenset[str], other: frozenset[str], minimum: int) -> bool:
+    """Whether two sets differ, but by fewer people than the minimum."""
+    if abs(len(one) - len(other)) >= minimum:
+        return False
+    return 0 < _missing(one, other, minimum) + _missing(other, one, minimum) < minimum
 
 
 def recoverable(before: pl.DataFrame, after: pl.DataFrame, cells: Cells) -> pl.DataFrame:

@@ -34,7 +34,7 @@ import threading
 import time
 import weakref
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -372,33 +372,40 @@ class Operations:
 
     # --- recent filters ---------------------------------------------------------------------------
 
-    def remember_filter(self, subject: str, people: frozenset[str], *, about: str) -> None:
-        """Keep which people somebody's filter selected, for 24 hours.
+    def remember_filters(self, subject: str, selections: Iterable[frozenset[str]], *, about: str) -> None:
+        """Keep which people somebody was shown figures about, for 24 hours.
 
         Parameters
         ----------
         subject
             Who asked.
-        people
-            Employee ids selected.
+        selections
+            Employee ids, one set per filter answered and per group shown.
         about
             What was asked about them (the measure): only selections about the same thing can be
             subtracted from each other.
         """
-        packed = zlib.compress(json.dumps(sorted(people), separators=(",", ":")).encode())
-        digest = hashlib.sha256(packed).digest()
+        packed = {
+            hashlib.sha256(one).digest(): one
+            for people in selections
+            for one in [zlib.compress(json.dumps(sorted(people), separators=(",", ":")).encode())]
+        }
         now = self._now()
-        known = self._rows(
-            "SELECT at FROM recent_filters WHERE subject = ? AND about = ? AND digest = ?",
-            (subject, about, digest),
-        )
-        if known and now - known[0][0] < _span_ms(LOOK_AGAIN):
+        fresh = {
+            row[0]
+            for row in self._rows(
+                "SELECT digest FROM recent_filters WHERE subject = ? AND about = ? AND at > ?",
+                (subject, about, now - _span_ms(LOOK_AGAIN)),
+            )
+        }
+        new = [(subject, about, digest, now, one) for digest, one in packed.items() if digest not in fresh]
+        if not new:
             return
         with self._write() as write:
-            write.execute(
+            write.executemany(
                 "INSERT INTO recent_filters (subject, about, digest, at, people) VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (subject, about, digest) DO UPDATE SET at = excluded.at",
-                (subject, about, digest, now, packed),
+                new,
             )
             write.execute("DELETE FROM recent_filters WHERE at < ?", (now - _span_ms(KEEP_FILTERS),))
 

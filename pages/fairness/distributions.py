@@ -13,15 +13,15 @@ version = cards.opened(t, viewer, needs="ratings")
 head = cards.head()
 scope = filters.ratings(t, version, viewer)
 guidance = scope.guidance
-filters.refuse_singling_out(t, version, viewer, scope)
-
 names = load.group_names(version, viewer, scope.choice)
 with cards.waiting():
-    released = load.rating_distribution(version, viewer, scope.choice)
+    safe = filters.protected(version, viewer, scope.choice)
+cards.refuse_to_single_out(t, head, t("How are ratings spread?"), scope.words, safe.refusal)
+released, withhold = safe.released, safe.withhold
 spoken = tables.spoken_groups(t, names, scope.choice)
 said = chart.takeaway(released, t, names=spoken)
 about = [*scope.words, t("as of {day}", day=t.day(released.as_of))]
-key = (version, viewer, scope.choice, t, mode)
+key = (version, viewer, scope.choice, withhold, t, mode)
 with head:
     cards.title(t("How are ratings spread?"), [*about, tables.people_counted(t, released)])
     cards.finding(said)
@@ -48,7 +48,7 @@ cards.table(
 )
 
 if guidance is not None:
-    fit = load.rating_guidance(version, viewer, scope.choice, guidance)
+    fit = load.rating_guidance(version, viewer, scope.choice, guidance, withhold)
     fits = chart.guidance_takeaway(fit, t, names=spoken)
     cards.section(t("Against guidance"), fits)
     load.picture(
@@ -57,7 +57,7 @@ if guidance is not None:
     cards.hidden(fit, t)
 
 if scope.earlier is not None:
-    changed = load.rating_change(version, viewer, scope.choice, scope.earlier)
+    changed = load.rating_change(version, viewer, scope.choice, scope.earlier, withhold)
     moved = chart.change_takeaway(changed, t, names=spoken)
     cards.section(t("Since the cycle before"), moved)
     load.picture(

@@ -15,7 +15,7 @@ from analytics.language import Language
 from analytics.severity import chart as severity_chart
 from analytics.theme import Mode
 from data.access import Permission, Viewer
-from pages.kit import cards, load, tables
+from pages.kit import cards, filters, load, tables
 from pages.kit.cards import Piece
 
 Finding = Callable[[Language, Mode, str, Viewer], tuple[str, list[Piece]]]
@@ -64,7 +64,10 @@ def _spread(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str,
     sources = load.sources(version, cycles["cycle_id"][0])
     source = "manager" if "manager" in sources else sources[0]
     choice = load.RatingChoice(cycle_id=cycles["cycle_id"][0], source=source)
-    released = load.rating_distribution(version, viewer, choice)
+    safe = filters.protected(version, viewer, choice)
+    if safe.refusal is not None:
+        return safe.refusal.sentence(t), []
+    released = safe.released
     sentence = distribution_chart.takeaway(released, t, names=load.group_names(version, viewer, choice))
     counts = released.value.total_shares.join(released.value.levels.select("level", "label"), on="level")
     colours = theme.levels(max(counts.height, 1), mode)

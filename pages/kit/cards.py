@@ -17,7 +17,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.skeleton_placeholder import SkeletonPlaceholder
 
-from analytics.disclosure import Released, note
+from analytics.disclosure import Refusal, Released, note
 from analytics.language import Language
 from analytics.reports.table import as_csv, as_xlsx
 from analytics.theme import TOKENS, Mode
@@ -280,6 +280,19 @@ def method(t: Language, entries: Mapping[str, str]) -> None:
 def state(headline: str, *lines: str) -> None:
     """A page-wide state: empty, refused, error."""
     session.screen(headline, *(line for line in lines if line))
+
+
+def refuse_to_single_out(
+    t: Language, place: DeltaGenerator, question: str, scope: Sequence[str], refusal: Refusal | None
+) -> None:
+    """Stop under the page's title and filters where a choice would single people out; nothing otherwise."""
+    if refusal is None:
+        return
+    with place:
+        title(question, scope)
+        finding(t("This choice would single people out."))
+    remark(refusal.sentence(t))
+    st.stop()
 
 
 def opened(t: Language, viewer: Viewer, *, needs: Literal["ratings", "goals"] | None = None) -> str:

@@ -14,14 +14,15 @@ from typing import Final
 import polars as pl
 import streamlit as st
 
-from analytics.disclosure import refuse_differencing
+from analytics.disclosure import Refusal, Released, differing_groups, refuse_differencing
 from analytics.distribution.chart import guidance_name
 from analytics.distribution.guidance import PRESETS, Guidance
+from analytics.distribution.shares import Distribution
 from analytics.goals.chart import preset_words
 from analytics.language import Language
 from analytics.policy import MINIMUM_GROUP
 from data.access import Permission, Reach, Viewer
-from pages.kit import cards, load, session
+from pages.kit import load, session
 from pages.kit.load import RatingChoice
 
 EVERYTHING: Final = "all"
@@ -245,23 +246,60 @@ def department_options(
     return options
 
 
-def refuse_singling_out(t: Language, version_id: str, viewer: Viewer, scope: RatingScope) -> None:
-    """Stop where this choice, beside earlier ones of this viewer, would single out a few people."""
-    everybody = load.rating_rows(version_id, viewer, replace(scope.choice, department_id=None))
-    asked = frozenset(load.rating_rows(version_id, viewer, scope.choice)["ratee_id"])
-    # The same people in another cycle or from another source are other facts, not a difference.
-    about = f"ratings/{scope.choice.cycle_id}/{scope.choice.source}/{scope.choice.stage}"
-    store = session.operations()
-    refusal = refuse_differencing(
-        store.recent_filters(viewer.subject, about=about),
-        asked,
-        frozenset(everybody["ratee_id"]),
-        minimum=int(MINIMUM_GROUP.value),
-    )
+@dataclass(frozen=True)
+class Protected:
+    """A distribution with what must stay hidden, given all its viewer was shown before.
+
+    Attributes
+    ----------
+    released
+        The distribution.
+    withhold
+        Groups to withhold from other pictures of the same choice.
+    refusal
+        Why it must not be shown at all, if so.
+    """
+
+    released: Released[Distribution]
+    withhold: frozenset[str]
+    refusal: Refusal | None = None
+
+
+def protected(version_id: str, viewer: Viewer, choice: RatingChoice) -> Protected:
+    """The distribution of a choice, safe beside earlier ones of the same viewer.
+
+    Refused where the choice as a whole, or what it hides as a whole, would single out a few people beside
+    an earlier one; groups of it that would are withheld. Remembered is every set of people a figure was
+    shown about, and what each picture hides, which is its total less what it shows.
+    """
+    rows = load.rating_rows(version_id, viewer, choice)
+    groups = {
+        group: frozenset(people)
+        for group, people in rows.group_by("group").agg("ratee_id").iter_rows()
+        if group is not None
+    }
+    # The same people in another cycle, from another source or in other data are other facts.
+    about = f"ratings/{version_id}/{choice.cycle_id}/{choice.source}/{choice.stage}"
+    settled: dict[object, Protected] = st.session_state.setdefault("protected", {})
+    key = (viewer, about, choice)
+    if key in settled:
+        return settled[key]
+    asked = frozenset(rows["ratee_id"])
+    everybody = load.rating_rows(version_id, viewer, replace(choice, department_id=None))
+    store, minimum = session.operations(), int(MINIMUM_GROUP.value)
+    previous = store.recent_filters(viewer.subject, about=about)
+    refusal = refuse_differencing(previous, asked, frozenset(everybody["ratee_id"]), minimum=minimum)
+    withhold = differing_groups(previous, groups, minimum=minimum)
+    released = load.rating_distribution(version_id, viewer, choice, withhold)
+    shown = [groups[group] for group in released.value.groups.drop_nulls("people")["group"]]
+    concealed = asked.difference(*shown)
+    if refusal is None and concealed:
+        refusal = refuse_differencing(previous, concealed, concealed, minimum=minimum)
     if refusal is not None:
-        cards.state(t("This choice would single people out"), refusal.sentence(t))
-        st.stop()
-    store.remember_filter(viewer.subject, asked, about=about)
+        return Protected(released, withhold, refusal)
+    store.remember_filters(viewer.subject, filter(None, [asked, concealed, *shown]), about=about)
+    settled[key] = Protected(released, withhold)
+    return settled[key]
 
 
 def _guidance(t: Language, scale_levels: int) -> Guidance | None:

@@ -158,18 +158,20 @@ def rating_rows(version_id: str, viewer: Viewer, choice: RatingChoice) -> pl.Dat
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def rating_distribution(version_id: str, viewer: Viewer, choice: RatingChoice) -> Released[Distribution]:
+def rating_distribution(
+    version_id: str, viewer: Viewer, choice: RatingChoice, withhold: frozenset[str]
+) -> Released[Distribution]:
     """Rating distribution of a choice, released."""
     cycle = _cycle(version_id, choice.cycle_id)
     found = distribution(
         rating_rows(version_id, viewer, choice), scale=levels(version_id, cycle["scale_id"]), by="group"
     )
-    return release(found, as_of=cycle["ends_on"])
+    return release(found, as_of=cycle["ends_on"], withhold=withhold)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def rating_change(
-    version_id: str, viewer: Viewer, choice: RatingChoice, earlier_cycle_id: str
+    version_id: str, viewer: Viewer, choice: RatingChoice, earlier_cycle_id: str, withhold: frozenset[str]
 ) -> Released[Change]:
     """Change of the same choice since an earlier cycle on the same scale, released."""
     cycle = _cycle(version_id, choice.cycle_id)
@@ -181,12 +183,12 @@ def rating_change(
         before=earlier_cycle_id,
         after=choice.cycle_id,
     )
-    return release(found, as_of=cycle["ends_on"])
+    return release(found, as_of=cycle["ends_on"], withhold=withhold)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def rating_guidance(
-    version_id: str, viewer: Viewer, choice: RatingChoice, guidance: Guidance
+    version_id: str, viewer: Viewer, choice: RatingChoice, guidance: Guidance, withhold: frozenset[str]
 ) -> Released[GuidanceFit]:
     """How the groups of a choice fit a distribution guidance, released; small departments pool upwards."""
     cycle = _cycle(version_id, choice.cycle_id)
@@ -198,7 +200,7 @@ def rating_guidance(
         guidance=guidance,
         tree=tree.parents if choice.by == "department" else None,
     )
-    return release(found, as_of=cycle["ends_on"])
+    return release(found, as_of=cycle["ends_on"], withhold=withhold)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -80,12 +80,24 @@ def rejected(t: Language, version: str, viewer: Viewer) -> None:
     if found.is_empty():
         cards.say(t("No row was rejected."))
         return
-    cards.remark(
-        t(
-            "Each row is kept with the rule it broke. Download a file's rejected rows, mend them in a "
-            "spreadsheet, and load that file: nothing else is touched."
+    opens = {
+        source_id: queries.reads_source(viewer, load.engine(version), source_id=source_id)
+        for source_id in found["source_id"].unique()
+    }
+    if any(opens.values()):
+        cards.remark(
+            t(
+                "Each row is kept with the rule it broke. Download a file's rejected rows, mend them in a "
+                "spreadsheet, and load that file: nothing else is touched."
+            )
         )
-    )
+    if not all(opens.values()):
+        cards.remark(
+            t(
+                "What stood in rows that are not yours to read is left out. Download where a file's rejected "
+                "rows stand, correct them in the system they came from, and load its next export."
+            )
+        )
     cards.plain_table(
         found.select(
             pl.concat_str("file", "sheet", separator=" › ", ignore_nulls=True).alias(t("File")),
@@ -102,8 +114,10 @@ def rejected(t: Language, version: str, viewer: Viewer) -> None:
     with st.container(horizontal=True):
         for source_id, file in files.rows():
             st.download_button(
-                t("Rejected rows of {file}", file=cards.plain(file)),
-                data=partial(rejected_as_csv, load.warehouse(), source_id),
+                t("Rejected rows of {file}", file=cards.plain(file))
+                if opens[source_id]
+                else t("Where the rejected rows of {file} stand", file=cards.plain(file)),
+                data=partial(rejected_as_csv, viewer, load.warehouse(), source_id),
                 file_name=f"rejected-{file.rsplit('.', 1)[0]}.csv",
                 mime="text/csv",
                 key=f"rejected_{source_id}",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from data import queries
 from data.access import ROLES, Permission, Role
@@ -105,12 +107,55 @@ def test_a_choice_that_differs_by_a_few_people_is_refused(
         viewer, Warehouse(home).open(), cycle_id="2026H1", source="manager", stage="final"
     )
     everybody = sorted(set(rated["ratee_id"]))
+    about = f"ratings/{Warehouse(home).open().version}/2026H1/manager/final"
     store = Operations(home)
-    store.remember_filter(viewer.subject, frozenset(everybody[:-3]), about="ratings/2026H1/manager/final")
+    store.remember_filters(viewer.subject, [frozenset(everybody[:-3])], about=about)
     store.close()
     said = words(open_app(home, "pages/fairness/distributions.py"))
-    assert "This choice would single people out" in said
-    assert "eh-finding" not in said
+    assert "How are ratings spread?" in said
+    assert "This choice would single people out." in said
+    assert "rated" not in said.split("single people out")[1]
+
+
+def people_shown(app: AppTest) -> dict[str, int]:
+    """Group → its people, of those the table shows."""
+    table = app.dataframe[0].value.dropna(subset=["People"])
+    return dict(zip(table.iloc[:, 0], table["People"], strict=True))
+
+
+def test_what_a_picture_hides_as_a_whole_is_not_answered_but_for_one_person(
+    open_app: Open, demo_home: Path, tmp_path: Path
+) -> None:
+    # Corporate Functions: its direct members are one person; they and one team are hidden. Who then asks
+    # for that team would have the one person by subtraction.
+    home = Path(shutil.copytree(demo_home / "warehouse", tmp_path / "warehouse").parent)
+    above = open_app(home, "pages/fairness/distributions.py", role="executive", department="COR")
+    table = above.dataframe[0].value
+    hidden = set(table[table["People"].isna()].iloc[:, 0])
+    assert len(hidden) >= 2
+    names = queries.departments(Warehouse(home).open(), on=date(2026, 6, 30)).names
+    teams = [team for team, name in names.items() if name in hidden and team != "COR"]
+    answered = []
+    for team in teams:
+        app = open_app(home, "pages/fairness/distributions.py", role="executive", department=team)
+        if "single people out" not in words(app):
+            answered.append(team)
+    assert answered == []
+
+
+def test_a_group_is_not_shown_again_but_for_one_person(
+    open_app: Open, demo_home: Path, tmp_path: Path
+) -> None:
+    home = Path(shutil.copytree(demo_home / "warehouse", tmp_path / "warehouse").parent)
+    page, role = "pages/fairness/distributions.py", "executive"
+    whole = people_shown(open_app(home, page, role=role, by="location"))
+    tree = queries.departments(Warehouse(home).open(), on=date(2026, 6, 30))
+    for department in tree.children["SRV"]:
+        app = open_app(home, page, role=role, by="location", department=department)
+        if "single people out" in words(app):
+            continue
+        part = people_shown(app)
+        assert [place for place in part if 0 < whole.get(place, 0) - part[place] < 5] == []
 
 
 def test_an_employee_sees_only_their_own(open_app: Open, demo_home: Path) -> None:

@@ -11,7 +11,14 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from analytics.disclosure import Cells, note, recoverable, refuse_differencing, release
+from analytics.disclosure import (
+    Cells,
+    differing_groups,
+    note,
+    recoverable,
+    refuse_differencing,
+    release,
+)
 from analytics.language import Language
 
 DAY = date(2026, 11, 22)
@@ -299,3 +306,21 @@ def test_refusing_is_quick_for_two_hundred_thousand_people() -> None:
     start = perf_counter()
     assert refuse_differencing(previous, asked, everybody) is not None
     assert perf_counter() - start < 1.0
+
+
+def test_a_group_that_differs_by_a_few_people_from_what_was_shown_is_withheld() -> None:
+    zurich = frozenset(f"z{i}" for i in range(13))
+    bern = frozenset(f"b{i}" for i in range(8))
+    previous = [zurich, bern, frozenset({*zurich, *bern})]
+    groups = {"Zurich": zurich - {"z0"}, "Bern": bern, "Basel": frozenset(f"x{i}" for i in range(9))}
+    assert differing_groups(previous, groups, minimum=5) == {"Zurich"}
+    assert differing_groups([], groups, minimum=5) == frozenset()
+
+
+def test_a_withheld_group_stays_hidden_and_another_beside_it() -> None:
+    frame = pl.DataFrame(
+        {"department": list("abcd"), "people": [10, 20, 30, 40], "mean": [1.0, 2.0, 3.0, 4.0]}
+    )
+    released = release(Table(frame), as_of=DAY, withhold=frozenset({"c"}))
+    hidden = set(released.value.groups.filter(pl.col("people").is_null())["department"])
+    assert hidden == {"a", "c"}

@@ -210,11 +210,11 @@ def test_the_log_can_be_neither_changed_nor_emptied(store: Operations) -> None:
 
 def test_recent_filters_give_back_the_people_oldest_first(store: Operations, clock: Clock) -> None:
     first, second = frozenset({"E1", "E2", "伟"}), frozenset({"E1"})
-    store.remember_filter("a", first, about="ratings")
+    store.remember_filters("a", [first], about="ratings")
     clock.now += MINUTE
-    store.remember_filter("a", second, about="ratings")
-    store.remember_filter("a", second, about="goals")
-    store.remember_filter("b", second, about="ratings")
+    store.remember_filters("a", [second], about="ratings")
+    store.remember_filters("a", [second], about="goals")
+    store.remember_filters("b", [second], about="ratings")
     assert store.recent_filters("a", about="ratings") == (first, second)
     assert store.recent_filters("a", about="goals") == (second,)
     assert store.recent_filters("c", about="ratings") == ()
@@ -222,9 +222,9 @@ def test_recent_filters_give_back_the_people_oldest_first(store: Operations, clo
 
 def test_the_same_filter_is_kept_once_and_its_day_begins_anew(store: Operations, clock: Clock) -> None:
     asked = frozenset({"E1", "E2"})
-    store.remember_filter("a", asked, about="ratings")
+    store.remember_filters("a", [asked], about="ratings")
     clock.now += timedelta(hours=23)
-    store.remember_filter("a", asked, about="ratings")
+    store.remember_filters("a", [asked], about="ratings")
     clock.now += timedelta(hours=23)  # 46 hours after the first, 23 after the second
     assert store.recent_filters("a", about="ratings") == (asked,)
     clock.now += timedelta(hours=2)
@@ -241,7 +241,7 @@ def test_tidying_removes_what_is_too_old_and_nothing_else(tmp_path: Path) -> Non
     clock.now = datetime.now(UTC) - KEEP_SESSIONS - timedelta(days=1)
     store.admit(sign_in(clock, "old"))
     clock.now = datetime.now(UTC) - KEEP_FILTERS - MINUTE
-    store.remember_filter("a", frozenset({"E1"}), about="ratings")
+    store.remember_filters("a", [frozenset({"E1"})], about="ratings")
     clock.now = datetime.now(UTC)
     store.admit(sign_in(clock, "new"))
     store.tidy()
@@ -289,7 +289,7 @@ def test_threads_and_processes_lose_nothing(tmp_path: Path) -> None:
         try:
             for n in range(10):
                 store.record(EMPLOYEE, "downloaded", f"{thread} {n}", {})
-                store.remember_filter("a", frozenset({f"{thread}", f"{n}"}), about="ratings")
+                store.remember_filters("a", [frozenset({f"{thread}", f"{n}"})], about="ratings")
                 store.recent_filters("a", about="ratings")
         except Exception as error:
             failures.append(error)
