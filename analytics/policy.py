@@ -107,7 +107,7 @@ class PacePreset:
     since
         In force in this product from this day.
     source
-        Whose rule it is.
+        Whose rule it is: a short citation, shown in every language as it is.
     why
         One sentence a reader outside statistics understands.
     """
@@ -130,9 +130,7 @@ PACE_PRESETS: Final = (
         2.0,
         False,
         date(2026, 11, 22),
-        "This product; the two limits are custom. On 3,834 sprints (Choetkiertikul et al. 2017, "
-        "doi:10.1109/TSE.2017.2693989) the amount left ranks those that missed at AUC .83 to .85, "
-        "and at .59 to .63 where anything was planned",
+        "Evenhand; Choetkiertikul et al. (2017), IEEE TSE 44(6). doi:10.1109/TSE.2017.2693989",
         "A goal that needs more than twice the pace it had will hardly arrive in time.",
     ),
     PacePreset(
@@ -142,7 +140,7 @@ PACE_PRESETS: Final = (
         0.33,
         True,
         date(2026, 11, 22),
-        "Engagedly, goal status: gap to a straight line under 16.5 points, up to 33, more",
+        "Engagedly, Goal Status",
         "Up to a sixth behind a straight line from start to due date is in order.",
     ),
     PacePreset(
@@ -152,7 +150,7 @@ PACE_PRESETS: Final = (
         0.75,
         False,
         date(2026, 11, 22),
-        "UpRaise, objective status: 95 and 75 per cent of the ideal progress",
+        "UpRaise, Objective Status",
         "A goal should have 95 per cent of the progress a straight line would have.",
     ),
     PacePreset(
@@ -162,7 +160,7 @@ PACE_PRESETS: Final = (
         0.81,
         False,
         date(2026, 11, 22),
-        "Recruiterflow, goal status: 99 and 81 per cent of the expected progress",
+        "Recruiterflow, Goal Status",
         "A goal should have all the progress a straight line would have.",
     ),
     PacePreset(
@@ -172,7 +170,7 @@ PACE_PRESETS: Final = (
         0.33,
         True,
         date(2026, 11, 22),
-        "Perdoo; Feishu OKR status_calculate_type 2 (worst key result); below that Engagedly's limits",
+        "Perdoo; Feishu OKR, status_calculate_type 2; Engagedly, Goal Status",
         "A goal stands no better than the worst of the goals it rests on.",
     ),
     PacePreset(
@@ -182,7 +180,7 @@ PACE_PRESETS: Final = (
         0.4,
         False,
         date(2026, 11, 22),
-        "Google re:Work, OKR grades: green from .7, yellow from .4; applied to the owner's stated chance",
+        "Google re:Work, OKR grades",
         "The owner thinks that the goal will land.",
     ),
 )
@@ -193,10 +191,17 @@ PRACTICAL_SEVERITY: Final = Threshold(
     "A rater within a fifth of the usual spread of ratings rates like an average rater for any purpose.",
 )
 FALSE_SIGN_RATE: Final = Threshold(
-    0.05,
+    0.025,
     date(2026, 11, 22),
     "Stephens (2017), Biostatistics 18(2). doi:10.1093/biostatistics/kxw041",
-    "A flag is raised only if the chance that it points the wrong way is at most 1 in 20.",
+    "A flag is raised only if the chance that it points the wrong way is at most 1 in 40: exactly when the "
+    "interval beside it, which misses on either side in 1 of 40 cases, does not reach nought.",
+)
+CHANCE_SPREAD: Final = Threshold(
+    0.05,
+    date(2026, 11, 22),
+    "Self & Liang (1987), JASA 82(398). doi:10.1080/01621459.1987.10478472",
+    "Where chance alone would make raters differ this much in 1 of 20 such companies, nobody is flagged.",
 )
 MINIMUM_RATEES: Final = Threshold(
     5,

@@ -42,6 +42,7 @@ from scipy import sparse, stats
 
 from analytics.disclosure import Cells
 from analytics.policy import (
+    CHANCE_SPREAD,
     CONFIDENCE,
     FALSE_SIGN_RATE,
     MINIMUM_LINKED_RATERS,
@@ -542,8 +543,9 @@ class _Bar(NamedTuple):
 def _verdict(bar: _Bar, value: str) -> tuple[pl.Expr, pl.Expr]:
     """Verdict and reason from a value that is null where nothing can be told."""
     practical, chance = bar
-    sure = (pl.col("false_sign_rate") <= FALSE_SIGN_RATE.value) & (chance <= FALSE_SIGN_RATE.value)
-    flagged = sure & (pl.col(value).abs() >= practical)
+    # The same bound twice but for the last bit: a flag and an interval that reaches nought never meet.
+    sure = (pl.col("false_sign_rate") <= FALSE_SIGN_RATE.value) & (pl.col("low") * pl.col("high") > 0)
+    flagged = sure & (chance <= CHANCE_SPREAD.value) & (pl.col(value).abs() >= practical)
     verdict = (
         pl.when(pl.col(value).is_null())
         .then(pl.lit("cannot_tell"))
@@ -556,7 +558,7 @@ def _verdict(bar: _Bar, value: str) -> tuple[pl.Expr, pl.Expr]:
     reason = (
         pl.when(pl.col(value).is_null() | flagged)
         .then(None)
-        .when(pl.lit(chance > FALSE_SIGN_RATE.value))
+        .when(pl.lit(chance > CHANCE_SPREAD.value))
         .then(pl.lit("no_spread"))
         .when(pl.col(value).abs() < practical)
         .then(pl.lit("small"))

@@ -9,7 +9,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics.disclosure import release
-from analytics.policy import FALSE_SIGN_RATE, MINIMUM_RATEES, MINIMUM_REPEATS
+from analytics.policy import CHANCE_SPREAD, CONFIDENCE, FALSE_SIGN_RATE, MINIMUM_RATEES, MINIMUM_REPEATS
 from analytics.severity.linear import REASONS, REFUSALS, VERDICTS, Severity, severity, strata
 from tests.severity_company import company
 
@@ -109,6 +109,27 @@ def test_flags_are_large_enough_and_sure_enough(result: Severity) -> None:
     assert ((flagged["severity"] > 0) == (flagged["verdict"] == "lenient")).all()
     assert flagged["reason"].null_count() == flagged.height
     assert result.expected_false_flags == pytest.approx(flagged["false_sign_rate"].sum())
+
+
+def test_no_flag_has_an_interval_that_reaches_nought(ratings: pl.DataFrame) -> None:
+    # A 95 % interval misses on each side in 2.5 % of cases: the bound of the flag.
+    assert FALSE_SIGN_RATE.value == pytest.approx((1 - CONFIDENCE.value) / 2)
+    close = 0
+    for size in (0.25, 0.5, 1.0, 2.0, 4.0):
+        # The more of one rating is chance, the more flags stand near their bound.
+        noisy = ratings.with_columns(
+            pl.col("score") + size * ((pl.int_range(pl.len()).hash(seed=3) % 1000) / 500 - 1)
+        )
+        found = severity(noisy)
+        for frame in (found.raters, found.departments):
+            flagged = frame.filter(pl.col("verdict").is_in(FLAGS))
+            assert (flagged["low"] * flagged["high"] > 0).all()
+            close += flagged.filter(pl.col("false_sign_rate") > FALSE_SIGN_RATE.value / 5).height
+            between = frame.filter(
+                pl.col("false_sign_rate").is_between(FALSE_SIGN_RATE.value, 0.05, closed="right")
+            )
+            assert not between["verdict"].is_in(FLAGS).any()
+    assert close > 0
 
 
 def test_self_and_customer_ratings_are_nobodys_severity(ratings: pl.DataFrame, result: Severity) -> None:
@@ -212,7 +233,7 @@ def test_odd_ratings_give_an_estimate_and_no_warning(ratings: pl.DataFrame, name
 def test_raters_without_any_effect_are_not_flagged() -> None:
     found = severity(company(11, people=150, raters=20, departments=2, rater_sd=0.0).ratings)
     assert found.chance is not None
-    assert found.chance > FALSE_SIGN_RATE.value
+    assert found.chance > CHANCE_SPREAD.value
     assert not found.raters["verdict"].is_in(FLAGS).any()
 
 
