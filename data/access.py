@@ -90,7 +90,6 @@ ROLES: Final[MappingProxyType[Role, Rights]] = MappingProxyType(
                     P.SEE_OWN,
                     P.SEE_INDIVIDUAL_RATINGS,
                     P.SEE_IMPORTS,
-                    P.IMPORT,
                 }
             ),
             Reach.DEPARTMENTS,
@@ -113,6 +112,36 @@ ROLES: Final[MappingProxyType[Role, Rights]] = MappingProxyType(
         ),
     }
 )
+"""An import changes the data of the whole company, so no role that is bound to departments may do it."""
+
+ROWS: Final[MappingProxyType[str, Permission]] = MappingProxyType(
+    {
+        "employees": P.SEE_INDIVIDUAL_RATINGS,
+        "protected_attributes": P.SEE_PROTECTED,
+        "departments": P.SEE_INDIVIDUAL_RATINGS,
+        "assignments": P.SEE_INDIVIDUAL_RATINGS,
+        "rating_scales": P.SEE_INDIVIDUAL_RATINGS,
+        "scale_levels": P.SEE_INDIVIDUAL_RATINGS,
+        "review_cycles": P.SEE_INDIVIDUAL_RATINGS,
+        "ratings": P.SEE_INDIVIDUAL_RATINGS,
+        "competency_assessments": P.SEE_INDIVIDUAL_RATINGS,
+        "calibration_changes": P.SEE_INDIVIDUAL_RATINGS,
+        "goals": P.SEE_GOALS,
+        "goal_alignments": P.SEE_GOALS,
+        "check_ins": P.SEE_GOALS,
+        "goal_changes": P.SEE_GOALS,
+        "weight_schemes": P.SEE_GOALS,
+        "conversations": P.SEE_PROTECTED,
+        "feedback": P.SEE_PROTECTED,
+        "survey_responses": P.SEE_PROTECTED,
+        "appeals": P.SEE_PROTECTED,
+        "pay": P.SEE_PROTECTED,
+        "promotions": P.SEE_PROTECTED,
+        "trainings": P.SEE_PROTECTED,
+        "improvement_plans": P.SEE_PROTECTED,
+    }
+)
+"""Which permission, with reach over the company, opens rows of a table as they stood in a file."""
 del P
 
 
@@ -147,3 +176,12 @@ class Viewer:
     def reaches(self, permission: Permission) -> frozenset[Reach]:
         """About whom: the reaches of all roles that grant the permission."""
         return frozenset(ROLES[role].reach for role in self.roles if permission in ROLES[role].permissions)
+
+    def reads_rows(self, table: str) -> bool:
+        """Whether rows of a table are open to them as they stood in a file, whoever they are about.
+
+        What belongs to no table, such as a column nobody read, could be anything: it takes every
+        permission there is in `ROWS`.
+        """
+        needed = {ROWS[table]} if table in ROWS else set(ROWS.values())
+        return all(Reach.COMPANY in self.reaches(permission) for permission in needed)

@@ -30,8 +30,9 @@ import duckdb
 import narwhals as nw
 import polars as pl
 
-from data import sources
+from data import queries, sources
 from data.acceptance import REJECTED, accept, reason, sentences
+from data.access import Viewer
 from data.assembly import REFUSED, Assembly, Count
 from data.contracts import TABLES
 from data.engine import DuckDBEngine
@@ -51,6 +52,8 @@ OFF_SCALE: Final = "every_rating_is_on_the_scale_of_its_cycle"
 MENDABLE: Final = ("_source", "_line", "_rule", "_message")
 """Columns a file of rejected rows has beside those of the original: the source and line of each row, the
 rules it broke, and what is wrong."""
+LISTED: Final = ("file", "sheet", "line", "table", "rule", "column", "reason")
+"""Columns of the list of rejected rows for those who may not read the rows."""
 MENDED: Final = {"source_id": pl.String, "line": pl.Int64}
 """Which line of which source a line of a mended file stands for."""
 
@@ -295,8 +298,11 @@ def run_import(
         ) from error
 
 
-def rejected_as_csv(warehouse: Warehouse, source_id: str) -> bytes:
+def rejected_as_csv(viewer: Viewer, warehouse: Warehouse, source_id: str) -> bytes:
     """The rejected rows of a source as a CSV file that can be mended and loaded again.
+
+    Who may not read everything that stood in the source gets a list instead of the rows: line, table, rule,
+    column and reason without any value, to find them where they came from.
 
     Original headers, then the columns `MENDABLE`. Loaded again, a row takes the place of the line it stands
     for: that line is rejected no more, whatever becomes of the row now.
@@ -309,9 +315,9 @@ def rejected_as_csv(warehouse: Warehouse, source_id: str) -> bytes:
         If the current version knows no such source.
     """
     engine = warehouse.open()
+    if not queries.reads_source(viewer, engine, source_id=source_id):
+        return _rejected_list(queries.rejected(viewer, engine), source_id)
     found = engine.query(lambda tables: tables("_sources").filter(nw.col("source_id") == source_id))
-    if not found.height:
-        raise Problem("The current version has no source {source}.", source=source_id)
     headers = found["headers"].item(0).to_list()
     rows = (
         engine.query(lambda tables: tables("_rejected").filter(nw.col("source_id") == source_id))
@@ -332,6 +338,18 @@ def rejected_as_csv(warehouse: Warehouse, source_id: str) -> bytes:
         values = [cells.get(header) or "" for header in headers]
         notes = [source_id, line, "; ".join(rules), " ".join(messages)]
         writer.writerow([escaped(str(value)) for value in [*values, *notes]])
+    return written.getvalue().encode("utf-8-sig")
+
+
+def _rejected_list(rejected: pl.DataFrame, source_id: str) -> bytes:
+    """Where rejected rows stand and what they break."""
+    rows = rejected.filter(pl.col("source_id") == source_id)
+    listed = rows.with_columns(sentences(rows).alias("reason")).select(LISTED)
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(LISTED)
+    for row in listed.iter_rows():
+        writer.writerow(["" if cell is None else escaped(str(cell)) for cell in row])
     return written.getvalue().encode("utf-8-sig")
 
 

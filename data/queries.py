@@ -12,6 +12,7 @@ is shown of its result is narrowed by ``visible_raters``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +30,13 @@ from data.problems import Problem
 
 Stage = Literal["initial", "final"]
 Lazy = nw.LazyFrame[Any]
+
+TOLD: Final = frozenset(
+    {"column", "table", "target", "least", "most", "low", "high", "choices", "levels", "n", "limit"}
+)
+"""Places of a reason that say what is expected; any other may quote what stood in a row."""
+BLANK: Final = "…"
+"""What stands where a value is not the viewer's to see."""
 
 LEADER_SOURCES: Final = ("manager", "skip_level", "cross_department")
 """Sources in which somebody rates others' work as a leader; what severity is read from by default."""
@@ -95,12 +103,14 @@ class Departments:
         """All departments, each under its parent, siblings by name."""
         ordered: list[str] = []
 
-        def walk(parent: str | None) -> None:
-            for child in sorted(self.children.get(parent, []), key=lambda d: (self.names[d], d)):
-                ordered.append(child)
-                walk(child)
+        def under(parent: str | None) -> list[str]:
+            return sorted(self.children.get(parent, []), key=lambda d: (self.names[d], d), reverse=True)
 
-        walk(None)
+        # A list of what is still to come: a chain of departments can be longer than calls may nest.
+        coming = under(None)
+        while coming:
+            ordered.append(coming.pop())
+            coming += under(ordered[-1])
         return ordered
 
     def branches(self, at: str | None) -> dict[str, str]:
@@ -366,6 +376,7 @@ def people_in(engine: Engine, department_ids: frozenset[str], *, on: date) -> fr
 def names(viewer: Viewer, engine: Engine) -> dict[str, str]:
     """employee → display name, for those the viewer may know by name.
 
+    Two people of one name are told apart by their id: a finding must never fall on the wrong one.
     Who may see individual ratings or leniency of the whole company sees all names; everybody else those
     within reach, and their own. Somebody without a name on record goes by their id.
     """
@@ -385,9 +396,11 @@ def names(viewer: Viewer, engine: Engine) -> dict[str, str]:
             reached |= found
     else:
         people = people.filter(pl.col("employee_id").is_in(list(reached)))
-    return {
-        row["employee_id"]: row["display_name"] or row["employee_id"] for row in people.iter_rows(named=True)
-    }
+    called = pl.coalesce("display_name", "employee_id")
+    apart = pl.format("{} ({})", called, "employee_id")
+    shared = pl.col("display_name").is_not_null() & (pl.len().over(called) > 1)
+    named = people.select("employee_id", pl.when(shared).then(apart).otherwise(called).alias("name"))
+    return dict(named.sort("employee_id").iter_rows())
 
 
 def goals(viewer: Viewer, engine: Engine) -> pl.DataFrame:
@@ -528,7 +541,8 @@ def imports(viewer: Viewer, engine: Engine) -> pl.DataFrame:
 def rejected(viewer: Viewer, engine: Engine) -> pl.DataFrame:
     """What was not accepted: file, sheet, line, rule, column, value, and the reason as template and values.
 
-    `data.acceptance.sentences` puts the reasons into words.
+    `data.acceptance.sentences` puts the reasons into words. What stood in rows the viewer may not read is
+    left out, see `blanked`.
     """
     _require(viewer, Permission.SEE_IMPORTS)
 
@@ -536,7 +550,67 @@ def rejected(viewer: Viewer, engine: Engine) -> pl.DataFrame:
         files = tables("_sources").select("source_id", "file", "sheet")
         return tables("_rejected").drop("row").join(files, on="source_id", how="left")
 
-    return engine.query(read).sort("file", "sheet", "line", "rule", "column", nulls_last=True)
+    found = engine.query(read).sort("file", "sheet", "line", "rule", "column", nulls_last=True)
+    return blanked(viewer, found)
+
+
+def blanked(viewer: Viewer, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rejected rows without what stood in those the viewer may not read.
+
+    Parameters
+    ----------
+    rows
+        table, value, and the reason as ``values`` (JSON); any other columns stay as they are.
+
+    Returns
+    -------
+    polars.DataFrame
+        The same rows and columns. Where `Viewer.reads_rows` says no, ``value`` is null, and of ``values``
+        only what the contract says stays (`TOLD`); all else is `BLANK`.
+    """
+    closed = pl.col("table").is_in(
+        [table for table in rows["table"].unique() if not viewer.reads_rows(table)]
+    )
+    reasons = rows.select("values").unique()
+    told = reasons.with_columns(
+        pl.Series("told", [_without_values(said) for said in reasons["values"]], dtype=pl.String)
+    )
+    return (
+        rows.join(told, on="values", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(~closed).then("value").alias("value"),
+            pl.when(closed).then("told").otherwise("values").alias("values"),
+        )
+        .drop("told")
+    )
+
+
+def _without_values(said: str) -> str:
+    places = json.loads(said)
+    kept = {place: value if place in TOLD else BLANK for place, value in places.items()}
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True)
+
+
+def reads_source(viewer: Viewer, engine: Engine, *, source_id: str) -> bool:
+    """Whether everything that stood in a sheet is open to the viewer, columns nobody read included.
+
+    Raises
+    ------
+    Problem
+        If the version knows no such source.
+    """
+    _require(viewer, Permission.SEE_IMPORTS)
+    found = engine.query(lambda tables: tables("_sources").filter(nw.col("source_id") == source_id))
+    if found.is_empty():
+        raise Problem("The current version has no source {source}.", source=source_id)
+    refused = engine.query(
+        lambda tables: tables("_rejected").filter(nw.col("source_id") == source_id).select("table")
+    )
+    matches = json.loads(found["mapping"].item(0) or "{}").get("matches", [])
+    read = {header for header, _, _ in matches}
+    held = {table for _, table, _ in matches} | set(refused["table"])
+    unread = set(found["headers"].explode().drop_nulls()) - read
+    return all(viewer.reads_rows(table) for table in (held | {""} if unread else held))
 
 
 def row_counts(viewer: Viewer, engine: Engine) -> pl.DataFrame:

@@ -21,6 +21,7 @@ import pytest
 from analytics.language import Language
 from data import importing, warehouse
 from data.acceptance import sentences
+from data.access import Role, Viewer
 from data.contracts import TABLES, references
 from data.contracts.promises import APPROVALS, is_cut
 from data.importing import ImportReport, Progress, escaped, inspect, rejected_as_csv, run_import
@@ -31,6 +32,7 @@ from data.warehouse import Warehouse
 
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 AS_OF = date(2026, 3, 1)
+HR = Viewer("hr", "Head of HR", frozenset({Role.HR_LEADERSHIP}))
 
 
 class Plain:
@@ -649,7 +651,7 @@ def test_mended_rows_are_loaded_again_from_the_file_of_rejected_rows(folder: Pat
     report = load(folder, home=home)
     source_id = report.sheets[4].source_id
     assert source_id is not None
-    written = rejected_as_csv(Warehouse(home), source_id)
+    written = rejected_as_csv(HR, Warehouse(home), source_id)
     assert written.startswith(b"\xef\xbb\xbf")
     rows = list(csv.DictReader(io.StringIO(written.decode("utf-8-sig"))))
     assert len(rows) == 1
@@ -667,6 +669,37 @@ def test_mended_rows_are_loaded_again_from_the_file_of_rejected_rows(folder: Pat
     assert load(folder, home=home).version is None
 
 
+STEWARD = Viewer("s", "Steward", frozenset({Role.DATA_STEWARD}))
+
+
+def test_who_may_not_read_a_file_gets_where_its_rejected_rows_stand_and_no_value(
+    folder: Path, home: Path
+) -> None:
+    company(folder)
+    write(folder, "5-ratings.csv", "ratings", RATING, RATING | {"rater_id": "3", "score": "A+"})
+    source_id = str(load(folder, home=home).sheets[4].source_id)
+    written = rejected_as_csv(STEWARD, Warehouse(home), source_id)
+    (row,) = csv.DictReader(io.StringIO(written.decode("utf-8-sig")))
+    assert (row["file"], row["line"], row["table"]) == ("5-ratings.csv", "3", "ratings")
+    assert (row["rule"], row["column"]) == (importing.OFF_SCALE, "score")
+    # Neither the value, nor who rated whom.
+    assert b"A+" not in written
+    assert RATING["ratee_id"].encode() not in written
+
+
+def test_a_column_nobody_read_keeps_the_rows_of_a_file_from_who_may_read_its_tables(
+    folder: Path, home: Path
+) -> None:
+    viewer = Viewer("x", "X", frozenset({Role.DATA_STEWARD, Role.EXECUTIVE}))
+    plain = {"goal_id": "g", "title": "Grow", "weight": "half"}
+    for extra, shown in (({}, True), ({"pay of the owner": "52000"}, False)):
+        path = write(folder, f"goals-{shown}.csv", "goals", plain)
+        if extra:
+            path.write_text("goals.goal_id,goals.weight,pay of the owner\ng,half,52000\n", encoding="utf-8")
+        source_id = str(load(path, home=home).sheets[0].source_id)
+        assert (b"half" in rejected_as_csv(viewer, Warehouse(home), source_id)) is shown
+
+
 def test_a_row_that_was_mended_badly_is_rejected_once_and_can_be_mended_again(
     folder: Path, home: Path
 ) -> None:
@@ -676,14 +709,14 @@ def test_a_row_that_was_mended_badly_is_rejected_once_and_can_be_mended_again(
     source_id = str(load(folder, home=home).sheets[4].source_id)
     mended = folder / "mended.csv"
     # The first of the two is mended, the other spoilt anew.
-    written = rejected_as_csv(Warehouse(home), source_id)
+    written = rejected_as_csv(HR, Warehouse(home), source_id)
     mended.write_bytes(written.replace(b"A+", b"4", 1).replace(b"A+", b"B"))
     report = load(mended, home=home)
     assert rules(report) == {("ratings", importing.OFF_SCALE, 1)}
     kept = table(home, "_rejected")
     assert kept.select("source_id", "line", "value").rows() == [(report.sheets[0].source_id, 3, "B")]
     again = folder / "again.csv"
-    written = rejected_as_csv(Warehouse(home), str(report.sheets[0].source_id))
+    written = rejected_as_csv(HR, Warehouse(home), str(report.sheets[0].source_id))
     again.write_bytes(written.replace(b"B,3", b"5,3"))
     assert load(again, home=home).complete
     assert table(home, "_rejected").height == 0
@@ -697,7 +730,7 @@ def test_a_row_that_no_longer_says_which_line_it_stands_for_goes_in_beside_it(
     write(folder, "5-ratings.csv", "ratings", RATING, RATING | {"rater_id": "3", "score": "A+"})
     source_id = str(load(folder, home=home).sheets[4].source_id)
     mended = folder / "mended.csv"
-    written = rejected_as_csv(Warehouse(home), source_id)
+    written = rejected_as_csv(HR, Warehouse(home), source_id)
     mended.write_bytes(written.replace(b"A+", b"4").replace(source_id.encode(), b""))
     load(mended, home=home)
     assert table(home, "ratings").height == 2
@@ -717,7 +750,7 @@ def test_mended_rows_are_read_as_their_own_source_was(folder: Path, home: Path) 
     )
     load(second, home=home, recognitions={sheet.digest: Recognition("plain", 1.0, turned)})
     mended = folder / "mended.csv"
-    mended.write_bytes(rejected_as_csv(Warehouse(home), source_id).replace(b"soon", b"2020-01-01"))
+    mended.write_bytes(rejected_as_csv(HR, Warehouse(home), source_id).replace(b"soon", b"2020-01-01"))
     load(mended, home=home)
     found = table(home, "employees").sort("employee_id").select("employee_id", "display_name")
     assert found.rows() == [("1", "Ann"), ("Bo", "1")]
@@ -733,7 +766,7 @@ def test_cells_a_spreadsheet_would_run_are_escaped_and_come_back_as_they_were(
         {"employee_id": "1", "display_name": "=1+1", "email": "@SUM(A1)", "hire_date": "soon"},
     )
     report = load(folder, home=home)
-    written = rejected_as_csv(Warehouse(home), str(report.sheets[0].source_id)).decode("utf-8-sig")
+    written = rejected_as_csv(HR, Warehouse(home), str(report.sheets[0].source_id)).decode("utf-8-sig")
     assert "'=1+1" in written
     assert "'@SUM(A1)" in written
     mended = folder / "mended.csv"

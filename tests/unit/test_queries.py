@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from data import queries
-from data.access import ROLES, Permission, Role, Viewer
+from data.acceptance import sentences
+from data.access import ROLES, ROWS, Permission, Reach, Role, Viewer
+from data.contracts import TABLES
 from data.engine import Engine, PolarsEngine
 from tests import company
 
@@ -118,6 +121,17 @@ def test_names_are_given_only_of_those_within_reach(engine: Engine) -> None:
     assert len(queries.names(HR, engine)) == 8
 
 
+def test_two_people_of_one_name_are_told_apart_by_their_id() -> None:
+    frames = company.frames()
+    frames["employees"] = frames["employees"].with_columns(
+        display_name=pl.when(pl.col("employee_id").is_in(["gus", "hua"]))
+        .then(pl.lit("Gus"))
+        .otherwise("display_name")
+    )
+    named = queries.names(HR, PolarsEngine(frames))
+    assert (named["gus"], named["hua"], named["fay"]) == ("Gus (gus)", "Gus (hua)", "Fay")
+
+
 def test_the_model_read_holds_the_company_and_only_leaders_initial_ratings(engine: Engine) -> None:
     found = queries.model_ratings(
         engine, cycle_ids=["2025H2", "2026H1"], rating_sources=queries.LEADER_SOURCES
@@ -195,3 +209,60 @@ def test_both_engines_return_the_same_rows(tmp_path: Path) -> None:
     for viewer in (HR, PARTNER, BEN):
         assert_frame_equal(rated(viewer, embedded), rated(viewer, memory))
     assert_frame_equal(queries.goals(HR, embedded), queries.goals(HR, memory), check_column_order=False)
+
+
+def test_every_table_says_who_may_read_its_rows_in_files() -> None:
+    assert set(ROWS) == set(TABLES)
+
+
+def test_a_chain_of_departments_longer_than_calls_may_nest_has_an_outline() -> None:
+    # 1,500 departments, each under the one before; Python nests some 1,000 calls.
+    chain = [f"d{at:04}" for at in range(1_500)]
+    tree = queries.Departments(
+        pl.DataFrame({"department_id": chain, "name": chain, "parent_id": [None, *chain[:-1]]})
+    )
+    assert tree.outline() == chain
+
+
+def refused_rows() -> pl.DataFrame:
+    """One rejected row each of pay, of ratings, of a goal, and one whose fields slipped."""
+    quoted = json.dumps({"column": "score", "value": "A+", "levels": "S, A, B"})
+    return pl.DataFrame(
+        [
+            ("pay", "salary", "a lot", "{column} must be a number.", json.dumps({"column": "salary"})),
+            ("ratings", "score", "A+", "“{value}” is no {column} ({levels}).", quoted),
+            ("goals", "weight", "half", "{column} must be a number.", json.dumps({"column": "weight"})),
+            ("", "", "52000", "The row has more fields than the header.", "{}"),
+        ],
+        schema=["table", "column", "value", "message", "values"],
+        orient="row",
+    )
+
+
+@pytest.mark.parametrize(
+    ("roles", "seen"),
+    [
+        ({Role.HR_LEADERSHIP}, ["a lot", "A+", "half", "52000"]),
+        ({Role.DATA_STEWARD}, [None, None, None, None]),
+        ({Role.HR_PARTNER}, [None, None, None, None]),
+        ({Role.DATA_STEWARD, Role.COMMITTEE_FACILITATOR}, [None, None, None, None]),
+        ({Role.DATA_STEWARD, Role.EXECUTIVE}, [None, None, "half", None]),
+    ],
+)
+def test_what_stood_in_a_rejected_row_is_open_only_with_its_permission_for_the_whole_company(
+    roles: set[Role], seen: list[str | None]
+) -> None:
+    viewer = Viewer("x", "X", frozenset(roles), departments=frozenset({company.ROOT}))
+    found = queries.blanked(viewer, refused_rows())
+    assert found["value"].to_list() == seen
+    assert ("A+" in str(found["values"].to_list())) is (seen[1] is not None)
+
+
+def test_a_blanked_reason_still_says_what_was_expected() -> None:
+    found = queries.blanked(STEWARD, refused_rows())
+    assert sentences(found).to_list()[1] == "“…” is no score (S, A, B)."
+
+
+@pytest.mark.parametrize("role", [role for role in Role if Permission.IMPORT in ROLES[role].permissions])
+def test_nobody_bound_to_departments_changes_the_data_of_the_company(role: Role) -> None:
+    assert ROLES[role].reach in {Reach.COMPANY, Reach.NOBODY}
