@@ -26,7 +26,7 @@ import duckdb
 import polars as pl
 
 from data.acceptance import LONGEST_SHOWN, person_columns, person_rules, problem_of, reason
-from data.contracts import TABLES, references
+from data.contracts import TABLES, pointing_at, references
 from data.contracts.promises import LOOPS, NoLoops, is_cut, links_in_loops, promises_of
 from data.contracts.ratings import PANEL
 from data.problems import Problem
@@ -662,9 +662,30 @@ class Assembly:
         chosen = (
             f"SELECT {columns}, -1 - rowid AS _n, {every}::BIGINT AS _carried FROM previous.{quoted(table)}"
         )
-        return (
-            f"{chosen} WHERE {SOURCE_ID} NOT IN {self._listed(self._replaced)}" if self._replaced else chosen
+        if not self._replaced:
+            return chosen
+        return f"{chosen} WHERE {self._stays()}{self._held(table)}"
+
+    def _stays(self) -> str:
+        return f"{SOURCE_ID} NOT IN {self._listed(self._replaced)}"
+
+    def _held(self, table: str) -> str:
+        """Also what rows of other sources stand on: cycles they are about, and the scales of those."""
+        cycles = " UNION ".join(
+            f"SELECT {quoted(column)} FROM previous.{quoted(other)} "
+            f"WHERE {quoted(column)} IS NOT NULL AND {self._stays()}"
+            for other, column in pointing_at("review_cycles")
         )
+        match table:
+            case "review_cycles":
+                return f" OR cycle_id IN ({cycles})"
+            case "rating_scales" | "scale_levels":
+                return (
+                    " OR scale_id IN (SELECT scale_id FROM previous.review_cycles "
+                    f"WHERE {self._stays()} OR cycle_id IN ({cycles}))"
+                )
+            case _:
+                return ""
 
     @staticmethod
     def _nothing(table: str) -> str:

@@ -19,7 +19,7 @@ import logging
 import re
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -34,14 +34,14 @@ from data import queries, sources
 from data.acceptance import REJECTED, accept, reason, sentences
 from data.access import Viewer
 from data.assembly import REFUSED, Assembly, Count
-from data.contracts import TABLES
+from data.contracts import TABLES, pointing_at
 from data.engine import DuckDBEngine
 from data.problems import Problem
 from data.sources import reading
 from data.sources.assembling import scales_of
 from data.sources.model import EXTRA, LINE, Answer, Known, Match, Question, Recognition, Sheet, Source
 from data.sources.scales import OUTSIDE, covers
-from data.warehouse import Version, Warehouse, contracts_version, new_version_id, rules_of
+from data.warehouse import SOURCE_ID, Version, Warehouse, contracts_version, new_version_id, rules_of
 
 log = logging.getLogger(__name__)
 
@@ -276,7 +276,7 @@ def run_import(
                     )
                     loading.read(taken, known, asked_for=frozenset(recognitions or {}))
                     report = loading.settle(unread)
-                    publish = not rehearse and loading.differs() and (report.complete or not all_or_nothing)
+                    publish = not rehearse and loading.changed and (report.complete or not all_or_nothing)
                     if publish:
                         version_id = new_version_id(now)
                         loading.write(home=home, as_of=as_of, now=now, version_id=version_id)
@@ -451,9 +451,44 @@ def _known_before(home: Path, sheets: Sequence[Sheet]) -> Known:
     try:
         engine = Warehouse(home).open()
         ranges, scales, cycles = (_whole(engine, table) for table in SCALE_TABLES)
+        own = _own(engine, {sheet.digest for sheet in sheets})
     except Problem:
         ranges, scales, cycles = (TABLES[name].create_empty() for name in SCALE_TABLES)
-    return Known(scales=scales, cycles=cycles, dictionaries=sources.dictionaries(sheets), ranges=ranges)
+        own = {}
+    dictionaries = sources.dictionaries(sheets)
+    return Known(scales=scales, cycles=cycles, dictionaries=dictionaries, ranges=ranges, own=own)
+
+
+def _own(engine: DuckDBEngine, digests: Set[str]) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """For each digest the cycles and scales that sheet brought and nothing of another sheet stands on."""
+
+    def column(table: str, *names: str) -> list[tuple[str, ...]]:
+        return engine.query(lambda tables: tables(table).select(*names).unique()).drop_nulls().rows()
+
+    brought: dict[str, set[str]] = {}
+    for digest, source_id in column("_sources", "digest", "source_id"):
+        if digest in digests:
+            brought.setdefault(digest, set()).add(source_id)
+    cycles = column("review_cycles", "cycle_id", "scale_id", SOURCE_ID)
+    scales = column("rating_scales", "scale_id", SOURCE_ID)
+    brought = {
+        digest: ids
+        for digest, ids in brought.items()
+        if not ids.isdisjoint(row[-1] for row in (*cycles, *scales))
+    }
+    if not brought:
+        return {}
+    users = [user for table, name in pointing_at("review_cycles") for user in column(table, name, SOURCE_ID)]
+    own = {}
+    for digest, ids in brought.items():
+        needed = {cycle for cycle, by in users if by not in ids}
+        gone = {cycle for cycle, _, by in cycles if by in ids} - needed
+        scales_needed = {scale for cycle, scale, _ in cycles if cycle not in gone}
+        own[digest] = (
+            frozenset(gone),
+            frozenset({scale for scale, by in scales if by in ids} - scales_needed),
+        )
+    return own
 
 
 def _whole(engine: DuckDBEngine, table: str) -> pl.DataFrame:
@@ -477,7 +512,10 @@ def _known_with(known: Known, bringing: Sequence[tuple[Sheet, Recognition]]) -> 
         )
         for table, kept in found.items()
     )
-    return replace(known, ranges=ranges_, scales=scales, cycles=cycles)
+    # What another sheet declares now is known whoever brought it before.
+    declared = {key for kept in found.values() for frame in kept[1:] for key in frame.to_series()}
+    own = {digest: (names - declared, ids - declared) for digest, (names, ids) in known.own.items()}
+    return replace(known, ranges=ranges_, scales=scales, cycles=cycles, own=own)
 
 
 def _as_problem(error: BaseException, place: str) -> Problem:
@@ -611,6 +649,7 @@ class _Loading:
         self._rejected: list[pl.DataFrame] = []
         self._originals: list[pl.DataFrame] = []
         self._books = self.assembly.book("_sources")
+        self.changed = False
 
     def read(
         self, taken: Sequence[tuple[_Original, Recognition]], known: Known, *, asked_for: frozenset[str]
@@ -644,6 +683,7 @@ class _Loading:
         source_id = report.source_id
         try:
             source = sources.source(recognition.source)
+            known = known.beside(sheet.digest)
 
             def judged(batch: pl.DataFrame) -> _Judged:
                 return _judge(source, batch, recognition, known, source_id=source_id)
@@ -694,12 +734,21 @@ class _Loading:
             else sheet
             for sheet in self._sheets
         )
+        self.changed = self._differs()
+        if not self.changed:
+            known = set(self._books["digest"])
+            sheets = tuple(
+                replace(sheet, state="unchanged")
+                if sheet.state == "imported" and sheet.digest in known and not sheet.rejected
+                else sheet
+                for sheet in sheets
+            )
         failed = tuple(SheetReport(one.file, None, "failed", problem=one.problem) for one in unread)
         return ImportReport(
             None, (*sheets, *failed), tuple(counts), self._summary(every), restarted=self._restarted
         )
 
-    def differs(self) -> bool:
+    def _differs(self) -> bool:
         """Whether anything is other than in the previous version, reasons of rejections included."""
         if not self._read:
             return False
@@ -707,15 +756,21 @@ class _Loading:
             return True
         if not self._books.height:
             return True
-        loaded = set(self._read)
-        if not loaded <= set(self._books["source_id"]):
+        # A sheet may be read in another way to the same effect: what counts is its content.
+        digest_of = {source_id: sheet.digest for source_id, (sheet, _) in self._read.items()}
+        known_as = dict(self._books.select("source_id", "digest").iter_rows())
+        if not set(digest_of.values()) <= set(known_as.values()):
             return True
-        before = self.assembly.book("_rejected").filter(pl.col("source_id").is_in(list(loaded)))
-        names = ["source_id", "line", "table", "rule", "column", "value"]
-        every = pl.concat([pl.DataFrame(schema=REFUSED), *self._rejected]).filter(
-            pl.col("source_id").is_in(list(loaded))
-        )
-        return not before.select(names).sort(names).equals(every.select(names).sort(names))
+        names = ["digest", "line", "table", "rule", "column", "value"]
+
+        def rejected(rows: pl.DataFrame, digests: Mapping[str, str]) -> pl.DataFrame:
+            digest = pl.col("source_id").replace_strict(digests, default=None, return_dtype=pl.String)
+            found = rows.with_columns(digest.alias("digest"))
+            return found.filter(pl.col("digest").is_in(list(digest_of.values()))).select(names).sort(names)
+
+        before = rejected(self.assembly.book("_rejected"), known_as)
+        every = pl.concat([pl.DataFrame(schema=REFUSED), *self._rejected])
+        return not before.equals(rejected(every, digest_of))
 
     def write(self, *, home: Path, as_of: date, now: datetime, version_id: str) -> None:
         """Write the new file: tables and books."""

@@ -65,6 +65,13 @@ def references(table: str) -> dict[str, str]:
     }
 
 
+def pointing_at(table: str) -> tuple[tuple[str, str], ...]:
+    """Which columns elsewhere name a row of a table: table and column of each."""
+    return tuple(
+        (other, column) for other in TABLES for column, target in references(other).items() if target == table
+    )
+
+
 def protected_columns(table: str) -> frozenset[str]:
     """Columns that need the permission to read protected attributes."""
     return frozenset(

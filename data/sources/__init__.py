@@ -79,6 +79,7 @@ def recognise(sheet: Sheet, known: Known, profiles: Sequence[Profile] = ()) -> R
 
     A sheet nobody knows comes back as ``tidy`` with a question about its columns.
     """
+    known = known.beside(sheet.digest)
     for profile in profiles:
         found = profile.recognise(sheet, known)
         if found is not None:
@@ -108,6 +109,7 @@ def with_matches(
     sheet: Sheet, recognition: Recognition, matches: Sequence[Match], known: Known
 ) -> Recognition:
     """The recognition with other matches, as a person set them; what they now leave open is asked anew."""
+    known = known.beside(sheet.digest)
     prepared = getattr(source(recognition.source), "prepared", None)
     shaped = profiles.made(sheet, recognition.answers)
     if prepared is not None:

@@ -9,7 +9,7 @@ with open questions is not imported.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import polars as pl
@@ -165,12 +165,29 @@ class Known:
         id → label, from dictionary files loaded alongside.
     ranges
         Rows of `rating_scales`, likewise; None where only levels are known.
+    own
+        Digest of a sheet → the cycles, and the scales, known only from an earlier reading of that sheet.
     """
 
     scales: pl.DataFrame
     cycles: pl.DataFrame
     dictionaries: Mapping[str, str] = field(default_factory=dict)
     ranges: pl.DataFrame | None = None
+    own: Mapping[str, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
+
+    def beside(self, digest: str) -> Known:
+        """What is known without the sheet of that digest, so that it reads as it did the first time."""
+        cycles, scales = self.own.get(digest, (frozenset(), frozenset()))
+        if not cycles and not scales:
+            return self
+        other = ~pl.col("scale_id").is_in(sorted(scales))
+        return replace(
+            self,
+            scales=self.scales.filter(other),
+            cycles=self.cycles.filter(~pl.col("cycle_id").is_in(sorted(cycles))),
+            ranges=None if self.ranges is None else self.ranges.filter(other),
+            own={},
+        )
 
 
 class Source(Protocol):
