@@ -1,5 +1,6 @@
 # make run · make test · make check · make bench — each sets up what it needs.
 PYTHON ?= python3
+PORT ?= 8501
 BIN := .venv/bin
 
 .PHONY: run test check bench demo clean
@@ -15,7 +16,7 @@ BIN := .venv/bin
 
 run: .venv/run  ## the app, on a demo company if nothing is loaded yet
 	$(BIN)/python -m data demo --if-empty
-	$(BIN)/python -m pages.kit.server
+	$(BIN)/python -m pages.kit.server --port $(PORT)
 
 test: .venv/dev  ## all tests
 	$(BIN)/python -m pytest

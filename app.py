@@ -25,7 +25,7 @@ def page(path: str, title: str, url: str, permission: Permission, *, default: bo
 chosen = st.navigation(
     {
         "": [
-            page("overview/overview", t("Overview"), "overview", Permission.SEE_OWN, default=True),
+            page("overview/overview", t("Overview"), "", Permission.SEE_OWN, default=True),
         ],
         t("Fairness"): [
             page(

@@ -22,9 +22,11 @@ spoken = tables.spoken_groups(t, names, scope.choice)
 said = chart.takeaway(released, t, names=spoken)
 about = [*scope.words, t("as of {day}", day=t.day(released.as_of))]
 key = (version, viewer, scope.choice, withhold, t, mode)
+fit = None if guidance is None else load.rating_guidance(version, viewer, scope.choice, guidance, withhold)
+fits = "" if fit is None else chart.guidance_takeaway(fit, t, names=spoken)
 with head:
     cards.title(t("How are ratings spread?"), [*about, tables.people_counted(t, released)])
-    cards.finding(said)
+    cards.finding(f"{fits}\n{said}")
 view = filters.switch(t("Picture"), {"bars": t("Bars"), "panels": t("Side by side")}, key="view")
 load.picture(
     lambda: (
@@ -39,7 +41,7 @@ cards.hidden(released, t)
 footer = cards.footer(t, viewer, released, version, about)
 cards.table(
     t,
-    lambda: tables.distribution(t, released, names, scope.compared),
+    lambda: tables.distribution(t, released, names, scope.compared, load.levels(version, scope.scale_id)),
     name="distribution",
     key=key,
     footer=footer,
@@ -47,12 +49,13 @@ cards.table(
     alt=said,
 )
 
-if guidance is not None:
-    fit = load.rating_guidance(version, viewer, scope.choice, guidance, withhold)
-    fits = chart.guidance_takeaway(fit, t, names=spoken)
+if fit is not None:
+    judged = fit
     cards.section(t("Against guidance"), fits)
     load.picture(
-        lambda: chart.guidance_figure(fit, t, mode=mode, names=names), key=("fit", guidance, *key), alt=fits
+        lambda: chart.guidance_figure(judged, t, mode=mode, names=names),
+        key=("fit", guidance, *key),
+        alt=fits,
     )
     cards.hidden(fit, t)
 

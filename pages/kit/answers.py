@@ -18,7 +18,17 @@ from data.access import Permission, Viewer
 from pages.kit import cards, filters, load, tables
 from pages.kit.cards import Piece
 
-Finding = Callable[[Language, Mode, str, Viewer], tuple[str, list[Piece]]]
+
+@dataclass(frozen=True)
+class Found:
+    """What an answer says: about what, the finding, the counts behind it."""
+
+    about: tuple[str, ...]
+    sentence: str
+    pieces: tuple[Piece, ...] = ()
+
+
+Finding = Callable[[Language, Mode, str, Viewer], Found]
 
 
 @dataclass(frozen=True)
@@ -41,71 +51,77 @@ class Answer:
 
     def show(self, t: Language, mode: Mode, version: str, viewer: Viewer) -> None:
         """The card."""
-        sentence, pieces = self.finding(t, mode, version, viewer)
-        cards.summary(self.question(t), sentence, pieces, page=self.page, link=self.link(t))
+        found = self.finding(t, mode, version, viewer)
+        cards.summary(
+            self.question(t), found.about, found.sentence, found.pieces, page=self.page, link=self.link(t)
+        )
 
 
 def scope(t: Language, version: str) -> list[str]:
-    """One line: the latest cycle, its ratings, the day the data are of."""
-    cycles = load.cycles(version)
-    newest = cycles.row(0, named=True) if cycles.height else None
+    """One line: the day the data are of."""
     day = load.latest_day(version)
-    return [
-        "" if newest is None else str(newest["name"]),
-        "" if newest is None else t("{n} ratings in this cycle", n=f"{newest['n_ratings']:,}"),
-        "" if day is None else t("as of {day}", day=t.day(day)),
-    ]
+    return ["" if day is None else t("as of {day}", day=t.day(day))]
 
 
-def _spread(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str, list[Piece]]:
+def _spread(t: Language, mode: Mode, version: str, viewer: Viewer) -> Found:
     cycles = load.cycles(version)
     if cycles.is_empty():
-        return t("No ratings have been loaded yet."), []
-    sources = load.sources(version, cycles["cycle_id"][0])
+        return Found((), t("No ratings have been loaded yet."))
+    newest = cycles.row(0, named=True)
+    sources = load.sources(version, newest["cycle_id"])
     source = "manager" if "manager" in sources else sources[0]
-    choice = load.RatingChoice(cycle_id=cycles["cycle_id"][0], source=source)
+    choice = load.RatingChoice(cycle_id=newest["cycle_id"], source=source)
     safe = filters.protected(version, viewer, choice)
     if safe.refusal is not None:
-        return safe.refusal.sentence(t), []
+        return Found((newest["name"],), safe.refusal.sentence(t))
     released = safe.released
     sentence = distribution_chart.takeaway(released, t, names=load.group_names(version, viewer, choice))
     counts = released.value.total_shares.join(released.value.levels.select("level", "label"), on="level")
     colours = theme.levels(max(counts.height, 1), mode)
     rows = counts.sort("level").iter_rows(named=True)
-    return sentence, [
-        Piece(row["label"], row["count"] or 0, colour) for row, colour in zip(rows, colours, strict=False)
-    ]
+    return Found(
+        (newest["name"], filters.source_names(t)[source], tables.people_counted(t, released)),
+        sentence,
+        tuple(Piece(row["label"], row["count"] or 0, fill) for row, fill in zip(rows, colours, strict=False)),
+    )
 
 
-def _leniency(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str, list[Piece]]:
+def _leniency(t: Language, mode: Mode, version: str, viewer: Viewer) -> Found:
     if load.cycles(version).is_empty():
-        return t("No ratings have been loaded yet."), []
+        return Found((), t("No ratings have been loaded yet."))
     released = load.leniency(version, viewer, next(iter(load.rater_groups(version).values())), None)
     departments = load.departments(version, released.as_of).names
     sentence = severity_chart.takeaway(released, t, names={**load.names(version, viewer), **departments})
-    tokens = theme.TOKENS[mode]
+    tokens, words = theme.TOKENS[mode], tables.verdict_words(t)
     verdicts = released.value.raters["verdict"].cast(pl.String).fill_null("cannot_tell")
     counts = dict(verdicts.value_counts().rows())
-    words = tables.verdict_words(t)
-    return sentence, [
-        Piece(words["lenient"], counts.get("lenient", 0), tokens.lenient),
-        Piece(words["severe"], counts.get("severe", 0), tokens.severe),
-        Piece(words["unremarkable"], counts.get("unremarkable", 0), tokens.quiet),
-        Piece(words["cannot_tell"], counts.get("cannot_tell", 0), tokens.unknown, hatched=True),
-    ]
+    return Found(
+        (t("all cycles up to {day}", day=t.day(released.as_of)), tables.ratings_counted(t, released)),
+        sentence,
+        (
+            Piece(words["lenient"], counts.get("lenient", 0), tokens.lenient),
+            Piece(words["severe"], counts.get("severe", 0), tokens.severe),
+            Piece(words["unremarkable"], counts.get("unremarkable", 0), tokens.quiet),
+            Piece(words["cannot_tell"], counts.get("cannot_tell", 0), tokens.unknown, hatched=True),
+        ),
+    )
 
 
-def _goals(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str, list[Piece]]:
+def _goals(t: Language, mode: Mode, version: str, viewer: Viewer) -> Found:
     if not load.has_goals(version):
-        return t("No goals have been loaded yet."), []
+        return Found((), t("No goals have been loaded yet."))
     released = load.goal_pace(version, viewer, "remaining_work", None)
     running = released.value.goals.filter("open")["status"].cast(pl.String)
     counts = dict(running.value_counts().rows())
     signs = goal_chart.signs(t, mode)
-    return goal_chart.takeaway(released, t), [
-        Piece(f"{sign.shape} {sign.word}", counts.get(status, 0), sign.colour, hatched=bool(sign.hatch))
-        for status, sign in signs.items()
-    ]
+    return Found(
+        (t("as of {day}", day=t.day(released.as_of)), tables.goals_counted(t, released)),
+        goal_chart.takeaway(released, t),
+        tuple(
+            Piece(f"{sign.shape} {sign.word}", counts.get(status, 0), sign.colour, hatched=bool(sign.hatch))
+            for status, sign in signs.items()
+        ),
+    )
 
 
 def data(t: Language, version: str, viewer: Viewer) -> str:
@@ -123,13 +139,17 @@ def data(t: Language, version: str, viewer: Viewer) -> str:
     )
 
 
-def _data(t: Language, mode: Mode, version: str, viewer: Viewer) -> tuple[str, list[Piece]]:
+def _data(t: Language, mode: Mode, version: str, viewer: Viewer) -> Found:
     loaded = load.imports(version, viewer)
     tokens = theme.TOKENS[mode]
-    return data(t, version, viewer), [
-        Piece(t("rows went in"), int(loaded["accepted"].sum()), tokens.accent),
-        Piece(t("rows rejected"), int(loaded["rejected"].sum()), tokens.lenient),
-    ]
+    return Found(
+        (t("Data version {version}", version=version),),
+        data(t, version, viewer),
+        (
+            Piece(t("rows went in"), int(loaded["accepted"].sum()), tokens.accent),
+            Piece(t("rows rejected"), int(loaded["rejected"].sum()), tokens.lenient),
+        ),
+    )
 
 
 ANSWERS: Final = (

@@ -44,6 +44,8 @@ def stylesheet(mode: Mode) -> None:
                        max-width: 62rem; text-wrap: pretty; }}
         .eh-finding p {{ margin: 0 0 4px; font-size: inherit; line-height: inherit; }}
         .eh-kicker {{ color: {k.quiet}; font-size: 0.93rem; margin: 0; }}
+        .eh-kicker {{ font-weight: 600; padding: 0; }}
+        .eh-about {{ color: {k.quiet}; font-size: 0.87rem; margin: 0; }}
         .eh-say {{ font-size: 1.13rem; line-height: 1.5; margin: 4px 0 0; text-wrap: pretty; }}
         .eh-h2 {{ font-size: 1.13rem; font-weight: 600; margin: 16px 0 0; padding: 0; color: {k.ink}; }}
         .eh-note {{ color: {k.quiet}; font-size: 0.93rem; margin: 0; max-width: 62rem; }}
@@ -154,12 +156,15 @@ def strip(pieces: Sequence[Piece]) -> str:
     return f'<div class="eh-strip" aria-hidden="true">{bars}</div><ul class="eh-names">{names}</ul>'
 
 
-def summary(question: str, sentence: str, pieces: Sequence[Piece], *, page: str, link: str) -> None:
-    """One answer on the overview: question, finding, the counts behind it, the way to its evidence."""
+def summary(
+    question: str, about: Sequence[str], sentence: str, pieces: Sequence[Piece], *, page: str, link: str
+) -> None:
+    """One answer on the overview: question, about what, finding, counts, the way to its evidence."""
+    line = " · ".join(escape(part) for part in about if part)
     with st.container(border=True):
         st.html(
-            f'<h2 class="eh-kicker">{escape(question)}</h2><p class="eh-say">{escape(sentence)}</p>'
-            + strip(pieces)
+            f'<h2 class="eh-kicker">{escape(question)}</h2><p class="eh-about">{line}</p>'
+            f'<p class="eh-say">{escape(sentence)}</p>' + strip(pieces)
         )
         st.page_link(page, label=link, icon=":material/arrow_forward:", icon_position="right")
 
@@ -180,6 +185,7 @@ def plain_table(
         width="stretch",
         height=_height(frame),
         column_config={**_columns(frame), **sentences, **(columns or {})},
+        placeholder="",
         alt=alt,
     )
 
@@ -322,15 +328,16 @@ def footer(
     t: Language, viewer: Viewer, released: Released[Any], version: str, scope: Sequence[str]
 ) -> list[str]:
     """What must stand beside figures wherever they go: scope, as-of, version, rules, small groups, author."""
-    return [
+    author = t("this computer") if session.is_local() else viewer.name
+    lines = [
         " · ".join(part for part in scope if part),
         t("As of {day}", day=t.day(released.as_of)),
         t("Data version {version}, rules {rules}", version=version, rules=released.rules),
         t("Groups of fewer than {minimum} people are hidden.", minimum=released.minimum),
-        note(released, t),
-        t("Downloaded by {name}", name=viewer.name),
+        t("Downloaded by {name}", name=author),
         t("Evidence for a talk, not a verdict."),
     ]
+    return [line for line in lines if line]
 
 
 def empty(t: Language, headline: str, *, may_load: bool) -> None:

@@ -25,8 +25,9 @@ from data.access import Permission, Reach, Viewer
 from pages.kit import load, session
 from pages.kit.load import RatingChoice
 
-EVERYTHING: Final = "all"
-NONE: Final = "none"
+EVERYTHING: Final = ""
+"""Stands for no choice: no id is empty, so that none can be taken for it."""
+
 LISTED: Final = 300
 
 
@@ -139,6 +140,7 @@ class RatingScope:
     words: tuple[str, ...]
     compared: str
     guidance: Guidance | None
+    scale_id: str
     earlier: str | None
     cycle_names: Mapping[str, str]
 
@@ -188,6 +190,7 @@ def ratings(t: Language, version_id: str, viewer: Viewer) -> RatingScope:
         words=(cycle_names[cycle_id], options[department].strip(), available[source]),
         compared=comparisons(t)[by],
         guidance=guidance,
+        scale_id=cycle["scale_id"],
         earlier=earlier[0] if len(earlier) else None,
         cycle_names=cycle_names,
     )
@@ -306,4 +309,4 @@ def _guidance(t: Language, scale_levels: int) -> Guidance | None:
     """The distribution guidance to hold ratings against, out of those that fit the scale; none by default."""
     fitting = {preset.key: preset.on(scale_levels) for preset in PRESETS if preset.fits(scale_levels)}
     words = {key: guidance_name(found, t) for key, found in fitting.items()}
-    return fitting.get(pick(t("Guidance"), {NONE: t("None"), **words}, key="guidance"))
+    return fitting.get(pick(t("Guidance"), {EVERYTHING: t("None"), **words}, key="guidance"))

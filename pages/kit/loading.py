@@ -70,16 +70,11 @@ def desk(t: Language) -> None:
         _sheet(t, found, sheet, settled.get(sheet.digest, recognition))
     waiting = [s for s, r in found.sheets if settled.get(s.digest, r).questions]
     if waiting:
-        cards.remark(
-            t.plural(
-                "{n} sheet waits for answers; the others can be loaded meanwhile.",
-                "{n} sheets wait for answers; the others can be loaded meanwhile.",
-                len(waiting),
-            )
-        )
+        cards.remark(t.plural("{n} sheet waits for answers.", "{n} sheets wait for answers.", len(waiting)))
+    ready = len(waiting) < len(found.sheets)
     with st.container(horizontal=True):
-        check = st.button(t("Check without publishing"), key="check")
-        publish = st.button(t("Load and publish"), type="primary", key="publish")
+        check = st.button(t("Check without publishing"), key="check", disabled=not ready)
+        publish = st.button(t("Load and publish"), type="primary", key="publish", disabled=not ready)
     if check or publish:
         _run(t, folder, day, settled, rehearse=not publish)
     _report(t)
@@ -111,7 +106,7 @@ def _sheet(t: Language, found: Inspection, sheet: Sheet, recognition: Recognitio
         with st.container(horizontal=True, vertical_alignment="bottom"):
             if st.button(t("Use this mapping"), key=f"use_{sheet.digest}"):
                 _settle(sheet, sources.with_matches(sheet, recognition, _matches(t, edited), found.known))
-            name = st.text_input(t("Name of the profile"), key=f"profile_{sheet.digest}")
+            name = st.text_input(t("Name of the profile"), max_chars=60, key=f"profile_{sheet.digest}")
             if st.button(t("Save as profile"), key=f"save_{sheet.digest}", disabled=not name.strip()):
                 try:
                     path = sources.save_profile(home() / "profiles", recognition, name.strip())
@@ -127,19 +122,16 @@ def _question(t: Language, sheet: Sheet, recognition: Recognition, question: Que
     if question.key == "mapping" and not question.choices:
         cards.remark(t("Say below what the columns mean, then use this mapping."))
         return
-    key = f"answer_{sheet.digest}_{question.key}"
     shape = _shape(t, question.key)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        answer = st.selectbox(
-            shape or t("Answer"),
-            list(question.choices),
-            index=None,
-            placeholder=t("Choose or type"),
-            accept_new_options=True,
-            key=key,
-        )
-        given = st.button(t("Answer"), key=f"{key}_go", disabled=not answer)
-    if given and answer:
+    answer = st.selectbox(
+        shape or t("Answer"),
+        list(question.choices),
+        index=None,
+        placeholder=t("Choose or type"),
+        accept_new_options=True,
+        key=f"answer_{sheet.digest}_{question.key}",
+    )
+    if answer:
         settled = sources.with_answers(recognition, {question.key: str(answer)})
         if any(open_.key == question.key for open_ in settled.questions):
             cards.remark(t("“{answer}” is not an answer to this. {shape}", answer=answer, shape=shape))
@@ -223,6 +215,8 @@ def _run(
     st.session_state[_REPORT] = (report, rehearse)
     if report.version is not None:
         session.record("imported", report.version.version_id, files=len(report.sheets))
+        # What stands above on the page, the finding first of all, is of the earlier data.
+        st.rerun()
 
 
 def _report(t: Language) -> None:
@@ -238,6 +232,8 @@ def _report(t: Language) -> None:
         said = t(
             "Checked only. Rows that would go in: {accepted}; that would be rejected: {rejected}.", **values
         )
+    elif any(sheet.state in {"waiting", "failed"} for sheet in report.sheets) and report.version is None:
+        said = t("Nothing was loaded: the sheets that could be read wait for answers, or hold nothing new.")
     elif report.version is None:
         said = t("Nothing new: what these files say was known already, so the data stay as they were.")
     else:
@@ -307,10 +303,23 @@ def _inbox(files: Sequence[tuple[str, bytes]]) -> Path:
     _tidy(root)
     folder = root / uuid.uuid4().hex
     folder.mkdir(parents=True)
-    for name, data in files:
-        (folder / Path(name).name).write_bytes(data)
+    for position, (name, data) in enumerate(files):
+        # A folder each: two files may have one name.
+        place = folder / f"{position:04}"
+        place.mkdir()
+        (place / _file_name(name)).write_bytes(data)
     st.session_state[_INBOX] = (content, folder)
     return folder
+
+
+def _file_name(name: str) -> str:
+    """A name the disk takes: no folders, not hidden, short enough, its ending kept."""
+    plain = Path(name.replace("\\", "/")).name.lstrip(".") or "file"
+    stem, dot, ending = plain.rpartition(".")
+    if not dot or len(ending) > 10:
+        stem, ending = plain, ""
+    shortened = stem.encode()[:120].decode(errors="ignore") or "file"
+    return f"{shortened}.{ending}" if ending else shortened
 
 
 def _forget() -> None:

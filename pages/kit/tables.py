@@ -36,18 +36,21 @@ def spoken_groups(t: Language, names: Mapping[str, str], choice: RatingChoice) -
 
 
 def distribution(
-    t: Language, released: Released[Distribution], names: Mapping[str, str], compared: str
+    t: Language,
+    released: Released[Distribution],
+    names: Mapping[str, str],
+    compared: str,
+    scale: pl.DataFrame,
 ) -> pl.DataFrame:
     """Groups with mean, difference and the share at each level, highest mean first."""
     groups = released.value.groups
-    shares = (
-        released.value.shares.join(released.value.levels.select("level", "label"), on="level")
-        .with_columns((pl.col("share") * 100).round(0).cast(pl.Int64))
-        .pivot("level", index="group", values="share", aggregate_function="first")
+    shares = released.value.shares.with_columns((pl.col("share") * 100).round(0).cast(pl.Int64)).pivot(
+        "level", index="group", values="share", aggregate_function="first"
     )
+    called = level_names(released, scale)
     levels = [
-        pl.col(str(level)).alias(t("{level} (%)", level=label))
-        for level, label in released.value.levels.select("level", "label").rows()
+        pl.col(str(level)).alias(t("{level} (%)", level=name))
+        for level, name in called.items()
         if str(level) in shares.columns
     ]
     return (
@@ -57,12 +60,21 @@ def distribution(
             named(groups, "group", names).alias(compared),
             pl.col("people").alias(t("People")),
             pl.col("mean").alias(t("Mean (points)")),
-            pl.col("difference").alias(t("Difference to everybody else")),
+            pl.col("difference").alias(t("Difference from everybody else")),
             pl.col("difference_low").alias(t("from")),
             pl.col("difference_high").alias(t("to")),
             *levels,
         )
     )
+
+
+def level_names(released: Released[Distribution], scale: pl.DataFrame) -> dict[int, str]:
+    """Short names of the levels for table headers: codes where the scale has them, always different."""
+    codes: dict[int, str] = dict(scale.select("level", "code").iter_rows())
+    labels: dict[int, str] = dict(released.value.levels.select("level", "label").iter_rows())
+    names = {level: codes.get(level, label) for level, label in labels.items()}
+    repeated = {name for name in names.values() if list(names.values()).count(name) > 1}
+    return {level: f"{name} · {level}" if name in repeated else name for level, name in names.items()}
 
 
 def raters_in_order(released: Released[Severity]) -> pl.DataFrame:
@@ -161,14 +173,14 @@ def goals(
         .cast(pl.String)
         .replace_strict(status_words(t), default=None, return_dtype=pl.String)
         .alias(t("Status")),
-        named(frame, "owner_id", names).alias(t("Owner")),
-        named(frame, "department_id", departments).alias(t("Department")),
+        pl.col("due_on").alias(t("Due")),
         (pl.col("progress") * 100).round(0).cast(pl.Int64).alias(t("Progress (%)")),
         (pl.col("elapsed") * 100).round(0).cast(pl.Int64).alias(t("Time used (%)")),
         pl.when(pl.col("pace_needed").is_finite())
         .then(pl.col("pace_needed").round(1))
         .alias(t("Pace needed (× so far)")),
-        pl.col("due_on").alias(t("Due")),
+        named(frame, "owner_id", names).alias(t("Owner")),
+        named(frame, "department_id", departments).alias(t("Department")),
         pl.concat_str(lacking, separator=" · ", ignore_nulls=True).alias(t("What is missing")),
     )
 
