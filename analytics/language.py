@@ -73,16 +73,22 @@ def signed(value: float, digits: int = 1) -> str:
     return f"{'+' if rounded > 0 else '−'}{abs(rounded):.{digits}f}"
 
 
+def decimals(*values: float) -> int:
+    """Decimals, one to three, at which none of the values reads as nothing; for all numbers of a sentence."""
+    smallest = min(abs(value) for value in values)
+    return 1 if smallest >= 0.095 else 2 if smallest >= 0.0095 else 3
+
+
 def interval(low: float, high: float, digits: int = 2) -> str:
     """``[0.31, 0.53]`` with real minus signs."""
     return f"[{_plain(low, digits)}, {_plain(high, digits)}]"
 
 
-def percent(share: float) -> str:
-    """A share as a whole per cent; ``<1 %`` rather than a rounded nothing."""
-    if 0 < share < 0.005:
-        return "<1 %"
-    return f"{round(100 * share)} %"
+def percent(share: float, t: Language | None = None) -> str:
+    """A share as a whole per cent, ``<1 %`` rather than a rounded nothing; Chinese has no space before %."""
+    gap = "" if t is not None and t.code == "zh" else " "
+    number = "<1" if 0 < share < 0.005 else f"{round(100 * share)}"
+    return f"{number}{gap}%"
 
 
 def _plain(value: float, digits: int) -> str:

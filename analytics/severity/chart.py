@@ -19,7 +19,7 @@ import polars as pl
 
 from analytics import theme
 from analytics.disclosure import Released
-from analytics.language import Language, signed
+from analytics.language import Language, decimals, signed
 from analytics.policy import MINIMUM_LINKED_RATERS, MINIMUM_RATEES
 from analytics.severity.linear import Refusal, Severity
 
@@ -30,6 +30,9 @@ MOST_RATERS: Final = 60
 
 _ROW: Final = 22
 _LONGEST_NAME: Final = 34
+MOST_DEPARTMENTS: Final = 3
+"""Departments a finding names; the picture has all."""
+
 _FLAGS: Final = ("lenient", "severe")
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -156,7 +159,10 @@ def takeaway(
     *,
     names: Mapping[str, str] = _NOBODY,
 ) -> str:
-    """What the ratings say, in one to three sentences.
+    """Do some raters rate more leniently, in plain sentences.
+
+    First how many raters do, and how many of the flags may be wrong; then which departments differ; then for
+    whom the data cannot tell, and why.
 
     Parameters
     ----------
@@ -170,36 +176,30 @@ def takeaway(
     result = released.value
     if result.refusal is not None:
         return refusal(result.refusal, t)
-    flagged = result.raters.filter(pl.col("verdict").is_in(_FLAGS))
-    lenient = flagged.filter(pl.col("verdict") == "lenient").height
-    missing = result.raters.filter(pl.col("severity").is_null()).height
+    told = result.raters.filter(pl.col("severity").is_not_null())
+    sentences = [_softer_and_harder(told, t), *_may_be_wrong(result, t)] if told.height else []
     departments = (
         result.departments.filter(pl.col("verdict").is_in(_FLAGS))
         .with_columns(pl.col("difference").abs().alias("size"))
         .sort(["size", "department_id"], descending=[True, False])
+        .iter_rows(named=True)
     )
-    sentences = []
-    if not departments.is_empty():
-        first = departments.row(0, named=True)
-        name = names.get(first["department_id"], first["department_id"])
-        sentences.append(_finding(first, t, name))
-        if departments.height > 1:
-            sentences.append(
-                t.plural(
-                    "{n} more department differs by an amount that matters.",
-                    "{n} more departments differ by an amount that matters.",
-                    departments.height - 1,
-                )
+    for nth, row in enumerate(departments):
+        name = names.get(row["department_id"], row["department_id"])
+        if nth < MOST_DEPARTMENTS:
+            sentences.append(_finding(row, t, name) if nth == 0 else _in_short(row, t, name))
+    more = result.departments["verdict"].is_in(_FLAGS).sum() - MOST_DEPARTMENTS
+    if more > 0:
+        sentences.append(
+            t.plural(
+                "{n} more department differs by an amount that matters.",
+                "{n} more departments differ by an amount that matters.",
+                more,
             )
-        elif not flagged.is_empty():
-            sentences.append(_flag_sentence(lenient, flagged.height, result, t))
-    elif not flagged.is_empty():
-        sentences.append(_flag_sentence(lenient, flagged.height, result, t))
-        sentences.append(_false_sentence(result.expected_false_flags, flagged.height, t))
-    elif missing < result.raters.height:
-        sentences.append(t("No rater differs from an average rater beyond what chance explains."))
-    if missing:
-        sentences.append(_cannot_tell(missing, t))
+        )
+    untold = result.raters.filter(pl.col("severity").is_null())
+    if untold.height:
+        sentences.append(_untold(untold, t))
     return _joined(sentences, t)
 
 
@@ -219,7 +219,7 @@ def reading(row: Row, t: Language, *, name: str | None = None) -> str:
     if row["severity"] is None:
         return t("{who}: {reason}", who=who, reason=reason(row, t))
     value = row["severity"]
-    places = {"who": who, "points": _points(value), **_likely(row)}
+    places = {"who": who, **_said(row, value)}
     if row["verdict"] == "lenient":
         said = t(
             "{who} rates {points} points softer than an average rater would (likely {low} to {high}).",
@@ -257,7 +257,7 @@ def reading(row: Row, t: Language, *, name: str | None = None) -> str:
 
 
 def reason(row: Row, t: Language) -> str:
-    """Why the data cannot tell for one rater, and what would help; empty if they can.
+    """Why the data cannot tell for one rater, and what would help, in sentences; empty if they can.
 
     Parameters
     ----------
@@ -270,24 +270,24 @@ def reason(row: Row, t: Language) -> str:
         return ""
     if row["reason"] == "few_ratees":
         return t.plural(
-            "the data cannot tell from ratings of {n} person; it takes {minimum}.",
-            "the data cannot tell from ratings of {n} people; it takes {minimum}.",
+            "The data cannot tell from ratings of {n} person; it takes {minimum}.",
+            "The data cannot tell from ratings of {n} people; it takes {minimum}.",
             row["n_ratees"],
             minimum=int(MINIMUM_RATEES.value),
         )
     if row["reason"] == "alone":
         return t(
-            "the data cannot tell, because nobody else ever rated any of the same people. A second review "
+            "The data cannot tell, because nobody else ever rated any of the same people. A second review "
             "of two or three of them by other raters would help."
         )
     if row["reason"] == "island":
         return t(
-            "the data cannot tell, because only a few raters, apart from all others, rated the same "
+            "The data cannot tell, because only a few raters, apart from all others, rated the same "
             "people. Reviews from outside that circle would help."
         )
     if row["reason"] == "refused":
-        return t("the data cannot tell for anybody here.")
-    return t("too few people were rated to show anything.")
+        return t("The data cannot tell for anybody here.")
+    return t("Too few people were rated to show anything.")
 
 
 def department_reading(row: Row, t: Language, *, name: str) -> str:
@@ -323,16 +323,23 @@ def department_reading(row: Row, t: Language, *, name: str) -> str:
 
 def _finding(row: Row, t: Language, name: str) -> str:
     """How one department rates and who accounts for it."""
-    places = {
-        "who": name,
-        "points": _points(row["difference"]),
-        "raters": row["n_raters"],
-        **_likely(row),
-    }
+    places = {"who": name, "raters": row["n_raters"], **_said(row, row["difference"])}
     if row["verdict"] not in _FLAGS:
         return t(
             "{who} rates about like comparable departments, as far as can be told "
             "(likely {low} to {high} points).",
+            **places,
+        )
+    if row["n_accounting"] == row["n_raters"] == 1 and row["verdict"] == "lenient":
+        return t(
+            "{who} rates {points} points above comparable departments (likely {low} to {high}); "
+            "it has one rater.",
+            **places,
+        )
+    if row["n_accounting"] == row["n_raters"] == 1:
+        return t(
+            "{who} rates {points} points below comparable departments (likely {low} to {high}); "
+            "it has one rater.",
             **places,
         )
     if row["verdict"] == "lenient" and row["n_accounting"]:
@@ -364,6 +371,14 @@ def _finding(row: Row, t: Language, name: str) -> str:
         "though no single rater stands out.",
         **places,
     )
+
+
+def _in_short(row: Row, t: Language, name: str) -> str:
+    """How one more department rates."""
+    points = _said(row, row["difference"])["points"]
+    if row["verdict"] == "lenient":
+        return t("{who} rates {points} points above comparable departments.", who=name, points=points)
+    return t("{who} rates {points} points below comparable departments.", who=name, points=points)
 
 
 def refusal(refused: Refusal, t: Language) -> str:
@@ -419,27 +434,111 @@ def refusal(refused: Refusal, t: Language) -> str:
     )
 
 
-def _flag_sentence(lenient: int, flagged: int, result: Severity, t: Language) -> str:
+def _softer_and_harder(told: pl.DataFrame, t: Language) -> str:
+    """How many of those the data can tell about rate softer or harder."""
+    lenient = told.filter(pl.col("verdict") == "lenient").height
+    severe = told.filter(pl.col("verdict") == "severe").height
+    if told.height == 1:
+        if lenient:
+            return t(
+                "The one rater the data can tell about rates softer than an average rater would, by an "
+                "amount that matters."
+            )
+        if severe:
+            return t(
+                "The one rater the data can tell about rates harder than an average rater would, by an "
+                "amount that matters."
+            )
+    if lenient and severe:
+        return t.plural(
+            "{n} of {told} raters the data can tell about rates softer and {severe} harder than an average "
+            "rater would, by an amount that matters.",
+            "{n} of {told} raters the data can tell about rate softer and {severe} harder than an average "
+            "rater would, by an amount that matters.",
+            lenient,
+            told=told.height,
+            severe=severe,
+        )
+    if lenient:
+        return t.plural(
+            "{n} of {told} raters the data can tell about rates softer than an average rater would, by an "
+            "amount that matters; none rates harder.",
+            "{n} of {told} raters the data can tell about rate softer than an average rater would, by an "
+            "amount that matters; none rates harder.",
+            lenient,
+            told=told.height,
+        )
+    if severe:
+        return t.plural(
+            "{n} of {told} raters the data can tell about rates harder than an average rater would, by an "
+            "amount that matters; none rates softer.",
+            "{n} of {told} raters the data can tell about rate harder than an average rater would, by an "
+            "amount that matters; none rates softer.",
+            severe,
+            told=told.height,
+        )
     return t.plural(
-        "{n} of {raters} raters rates noticeably softer or harder than an average rater would: "
-        "{lenient} softer, {severe} harder.",
-        "{n} of {raters} raters rate noticeably softer or harder than an average rater would: "
-        "{lenient} softer, {severe} harder.",
-        flagged,
-        raters=result.raters.height,
-        lenient=lenient,
-        severe=flagged - lenient,
+        "The {n} rater the data can tell about rates neither softer nor harder than an average rater would "
+        "by an amount that matters and that chance does not explain.",
+        "None of the {n} raters the data can tell about rates softer or harder than an average rater would "
+        "by an amount that matters and that chance does not explain.",
+        told.height,
     )
 
 
-def _false_sentence(expected: float, flagged: int, t: Language) -> str:
-    if expected < 0.5:
-        return t("Less than one of these flags is expected to point the wrong way.")
+def _may_be_wrong(result: Severity, t: Language) -> list[str]:
+    """How many of the flags on raters may point the wrong way; nothing where there is none."""
+    flags = result.raters.filter(pl.col("verdict").is_in(_FLAGS)).height
+    if not flags:
+        return []
+    if flags == 1:
+        return [t("The chance that this flag points the wrong way is small.")]
+    if result.expected_false_flags < 0.5:
+        return [t("Hardly any of these {flags} flags points the wrong way.", flags=flags)]
+    return [
+        t.plural(
+            "About {n} of these {flags} flags may point the wrong way.",
+            "About {n} of these {flags} flags may point the wrong way.",
+            round(result.expected_false_flags),
+            flags=flags,
+        )
+    ]
+
+
+def _untold(raters: pl.DataFrame, t: Language) -> str:
+    """For how many raters the data cannot tell, and why."""
+    # A row hidden by the release is one of a rater of too few people.
+    few = raters.filter(pl.col("verdict").is_null() | (pl.col("reason") == "few_ratees")).height
+    alone = raters.filter(pl.col("reason") == "alone").height
+    apart = raters.filter(pl.col("reason") == "island").height
+    minimum = int(MINIMUM_RATEES.value)
+    whys = []
+    if few:
+        whys.append(
+            t.plural(
+                "{n} rated fewer than {minimum} people",
+                "{n} rated fewer than {minimum} people",
+                few,
+                minimum=minimum,
+            )
+        )
+    if alone:
+        whys.append(t.plural("{n} shares nobody with others", "{n} share nobody with others", alone))
+    if apart:
+        whys.append(
+            t.plural(
+                "{n} shares people with a few raters apart from all others only",
+                "{n} share people with a few raters apart from all others only",
+                apart,
+            )
+        )
+    if few + alone + apart < raters.height:
+        return _cannot_tell(raters.height, t)
     return t.plural(
-        "About {n} of these {flags} flags is expected to point the wrong way.",
-        "About {n} of these {flags} flags are expected to point the wrong way.",
-        round(expected),
-        flags=flagged,
+        "For {n} rater the data cannot tell: {whys}.",
+        "For {n} raters the data cannot tell: {whys}.",
+        raters.height,
+        whys=t.listing(whys),
     )
 
 
@@ -510,7 +609,10 @@ def _intervals(
                 x=[rows[i]["high" if verdict == "lenient" else "low"] for i in places],
                 y=places,
                 mode="text",
-                text=[f"\u00a0\u00a0{_signed(rows[i]['value'])}\u00a0\u00a0" for i in places],
+                text=[
+                    f"\u00a0\u00a0{signed(rows[i]['value'], decimals(rows[i]['value']))}\u00a0\u00a0"
+                    for i in places
+                ],
                 textposition="middle right" if verdict == "lenient" else "middle left",
                 textfont={"color": colour, "size": 13},
                 hoverinfo="skip",
@@ -578,22 +680,26 @@ def _nothing(sentence: str, tokens: theme.Tokens, mode: theme.Mode) -> go.Figure
     return fig
 
 
-def _points(value: float) -> str:
-    """The size of a difference: one decimal, two where one would read as nothing."""
-    return f"{abs(value):.1f}" if abs(value) >= 0.095 else f"{abs(value):.2f}"
+def _said(row: Row, value: float) -> dict[str, str]:
+    """A size and the ends of its interval, with equally many decimals.
 
-
-def _likely(row: Row) -> dict[str, str]:
-    """The ends of an interval: sizes beside "softer" or "harder", signed where no side is said or sure."""
+    Sizes beside "softer" or "harder"; signed ends where no side is said or sure.
+    """
     low, high = row["low"], row["high"]
-    if row["verdict"] not in _FLAGS or low * high <= 0:
-        return {"low": _signed(low), "high": _signed(high)}
-    near, far = sorted((low, high), key=abs)
-    return {"low": _points(near), "high": _points(far)}
-
-
-def _signed(value: float) -> str:
-    return signed(value, 1 if abs(value) >= 0.095 else 2)
+    if row["verdict"] in _FLAGS and low * high > 0:
+        digits = decimals(value, low, high)
+        near, far = sorted((abs(low), abs(high)))
+        return {
+            "points": f"{abs(value):.{digits}f}",
+            "low": f"{near:.{digits}f}",
+            "high": f"{far:.{digits}f}",
+        }
+    digits = decimals(value if row["reason"] == "unsure" else max(abs(low), abs(high)))
+    return {
+        "points": f"{abs(value):.{digits}f}",
+        "low": signed(low, digits),
+        "high": signed(high, digits),
+    }
 
 
 def _joined(sentences: Sequence[str], t: Language) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from analytics.language import LANGUAGES, Language, interval, percent, signed
+from analytics.language import LANGUAGES, Language, decimals, interval, percent, signed
 from data.acceptance import person_rules, problem_of, row_rules
 from data.contracts import TABLES
 from data.sources import reading
@@ -136,6 +136,22 @@ def test_a_small_share_is_not_rounded_to_nothing() -> None:
     assert percent(0.004) == "<1 %"
     assert percent(0.0) == "0 %"
     assert percent(0.256) == "26 %"
+
+
+def test_a_per_cent_is_written_as_the_language_does() -> None:
+    assert (percent(0.11, Language("en")), percent(0.11, Language("zh"))) == ("11 %", "11%")
+    assert percent(0.004, Language("zh")) == "<1%"
+
+
+def test_nothing_is_ever_minus_nought() -> None:
+    for digits in (1, 2, 3):
+        nearly = 0.4 * 10**-digits
+        for text in (signed(-nearly, digits), interval(-nearly, nearly, digits), signed(-0.0, digits)):
+            assert not re.search(r"[−-]0\.0+\b", text)
+
+
+def test_numbers_of_one_sentence_have_the_decimals_the_smallest_needs() -> None:
+    assert (decimals(0.4, 0.31, 0.5), decimals(-0.4, -0.02), decimals(0.004, 3.0)) == (1, 2, 3)
 
 
 def test_dates_and_lists_are_written_as_the_language_does() -> None:

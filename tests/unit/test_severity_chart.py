@@ -71,7 +71,9 @@ def test_raters_who_cannot_be_told_are_counted_and_not_drawn(released: Released[
     figure = chart.figure(hidden, EN, mode="light")
     assert len(drawn(figure)) == raters.height - 30
     assert "For 30 raters the data cannot tell." in said(figure)
-    assert chart.takeaway(hidden, EN).endswith("For 30 raters the data cannot tell.")
+    # What is hidden after a release has neither verdict nor reason: it is about too few people.
+    ending = "For 30 raters the data cannot tell: 30 rated fewer than 5 people."
+    assert chart.takeaway(hidden, EN).endswith(ending)
 
 
 def test_names_are_escaped_in_the_figure_shortened_and_whole_in_the_hover(
@@ -105,49 +107,113 @@ def test_departments_are_drawn_with_their_difference(released: Released[Severity
     assert "Sales" in figure.layout.yaxis.ticktext
 
 
-def test_the_finding_names_the_department_its_size_and_who_accounts_for_it() -> None:
-    departments = pl.DataFrame(
-        {
-            "department_id": ["d1", "d2"],
-            "difference": [0.42, 0.05],
-            "low": [0.31, -0.1],
-            "high": [0.53, 0.2],
-            "verdict": ["lenient", "unremarkable"],
-            "reason": [None, "small"],
-            "n_raters": [11, 4],
-            "n_accounting": [3, 0],
-            "n_cannot_tell": [2, 0],
-        }
+def found(
+    raters: dict[str, tuple[float | None, str | None, str | None]],
+    departments: dict[str, tuple[float, str]] | None = None,
+    **changed: Any,
+) -> Released[Severity]:
+    """A result of raters and departments as (estimate, verdict and, of a rater, reason)."""
+    rows = [(name, *row) for name, row in raters.items()]
+    standards = [
+        (name, value, value - 0.1, value + 0.1, verdict, None, 11, 3, 0)
+        for name, (value, verdict) in (departments or {}).items()
+    ]
+    result = replace(
+        severity(company(1, people=60, raters=8).ratings),
+        raters=pl.DataFrame(
+            rows,
+            schema={"rater_id": pl.String, "severity": pl.Float64, "verdict": pl.String, "reason": pl.String},
+            orient="row",
+        ),
+        departments=pl.DataFrame(
+            standards,
+            schema={
+                "department_id": pl.String,
+                "difference": pl.Float64,
+                "low": pl.Float64,
+                "high": pl.Float64,
+                "verdict": pl.String,
+                "reason": pl.String,
+                "n_raters": pl.Int64,
+                "n_accounting": pl.Int64,
+                "n_cannot_tell": pl.Int64,
+            },
+            orient="row",
+        ),
+        refusal=None,
+        **changed,
     )
-    raters = pl.DataFrame(
+    return Released(result, {}, 5, AS_OF)
+
+
+LIKE_OTHERS = (0.05, "unremarkable", "small")
+SOFTER, HARDER = (0.5, "lenient", None), (-0.5, "severe", None)
+
+
+def test_the_finding_answers_who_rates_softer_then_names_departments_then_whom_it_cannot_tell() -> None:
+    released = found(
         {
-            "rater_id": ["a", "b", "c"],
-            "severity": [0.5, None, None],
-            "verdict": ["lenient", "cannot_tell", None],
-        }
+            **{f"s{i}": SOFTER for i in range(7)},
+            **{f"h{i}": HARDER for i in range(11)},
+            **{f"o{i}": LIKE_OTHERS for i in range(14)},
+            **{f"f{i}": (None, "cannot_tell", "few_ratees") for i in range(60)},
+            **{f"x{i}": (None, None, None) for i in range(30)},
+            **{f"a{i}": (None, "cannot_tell", "alone") for i in range(3)},
+        },
+        {"d1": (0.42, "lenient"), "d2": (0.05, "unremarkable"), "d3": (-0.3, "severe")},
+        expected_false_flags=0.8,
     )
-    base = severity(company(1, people=60, raters=8).ratings)
-    result = replace(base, departments=departments, raters=raters, refusal=None)
-    assert chart.takeaway(Released(result, {}, 5, AS_OF), EN, names={"d1": "Sales"}) == (
-        "Sales rates 0.4 points above comparable departments (likely 0.3 to 0.5); "
+    assert chart.takeaway(released, EN, names={"d1": "Service", "d3": "Corporate Functions"}) == (
+        "7 of 32 raters the data can tell about rate softer and 11 harder than an average rater would, by "
+        "an amount that matters. About 1 of these 18 flags may point the wrong way. "
+        "Service rates 0.4 points above comparable departments (likely 0.3 to 0.5); "
         "3 of its 11 raters account for it. "
-        "1 of 3 raters rates noticeably softer or harder than an average rater would: 1 softer, 0 harder. "
-        "For 2 raters the data cannot tell."
+        "Corporate Functions rates 0.3 points below comparable departments. "
+        "For 93 raters the data cannot tell: 90 rated fewer than 5 people and 3 share nobody with others."
     )
+
+
+def test_three_departments_are_named_and_more_are_counted() -> None:
+    many = {f"d{i}": (0.9 - i / 10, "lenient") for i in range(5)}
+    sentence = chart.takeaway(found({"a": LIKE_OTHERS}, many), EN)
+    assert [name in sentence for name in many] == [True, True, True, False, False]
+    assert "2 more departments differ by an amount that matters." in sentence
+
+
+@pytest.mark.parametrize(
+    ("raters", "start"),
+    [
+        ({"a": SOFTER, "b": LIKE_OTHERS}, "1 of 2 raters the data can tell about rates softer than"),
+        ({"a": HARDER, "b": HARDER}, "2 of 2 raters the data can tell about rate harder than"),
+        ({"a": SOFTER}, "The one rater the data can tell about rates softer than"),
+        ({"a": HARDER}, "The one rater the data can tell about rates harder than"),
+        ({"a": LIKE_OTHERS}, "The 1 rater the data can tell about rates neither softer nor harder than"),
+        ({"a": LIKE_OTHERS, "b": LIKE_OTHERS}, "None of the 2 raters the data can tell about rates softer"),
+        ({"a": (None, "cannot_tell", "alone")}, "For 1 rater the data cannot tell: 1 shares nobody with"),
+        ({"a": (None, "cannot_tell", "island")}, "For 1 rater the data cannot tell: 1 shares people with"),
+    ],
+)
+def test_few_raters_are_counted_in_good_english(raters: dict[str, Any], start: str) -> None:
+    sentence = chart.takeaway(found(raters), EN)
+    assert sentence.startswith(start)
+    assert "of 1 " not in sentence
 
 
 def test_nothing_to_find_is_said_so() -> None:
-    found = severity(company(11, people=150, raters=20, departments=2, rater_sd=0.0).ratings)
-    sentence = chart.takeaway(release(found, as_of=AS_OF), EN)
-    assert sentence.startswith("No rater differs from an average rater beyond what chance explains.")
+    nothing = severity(company(11, people=150, raters=20, departments=2, rater_sd=0.0).ratings)
+    sentence = chart.takeaway(release(nothing, as_of=AS_OF), EN)
+    assert sentence.startswith("None of the 20 raters the data can tell about rates softer or harder than")
 
 
-def test_flags_say_how_many_are_expected_to_be_wrong(released: Released[Severity]) -> None:
-    departments = released.value.departments.with_columns(verdict=pl.lit("unremarkable"))
-    value = replace(released.value, departments=departments, expected_false_flags=1.2)
-    flags = value.raters["verdict"].is_in(["lenient", "severe"]).sum()
-    sentence = chart.takeaway(replace(released, value=value), EN)
-    assert f"About 1 of these {flags} flags is expected to point the wrong way." in sentence
+def test_flags_say_how_many_may_be_wrong(released: Released[Severity]) -> None:
+    flags = released.value.raters["verdict"].is_in(["lenient", "severe"]).sum()
+    for expected, words in (
+        (1.2, f"About 1 of these {flags} flags may point the wrong way."),
+        (2.6, f"About 3 of these {flags} flags may point the wrong way."),
+        (0.3, f"Hardly any of these {flags} flags points the wrong way."),
+    ):
+        value = replace(released.value, expected_false_flags=expected)
+        assert words in chart.takeaway(replace(released, value=value), EN)
 
 
 def test_a_refusal_is_the_sentence_and_the_figure(refused: Released[Severity]) -> None:
@@ -197,6 +263,11 @@ NOTHING = {"severity": None, "low": None, "high": None, "verdict": "cannot_tell"
             "(likely 0.3 to 0.5). The comparison hangs on one person whom others rated too.",
         ),
         (
+            # A whole sentence has the decimals its smallest number needs: 0.0 would read as nought.
+            {"severity": -0.3, "low": -0.58, "high": -0.02, "verdict": "severe"},
+            "Wei rates 0.30 points harder than an average rater would (likely 0.02 to 0.58).",
+        ),
+        (
             {"low": -0.2, "high": 1.0, "verdict": "unremarkable", "reason": "unsure"},
             "points softer than an average rater would, but chance could explain it (likely −0.2 to +1.0).",
         ),
@@ -206,13 +277,13 @@ NOTHING = {"severity": None, "low": None, "high": None, "verdict": "cannot_tell"
         ),
         (
             NOTHING | {"reason": "few_ratees", "n_ratees": 3},
-            "Wei: the data cannot tell from ratings of 3 people; it takes 5.",
+            "Wei: The data cannot tell from ratings of 3 people; it takes 5.",
         ),
         (NOTHING | {"reason": "alone"}, "nobody else ever rated any of the same people"),
         (NOTHING | {"reason": "island"}, "only a few raters"),
         (
             NOTHING | {"reason": None, "verdict": None, "n_ratees": None},
-            "too few people were rated to show anything.",
+            "Too few people were rated to show anything.",
         ),
     ],
 )
@@ -222,3 +293,10 @@ def test_one_rater_is_one_plain_sentence(change: dict[str, object], words: str) 
 
 def test_the_reason_is_empty_for_those_who_can_be_told() -> None:
     assert chart.reason(ROW, EN) == ""
+
+
+@pytest.mark.parametrize("why", ["few_ratees", "alone", "island", "refused", None])
+def test_why_the_data_cannot_tell_stands_alone_as_sentences(why: str | None) -> None:
+    said = chart.reason({**ROW, **NOTHING, "reason": why}, EN)
+    assert said[0].isupper()
+    assert said.endswith(".")
