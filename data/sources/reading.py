@@ -44,6 +44,8 @@ WIDEST: Final = confined.WIDEST
 """Columns above which a sheet is not a table any more."""
 LONGEST_CELL: Final = 1_000_000
 """Bytes above which a cell is not a value any more; contracts allow 20,000 characters."""
+LONGEST_QUOTED: Final = 50
+"""Lines above which a quoted cell is no note any more but rows a missing quotation mark has swallowed."""
 LARGEST_JSON: Final = 256 * 1024**2
 """Bytes of a JSON document that is read whole; JSON lines stream and have no limit."""
 LARGEST_UNPACKED: Final = 2 * 1024**3
@@ -167,6 +169,8 @@ class _Text:
     path: Path
     digest: str
     quoted: bool
+    paired: bool
+    """Whether quotation marks are even in number, so that none is certain to be missing."""
     keep: object
     """Holds the folder of a converted copy for as long as a sheet needs it."""
 
@@ -182,12 +186,12 @@ class _Folder:
 def _as_utf8(path: Path, file: str) -> _Text:
     digest = hashlib.sha256()
     decoder = codecs.getincrementaldecoder("utf-8")()
-    valid, quoted, nuls, feeds, returns, size = True, False, 0, 0, 0, 0
+    valid, quotes, nuls, feeds, returns, size = True, 0, 0, 0, 0, 0
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             size += len(chunk)
-            quoted = quoted or b'"' in chunk
+            quotes += chunk.count(b'"')
             nuls += chunk.count(b"\0")
             feeds += chunk.count(b"\n")
             returns += chunk.count(b"\r") if feeds == 0 else 0
@@ -210,11 +214,12 @@ def _as_utf8(path: Path, file: str) -> _Text:
                 file=file,
                 line=_line_of(path, b"\0"),
             )
-        return _Text(path, digest.hexdigest(), quoted, None)
+        return _Text(path, digest.hexdigest(), quotes > 0, quotes % 2 == 0, None)
     folder = _Folder()
     copy = folder.path / "text"
     _transcode(path, copy, encoding, file)
-    return _Text(copy, digest.hexdigest(), quoted, folder)
+    # Bytes of other encodings do not count the quotation marks of the copy.
+    return _Text(copy, digest.hexdigest(), quotes > 0, False, folder)
 
 
 def _encoding(head: bytes, *, valid: bool, nuls: int, size: int, file: str, path: Path) -> str:
@@ -376,6 +381,8 @@ def _delimited(text: _Text, file: str, head: str) -> Sheet:
     # A separator no text holds lets a single column be read as such.
     plan = _Plan(text, separator, skipped, tuple(f"c{i}" for i in range(len(names))))
     facts = _facts(plan, file)
+    if text.quoted and (facts.breaks or facts.slow or not text.paired):
+        _check_quotes(plan, file)
     if facts.full == 0:
         raise Problem("{file}: has column names but no rows. Export it again with its rows.", file=file)
     kept = _kept(names, facts.filled)
@@ -450,11 +457,7 @@ def _facts(plan: _Plan, file: str) -> _Facts:
                 everything.count().name.prefix("n_"),
                 everything.str.len_bytes().max().name.prefix("l_"),
                 *(
-                    [
-                        pl.any_horizontal(pl.col(*plan.columns).str.contains("\n", literal=True))
-                        .any()
-                        .alias("breaks")
-                    ]
+                    [pl.any_horizontal(everything.str.contains("\n", literal=True)).any().alias("breaks")]
                     if plan.text.quoted
                     else []
                 ),
@@ -466,6 +469,7 @@ def _facts(plan: _Plan, file: str) -> _Facts:
         return _slow_facts(plan, file)
     longest = max(seen[f"l_{column}"] or 0 for column in (*plan.columns, EXTRA))
     if longest > LONGEST_CELL:
+        _check_quotes(plan, file)
         raise _huge_cell(file)
     return _Facts(
         rows=seen["rows"],
@@ -494,7 +498,7 @@ def _fast(plan: _Plan, facts: _Facts) -> Iterator[pl.DataFrame]:
         position = pl.int_range(pl.len(), dtype=pl.Int64) + line
         if facts.breaks:
             inner = pl.sum_horizontal(
-                pl.col(*plan.columns).str.count_matches("\n", literal=True).fill_null(0).cast(pl.Int64)
+                pl.col(*plan.columns, EXTRA).str.count_matches("\n", literal=True).fill_null(0).cast(pl.Int64)
             ).cum_sum()
             numbered = batch.with_columns(
                 (position + inner.shift(1, fill_value=0)).alias(LINE), inner.alias("_inner")
@@ -528,14 +532,72 @@ def _slow(plan: _Plan, file: str) -> Iterator[pl.DataFrame]:
             while part := list(itertools.islice(numbered, 50_000)):
                 yield pl.DataFrame(part, schema=schema, orient="row")
         except csv.Error:
-            raise Problem(
-                (
-                    "{file}, line {line}: a cell does not end: a quotation mark is opened and not "
-                    "closed. Close it or remove it."
-                ),
-                file=file,
-                line=plan.skipped + reader.line_num,
-            ) from None
+            _check_quotes(plan, file)
+            raise _unclosed(file, plan.skipped + reader.line_num) from None
+
+
+def _check_quotes(plan: _Plan, file: str) -> None:
+    """Stop where a quotation mark that is not closed would swallow the rows below it.
+
+    A quoted cell must end before a separator or the end of a line. Within a line a stray mark is forgiven;
+    over several lines it has taken rows for a note.
+
+    Raises
+    ------
+    Problem
+        Naming the line on which the cell begins.
+    """
+    separator = plan.separator.encode()
+    opening, ends = separator + b'"', (separator, b"\n", b"\r", b"")
+    opened, rows_inside = 0, 0
+    with plan.text.path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            at = 0
+            if opened:
+                rows_inside += len(plan.columns) > 3 and line.count(separator) == len(plan.columns) - 1
+            elif b'"' not in line:
+                continue
+            elif (bare := line.removeprefix(codecs.BOM_UTF8)).startswith(b'"'):
+                opened, rows_inside, at = number, 0, len(line) - len(bare) + 1
+            while True:
+                if opened:
+                    at = line.find(b'"', at)
+                    if at < 0:
+                        break
+                    if line[at + 1 : at + 2] == b'"':
+                        at += 2
+                        continue
+                    if opened < number and line[at + 1 : at + 2] not in ends:
+                        raise _unclosed(file, opened)
+                    if rows_inside > 2 or number - opened >= LONGEST_QUOTED:
+                        raise _endless(file, opened, number)
+                    opened, at = 0, at + 1
+                else:
+                    at = line.find(opening, at)
+                    if at < 0:
+                        break
+                    opened, rows_inside, at = number, 0, at + len(opening)
+    if opened:
+        raise _unclosed(file, opened)
+
+
+def _unclosed(file: str, line: int) -> Problem:
+    return Problem(
+        "{file}, line {line}: a cell does not end: a quotation mark is opened and not closed. Close it or "
+        "remove it.",
+        file=file,
+        line=line,
+    )
+
+
+def _endless(file: str, line: int, last: int) -> Problem:
+    return Problem(
+        "{file}, line {line}: a quoted cell goes on until line {last}, so a quotation mark seems to be "
+        "missing and rows would be lost in it. Close it, or shorten the text.",
+        file=file,
+        line=line,
+        last=last,
+    )
 
 
 def _separator(head: str) -> tuple[str, int]:

@@ -108,6 +108,40 @@ def test_stray_quotes_do_not_lose_rows(tmp_path: Path) -> None:
     assert sheet.sample[LINE].to_list() == [2, 3, 4]
 
 
+def _numbered(notes: dict[int, str]) -> str:
+    """200 rows of four cells on lines 2 to 201, the last cell as given."""
+    return "id,a,b,note\n" + "".join(f"{row},x,y,{notes.get(row, 'z')}\n" for row in range(1, 201))
+
+
+@pytest.mark.parametrize(
+    ("notes", "line"),
+    [
+        ({100: '"note'}, 101),
+        ({200: '"cut off'}, 201),
+        # The next quoted cell would close it, so that the marks are even in number.
+        ({100: '"note', 150: '"also'}, 101),
+        ({100: '"note', 103: '"whole"'}, 101),
+        # Closed as a cell should be, with rows inside.
+        ({100: '"note', 104: 'z"'}, 101),
+        # 50 lines of text in one cell.
+        ({7: '"' + "so it goes\n" * 50 + '"'}, 8),
+    ],
+)
+def test_a_quotation_mark_that_is_not_closed_stops_the_file_at_its_line(
+    tmp_path: Path, notes: dict[int, str], line: int
+) -> None:
+    with pytest.raises(Problem, match=f"line {line}: "):
+        read_sheets(_csv(tmp_path, _numbered(notes)))
+
+
+def test_notes_over_several_lines_and_stray_quotes_are_no_missing_ones(tmp_path: Path) -> None:
+    notes = {3: '5" pipe', 9: '"a, b, c\nand ""d""\n\nend"', 11: '"Ann" Lee', 12: '""', 13: 'x "y'}
+    sheet = _read(_csv(tmp_path, _numbered(notes)))
+    assert _all(sheet).height == 200
+    # Three line breaks in row 9 push the rows below it down.
+    assert _all(sheet)[LINE].to_list()[-1] == 204
+
+
 def test_a_row_with_too_many_fields_is_marked(tmp_path: Path) -> None:
     sheet = _read(_csv(tmp_path, "id,name\n1,Ann\n2,Poe, Bo\n3,Cy\n"))
     rows = _all(sheet)
@@ -233,7 +267,8 @@ def test_a_sheet_that_spans_everything_is_refused(tmp_path: Path) -> None:
         (b'{"a": 1}\n{"b": \n', "line 2: is not a JSON record"),
         (b"id,name\n1," + b"x" * 1_100_000 + b"\n", "more than 1000000 characters"),
         (b",".join(b"h%d" % i for i in range(2_500)) + b"\n" + b",".join([b"1"] * 2_500), "2500 columns"),
-        (b'id,name\n1,"open\n' + b"2,x\n" * 50_000, "quotation mark"),
+        (b'id,name\n1,"open\n' + b"2,x\n" * 50_000, "line 2: .*quotation mark"),
+        (b'id,name\n1,"open\n' + b"2,x\n" * 500_000, "line 2: .*quotation mark"),
     ],
 )
 def test_what_is_wrong_is_said_with_the_file_and_the_next_step(
