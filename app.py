@@ -26,6 +26,10 @@ chosen = st.navigation(
     {
         "": [
             page("overview/overview", t("Overview"), "", Permission.SEE_OWN, default=True),
+            # Streamlit serves the first page at the bare address only; people type this one too.
+            st.Page(
+                "pages/overview/overview.py", title=t("Overview"), url_path="overview", visibility="hidden"
+            ),
         ],
         t("Fairness"): [
             page(

@@ -60,7 +60,7 @@ def distribution(
             named(groups, "group", names).alias(compared),
             pl.col("people").alias(t("People")),
             pl.col("mean").alias(t("Mean (points)")),
-            pl.col("difference").alias(t("Difference from everybody else")),
+            pl.col("difference").alias(t("Difference")),
             pl.col("difference_low").alias(t("from")),
             pl.col("difference_high").alias(t("to")),
             *levels,
