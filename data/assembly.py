@@ -194,6 +194,8 @@ class Assembly:
             elif person_columns(table):
                 self._name_persons(table)
             self._keep_person_rules(table)
+            if table == "assignments":
+                self._carry_on()
             unchanged, superseded = self._merge(table)
         else:
             kept = self._earlier(table)
@@ -477,6 +479,39 @@ class Assembly:
                 self._connection.unregister("broken")
 
     # Which row is the latest
+
+    def _carry_on(self) -> None:
+        """Assignments from files without some columns go on with what held of the person just before."""
+        table, names = "assignments", TABLES["assignments"].column_names()
+        every = (1 << len(names)) - 1
+        staged = f"SELECT * FROM {self._scan(table)}"
+        partial = f"SELECT DISTINCT employee_id FROM ({staged}) WHERE _carried <> {every}"
+        if not self._frame(f"{partial} LIMIT 1").height:
+            return
+        earlier = self._earlier(table) if self._known[table] else self._nothing(table)
+        going_on = ", ".join(
+            # In a struct, an empty cell of a file that has the column is a value too.
+            f"(last_value(CASE WHEN _carried & {1 << at} <> 0 THEN {{'v': {quoted(name)}}} END "
+            f"IGNORE NULLS) OVER so_far).v AS {quoted(name)}"
+            for at, name in enumerate(names)
+            if name not in keys_of(table)
+        )
+        path = self._folder / f"{table}-carried.parquet"
+        self._run(
+            f"""
+            COPY (
+                SELECT * FROM (
+                    SELECT * REPLACE ({going_on}, {every}::BIGINT AS _carried)
+                    FROM (({staged}) UNION ALL BY NAME ({earlier}))
+                    WHERE employee_id IN ({partial})
+                    WINDOW so_far AS (PARTITION BY employee_id ORDER BY valid_from, _n
+                                      ROWS UNBOUNDED PRECEDING)
+                ) WHERE _n >= 0
+                UNION ALL BY NAME {staged} WHERE employee_id NOT IN ({partial})
+            ) TO {literal(str(path))} (FORMAT parquet, COMPRESSION lz4)
+            """
+        )
+        self._parts[table] = [(None, path)]
 
     def _merge(self, table: str) -> tuple[int, int]:
         """One row per key, in view ``all_<table>``; how many were known already, how many superseded."""

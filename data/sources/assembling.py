@@ -29,6 +29,9 @@ from data.sources.scales import Scale
 PEOPLE: Final = ("employees", "protected_attributes", "departments", "assignments")
 """Tables one row per person may feed together."""
 
+NAMES: Final = ("display_name", "display_name:first", "display_name:last", "display_name:preferred")
+"""What a display name may be put together from."""
+
 Tables = dict[str, pl.DataFrame]
 
 PARTS: Final[Mapping[tuple[str, str], str]] = {
@@ -111,14 +114,15 @@ def assembled(batch: pl.DataFrame, recognition: Recognition, known: Known) -> Ta
     """The rows of a batch as text frames of contract tables, by the recognition's matches and answers."""
     reading = _Reading(batch, recognition)
     tables: Tables = {}
-    if reading.tables & set(PEOPLE):
+    silent = set(PEOPLE) if recognition.answers.get("people") == "no" else set()
+    if reading.tables & (set(PEOPLE) - silent):
         tables.update(_people(reading))
     if "ratings" in reading.tables:
         tables.update(_ratings(reading, known))
     if "goals" in reading.tables:
         tables.update(_goals(reading, known))
     for table in TABLES:
-        if table in reading.tables and table not in tables:
+        if table in reading.tables - silent and table not in tables:
             tables[table] = reading.frame(table)
     return {table: tables[table] for table in TABLES if table in tables}
 
@@ -238,10 +242,17 @@ def _people(read: _Reading) -> Tables:
             [
                 line,
                 employee.alias("employee_id"),
-                _display_name(read).alias("display_name"),
-                email.alias("email"),
-                read.cell("employees", "hire_date").alias("hire_date"),
-                termination.alias("termination_date"),
+                *(
+                    cells.alias(column)
+                    for column, parts, cells in (
+                        ("display_name", NAMES, _display_name(read)),
+                        ("email", ("email",), email),
+                        ("hire_date", ("hire_date",), read.cell("employees", "hire_date")),
+                        ("termination_date", ("termination_date", "status"), termination),
+                    )
+                    # What the sheet does not say stays as it is known.
+                    if any(read.has("employees", part) for part in parts)
+                ),
             ]
         )
     if "protected_attributes" in read.tables:
@@ -289,16 +300,16 @@ def _display_name(read: _Reading) -> pl.Series:
     return _first(whole, values.words(joined))
 
 
-def _department_path(read: _Reading) -> list[pl.Series]:
+def _department_path(read: _Reading, table: str = "assignments") -> list[pl.Series]:
     """Department names from the top down: one column per level, null where a level is missing."""
     separator = read.answers.get("department_path")
     if isinstance(separator, str) and separator:
-        whole = read.raw("assignments", "department_id")
+        whole = read.raw(table, "department_id")
         parts = whole.str.split(separator)
         depth = cast("int", parts.list.len().max() or 0)
         return [values.words(parts.list.get(i, null_on_oob=True)) for i in range(depth)]
     names = ("department_id:1", "department_id", "department_id:2", "department_id:3")
-    return [read.raw("assignments", name) for name in names if read.has("assignments", name)]
+    return [read.raw(table, name) for name in names if read.has(table, name)]
 
 
 def _department_ids(read: _Reading, path: Sequence[pl.Series]) -> list[pl.Series]:
@@ -361,9 +372,10 @@ def _ratings(read: _Reading, known: Known) -> Tables:
     )
     department = read.raw("ratings", "department_id")
     placed = read.headers("assignments", "department_id")
-    if placed and placed == read.headers("ratings", "department_id"):
+    path = _department_path(read, "assignments" if placed else "ratings")
+    if path and (not placed or placed == read.headers("ratings", "department_id")):
         # The same cell places the ratee: both must name the department alike.
-        department = _first(*reversed(_department_ids(read, _department_path(read))))
+        department = _first(*reversed(_department_ids(read, path)))
     dimension = _first(read.raw("ratings", "dimension"), read.constant(OVERALL))
     stage = _first(read.cell("ratings", "stage"), read.constant("initial"))
     frames = []

@@ -1,6 +1,7 @@
 """Frappe HRMS: the appraisal overview.
 
-A score of 0 stands for one not given. The average of feedback is one unnamed panel's score per person.
+A score of 0 stands for one not given. The average of feedback is one unnamed panel's score per person. Names,
+designations and departments stand beside the scores; they make no list of employees and are left out.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ APPRAISALS: Final = Layout(
     name="Frappe appraisals",
     requires=("employee", "appraisal_cycle", "final_score", "self_score"),
     columns={
-        "employee": "employees.employee_id ratings.ratee_id",
-        "employee_name": "employees.display_name",
-        "designation": "assignments.title",
-        "department": "assignments.department_id ratings.department_id",
+        "employee": "ratings.ratee_id",
+        "employee_name": "",
+        "designation": "",
+        "department": "ratings.department_id",
         "appraisal_cycle": "ratings.cycle_id",
         "self_score": "ratings.score:self",
         "final_score": "ratings.score:manager",

@@ -103,6 +103,8 @@ class Question:
             Which headers, joined by commas, are the rating where a sheet has several scales.
         ``hidden``
             ``yes`` to read a hidden sheet.
+        ``people``
+            Whether a sheet of ratings is the list of employees too: ``yes`` or ``no``.
         ``mapping``
             ``yes`` to confirm matches that are not certain; open without choices, columns are missing
             and the matches must be set.

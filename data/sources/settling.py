@@ -17,11 +17,13 @@ import polars as pl
 from data.contracts import TABLES
 from data.contracts.ratings import SOURCES as RATING_SOURCES
 from data.sources import assembling, cycles, scales, values
-from data.sources.assembling import FOLLOWING
+from data.sources.assembling import FOLLOWING, PEOPLE
 from data.sources.model import Answer, Known, Match, Question, Recognition, Sheet
 
 SURE: Final = 0.8
 """Confidence from which a required column needs no confirmation."""
+PATHS: Final = ("/", ">", "\\", "|")
+"""Marks between the departments of a path."""
 MOST_DISTINCT: Final = 5_000
 """Distinct values kept of a column; a rating scale or a list of cycles is far shorter."""
 
@@ -59,6 +61,7 @@ def settled(
     settling.dates()
     settling.numbers()
     settling.people()
+    settling.departments()
     settling.ratings()
     settling.goals()
     settling.cycles()
@@ -81,6 +84,9 @@ def with_answers(recognition: Recognition, answers: Mapping[str, Answer]) -> Rec
         if question.key == "cycle" and merged.get("cycle") in question.choices:
             # A cycle to choose from is known, and so are its dates.
             closed.add("cycle_dates")
+        if question.key == "people" and merged.get("people") == "no":
+            # Without a roster nothing in a sheet of ratings needs a day.
+            closed.add("as_of")
     return replace(
         recognition,
         answers=merged,
@@ -112,6 +118,8 @@ def _valid(key: str, answer: Answer) -> bool:
         return isinstance(answer, str) and assembling.iso(answer) is not None
     if key == "date_order":
         return answer in ("dmy", "mdy")
+    if key == "people":
+        return answer in ("no", "yes")
     return True
 
 
@@ -315,7 +323,16 @@ class _Settling:
                     self.answers[key] = "fraction"
 
     def people(self) -> None:
+        if "ratings" in self.tables and self.tables & set(PEOPLE) and "profile" not in self.answers:
+            self.ask(
+                "people",
+                "{sheet} holds ratings and also says things about the people rated. Is it the company's list "
+                "of employees too? If not, only the ratings are read.",
+                ("no", "yes"),
+            )
         if "assignments" not in self.tables and "departments" not in self.tables:
+            return
+        if self.answers.get("people") == "no":
             return
         dated = self.has("assignments", "valid_from") or self.has("departments", "valid_from")
         if not dated:
@@ -326,17 +343,26 @@ class _Settling:
                     "date was it exported?"
                 ),
             )
+
+    def departments(self) -> None:
+        """Whether names of departments are paths."""
         parts = [
             h
             for n in ("department_id:1", "department_id", "department_id:2", "department_id:3")
             for h in self.headers("assignments", n)
         ]
+        if not parts:
+            # Ratings may be many; the first thousand say whether their departments are paths.
+            parts = self.headers("ratings", "department_id")
+            shown = values.words(self.sheet.sample.select(parts).to_series()) if parts else pl.Series([])
+            if not any(shown.str.contains(mark, literal=True).any() for mark in PATHS if len(shown)):
+                return
         if not parts or parts == ["department_id"]:
             # The contract's own name holds ids, and an id is no path.
             return
         if len(parts) == 1 and "department_path" not in self.answers:
             names = self.whole(parts)[parts[0]]
-            for separator in ("/", ">", "\\", "|"):
+            for separator in PATHS:
                 deep = [name.count(separator) for name in names]
                 if names and 2 * sum(d > 0 for d in deep) >= len(names) and (len(names) > 1 or deep[0] > 1):
                     self.answers["department_path"] = separator

@@ -27,6 +27,18 @@ SURE: Final = 0.9
 """Confidence of a header known by name."""
 MOST_UNKNOWN: Final = 60
 """Unknown headers above which none is compared with known names."""
+OF_A_LIST: Final = frozenset(
+    {
+        ("employees", "hire_date"),
+        ("employees", "termination_date"),
+        ("protected_attributes", "gender"),
+        ("protected_attributes", "birth_date"),
+        ("protected_attributes", "ethnicity"),
+        ("assignments", "employment_type"),
+    }
+)
+"""What lists of employees say. Ratings beside one of these may be such a list, so a person is asked; ratings
+with names, departments and managers alone never are."""
 LEAST: Final = 0.2
 """Score below which no table is recognised."""
 
@@ -68,6 +80,11 @@ def matched(headers: tuple[str, ...]) -> tuple[Match, ...]:
     return _with_people(best, people) if fitting == "ratings" else best
 
 
+def _lists_people(people: tuple[Match, ...]) -> bool:
+    """Whether columns are there that lists of employees have and sheets of ratings mostly do not."""
+    return not {(match.table, match.column) for match in people}.isdisjoint(OF_A_LIST)
+
+
 def named(headers: tuple[str, ...], tables: set[str]) -> tuple[Match, ...]:
     """Headers known by name in some tables, once each; similarity does not count."""
     wanted = [table for table in TABLES if table in tables or (table in PEOPLE and "employees" in tables)]
@@ -83,7 +100,7 @@ def named(headers: tuple[str, ...], tables: set[str]) -> tuple[Match, ...]:
 
 
 def _with_ratings(people: tuple[Match, ...], ratings: tuple[Match, ...]) -> tuple[Match, ...]:
-    """A roster that carries ratings gives both: who is rated is whom the row is about."""
+    """A list of people that carries ratings may be both: who is rated is whom the row is about."""
     used = {match.header for match in people if not match.column.endswith("status")}
     scores = [
         match
@@ -101,6 +118,10 @@ def _with_ratings(people: tuple[Match, ...], ratings: tuple[Match, ...]) -> tupl
         for m in people
         if m.table == "assignments" and m.column in ("department_id", "manager_id")
     ]
+    if not _lists_people(people):
+        # Who is rated is named, and where they stand; that makes no list of the company's people.
+        said = {match.column for match in ratings}
+        return (*ratings, *(match for match in (*about, *place) if match.column not in said))
     headers = {match.header for match in (*scores, *people)}
     rest = [
         match
@@ -113,15 +134,10 @@ def _with_ratings(people: tuple[Match, ...], ratings: tuple[Match, ...]) -> tupl
 
 
 def _with_people(ratings: tuple[Match, ...], people: tuple[Match, ...]) -> tuple[Match, ...]:
-    """Ratings that also name the ratee, or say where they stand, give a roster too."""
-    telling = {(m.table, m.column.split(":")[0]) for m in people} & {
-        ("employees", "display_name"),
-        ("employees", "email"),
-        ("protected_attributes", "gender"),
-    }
+    """Ratings beside what lists of employees say may be such a list too."""
     about = {m.header for m in ratings if m.column == "ratee_id"}
     persons = {m.header for m in people if m.column in ("employee_id", "email")}
-    if not telling or not about & persons:
+    if not _lists_people(people) or not about & persons:
         return ratings
     clashing = {
         m.header

@@ -400,23 +400,50 @@ def test_an_ambiguous_order_of_dates_is_asked_once_and_settled_by_any_column(tmp
     assert settled.questions == ()
 
 
-def test_a_roster_with_ratings_gives_both(tmp_path: Path) -> None:
-    sheet = _csv(tmp_path, "工号,姓名,部门,直接上级,绩效等级\n1,李明,销售部,,A\n2,王芳,销售部,李明,B\n")
-    _, tables = _rows(
-        sheet,
-        {
-            **AS_OF,
-            "ratings.source": "manager",
-            "cycle": "2025",
-            "cycle_dates": "2025-01-01 … 2025-12-31",
-            "scale": "C < B < A < S",
-        },
-    )
+REVIEWED: dict[str, Answer] = {
+    "ratings.source": "manager",
+    "cycle": "2025",
+    "cycle_dates": "2025-01-01 … 2025-12-31",
+    "scale": "C < B < A < S",
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "工号,姓名,部门,直接上级,绩效等级\n1,李明,销售部,,A\n2,王芳,销售部,李明,B\n",
+        "Employee ID,Name,Department,Manager,Rating\n1,Ann,Sales,,A\n2,Bo,Sales,李明,B\n",
+    ],
+)
+def test_ratings_with_names_places_and_managers_are_no_roster(tmp_path: Path, text: str) -> None:
+    sheet = _csv(tmp_path, text)
+    assert set(_asked(sources.recognise(sheet, NOTHING))) == set(REVIEWED)
+    _, tables = _rows(sheet, REVIEWED)
     assert [(r["ratee_id"], r["rater_id"], r["score"]) for r in tables["ratings"]] == [
         ("1", MANAGER, "3"),
         ("2", "李明", "2"),
     ]
-    assert len(tables["employees"]) == 2
+    assert not set(tables) & {"employees", "assignments", "departments", "protected_attributes"}
+
+
+@pytest.mark.parametrize("said", ["Gender", "Hire Date", "入职日期"])
+def test_ratings_with_what_lists_of_employees_say_may_be_one_and_that_is_asked(
+    tmp_path: Path, said: str
+) -> None:
+    value = "f" if said == "Gender" else "2020-01-31"
+    sheet = _csv(tmp_path, f"工号,姓名,部门,{said},绩效等级\n1,李明,销售部,{value},A\n")
+    assert _asked(sources.recognise(sheet, NOTHING))["people"] == ("no", "yes")
+    _, tables = _rows(sheet, {**REVIEWED, "people": "no"})
+    assert not set(tables) & {"employees", "assignments", "departments", "protected_attributes"}
+    _, tables = _rows(sheet, {**REVIEWED, **AS_OF, "people": "yes"})
+    assert (len(tables["employees"]), len(tables["ratings"])) == (1, 1)
+
+
+def test_a_sheet_of_people_says_only_what_it_has_columns_for(tmp_path: Path) -> None:
+    sheet = _csv(tmp_path, "Employee ID,Name,Department\n1,Ann,Sales\n2,Bo,Sales\n")
+    recognition = sources.with_answers(sources.recognise(sheet, NOTHING), AS_OF)
+    frame = sources.source(recognition.source).translate(sheet.sample, recognition, NOTHING)["employees"]
+    assert frame.columns == [LINE, "employee_id", "display_name"]
 
 
 def test_malformed_answers_leave_their_questions_open(tmp_path: Path) -> None:
@@ -464,12 +491,16 @@ def test_departments_of_one_name_in_two_places_stay_two(tmp_path: Path) -> None:
 
 def test_a_path_names_the_department_of_rating_and_place_alike(tmp_path: Path) -> None:
     text = (
-        "工号,姓名,部门,考核周期,上级评分\n1,李明,集团/销售/华东,2026H1,4\n2,王芳,集团/销售/华北,2026H1,3\n"
+        "工号,姓名,部门,入职日期,考核周期,上级评分\n1,李明,集团/销售/华东,2020-01-31,2026H1,4\n"
+        "2,王芳,集团/销售/华北,2020-01-31,2026H1,3\n"
     )
     scale = {"scale": "1 < 2 < 3 < 4 < 5", "cycle_dates": HALF_YEAR}
-    _, tables = _rows(_csv(tmp_path, text), {**AS_OF, **scale})
+    _, tables = _rows(_csv(tmp_path, text), {**AS_OF, **scale, "people": "yes"})
     assert [r["department_id"] for r in tables["ratings"]] == ["华东", "华北"]
     assert [a["department_id"] for a in tables["assignments"]] == ["华东", "华北"]
+    alone = text.replace("入职日期", "备注")
+    _, tables = _rows(_csv(tmp_path, alone), scale)
+    assert [r["department_id"] for r in tables["ratings"]] == ["华东", "华北"]
 
 
 # Profiles.
