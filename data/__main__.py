@@ -262,7 +262,11 @@ def _verify(asked: argparse.Namespace) -> int:
     warehouse = Warehouse(home())
     version = warehouse.version(asked.version) if asked.version else _current(warehouse)
     warehouse.open(version.version_id)
-    broken = verify(version)
+    try:
+        broken = verify(version)
+    except duckdb.Error as error:
+        # A file can be damaged inside and still open.
+        raise warehouse.damaged(version) from error
     for table, rule, n in broken.iter_rows():
         _say(f"{table}: {n:,} {_n('row', n)} against {rule}")
     if broken.height:
@@ -312,7 +316,7 @@ def _report(report: ImportReport, *, rehearsed: bool = False) -> int:
             )
     if report.restarted:
         _say("")
-        _say("The version before was written by another release, so nothing of it was carried over.")
+        _say("Nothing of the version before was carried over: another release wrote it, or it is damaged.")
         _say(f"Import the other exports again: their originals are in {home() / 'exports'}.")
     _say("")
     _say(_conclusion(report, rehearsed=rehearsed))

@@ -25,7 +25,7 @@ The portable subset: what every engine answers alike, and how to write what they
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -95,6 +95,10 @@ class DuckDBEngine:
     def version(self) -> str:
         """Name of the version."""
         return self._version
+
+    def holds(self, tables: Set[str]) -> bool:
+        """Whether all these tables are there."""
+        return tables <= self._tables
 
     def query(self, read: Read) -> pl.DataFrame:
         """The rows a read describes; see `Engine.query`."""

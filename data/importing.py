@@ -147,7 +147,8 @@ class ImportReport:
         it), ``n`` (lines), ``line`` and ``value`` of the first. A row that was kept without a link is among
         them.
     restarted
-        Whether nothing of the version before was carried over, because another release wrote it.
+        Whether nothing of the version before was carried over, because another release wrote it or its file
+        is damaged.
     """
 
     version: Version | None
@@ -639,7 +640,7 @@ class _Loading:
 
     def __init__(self, draft: Path, *, warehouse: Warehouse, tell: Callable[[Progress], None]) -> None:
         previous = warehouse.current()
-        self._restarted = previous is not None and previous.contracts != contracts_version()
+        self._restarted = previous is not None and not warehouse.opens(previous)
         if self._restarted:
             previous = None
         self.assembly = Assembly(draft, previous=None if previous is None else previous.path)

@@ -1,13 +1,14 @@
 """The warehouse: immutable versions on disk and one pointer that says which is in force.
 
 A version is a DuckDB file nobody changes once it stands under its own name. `Catalogue`, a small JSON
-file replaced in one step, lists the published versions and names the current one; a file it does not
-list was never published and is swept away by the next import. Readers go on with the version they
-opened. One import runs at a time, under a lock the operating system releases when the process dies.
+file replaced in one step, lists the published versions and names the current one. If it is lost, it is
+made again from the versions themselves. A file is swept away only where a marker beside it says that it was
+never published, or is removed. Readers go on with the version they opened. One import runs at a time, under
+a lock the operating system releases when the process dies.
 
 Everything this tool keeps stands below one folder, `home()`::
 
-    warehouse/   warehouse-<version>.duckdb, catalogue.json, .lock
+    warehouse/   warehouse-<version>.duckdb, catalogue.json, .lock, .unpublished-<version>
     exports/     <digest>/…   originals as they were loaded
     profiles/    saved mappings
 """
@@ -32,7 +33,7 @@ import duckdb
 import polars as pl
 
 from data.contracts import TABLES
-from data.engine import DuckDBEngine
+from data.engine import LOCKED_DOWN, DuckDBEngine
 from data.problems import Problem
 
 SOURCE_ID: Final = "_source_id"
@@ -123,6 +124,8 @@ class Version:
         Table → number of rows.
     path
         Its file. To be opened through DuckDB only.
+    size
+        Bytes of the file when it was published; None where that is not known.
     """
 
     version_id: str
@@ -130,6 +133,7 @@ class Version:
     contracts: str
     rows: Mapping[str, int]
     path: Path
+    size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -187,8 +191,8 @@ class Warehouse:
         Raises
         ------
         Problem
-            If nothing has been imported yet, the version is unknown, or it was written under contracts
-            this release no longer reads.
+            If nothing has been imported yet, the version is unknown or its file damaged, or it was written
+            under contracts this release no longer reads.
         """
         version = self.current() if version_id is None else self.version(version_id)
         if version is None:
@@ -204,13 +208,35 @@ class Warehouse:
                 exports=self.home / "exports",
             )
         try:
-            return _opened(version.path.resolve(), version.version_id)
-        except duckdb.Error as error:
-            raise Problem(
-                "The file {file} of version {version} cannot be opened. Roll back to another version.",
-                file=version.path,
-                version=version.version_id,
-            ) from error
+            # DuckDB opens a file that was cut, and fails only where rows are missing.
+            if version.path.stat().st_size < (version.size or 0):
+                raise self.damaged(version)
+            engine = _opened(version.path.resolve(), version.version_id)
+        except (duckdb.Error, OSError) as error:
+            raise self.damaged(version) from error
+        if not engine.holds({*TABLES, *BOOKS}):
+            _opened.cache_clear()
+            raise self.damaged(version)
+        return engine
+
+    def opens(self, version: Version) -> bool:
+        """Whether a version is whole and of this release, so that it can be read and built upon."""
+        try:
+            self.open(version.version_id)
+        except Problem:
+            return False
+        return True
+
+    def damaged(self, version: Version) -> Problem:
+        """What to say of a version whose file is not what was published."""
+        return Problem(
+            "The file {file} of version {version} is missing or damaged: it was changed, cut or deleted "
+            "after it was published. Roll back to another version (python -m data rollback VERSION), or "
+            "load the kept originals again (python -m data import {exports}).",
+            file=version.path,
+            version=version.version_id,
+            exports=self.home / "exports",
+        )
 
     def roll_back(self, version_id: str) -> Version:
         """Put an earlier (or later) published version in force. No file changes.
@@ -218,10 +244,12 @@ class Warehouse:
         Raises
         ------
         Problem
-            If the version is unknown, or an import is running.
+            If the version is unknown or its file damaged, or an import is running.
         """
         with self.importing():
             version = self.version(version_id)
+            if version.contracts == contracts_version():
+                self.open(version_id)
             self._write_catalogue(Catalogue(version_id, self.versions()))
         return version
 
@@ -235,19 +263,17 @@ class Warehouse:
         """
         with self.importing():
             catalogue = self._catalogue()
-            version = self.version(version_id)
+            self.version(version_id)
             if catalogue.current == version_id:
                 raise Problem(
                     "Version {version} is in force. Roll back to another version before removing it.",
                     version=version_id,
                 )
             kept = tuple(v for v in catalogue.versions if v.version_id != version_id)
+            self._marker(version_id).touch()
             self._write_catalogue(Catalogue(catalogue.current, kept))
             _opened.cache_clear()
             self._sweep()
-            # A system that does not delete open files keeps it until the next sweep.
-            with contextlib.suppress(PermissionError):
-                version.path.unlink(missing_ok=True)
 
     def compare(self, before: str, after: str) -> pl.DataFrame:
         """What changed from one version to another.
@@ -299,7 +325,10 @@ class Warehouse:
         Problem
             If somebody else is changing it.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise self._no_folder() from None
         with (self.folder / ".lock").open("a+b") as lock:
             if not _locked(lock):
                 raise Problem(
@@ -307,6 +336,9 @@ class Warehouse:
                     folder=self.folder,
                 )
             try:
+                catalogue = self._catalogue()
+                if catalogue.versions and not self._list.exists():
+                    self._write_catalogue(catalogue)
                 self._sweep()
                 yield
             finally:
@@ -337,29 +369,93 @@ class Warehouse:
         path = self.folder / f"warehouse-{version_id}.duckdb"
         # The file is nobody's but ours until it has its name, so no lock of DuckDB's can be lost here.
         _flush_to_disk(draft)
+        version = Version(
+            version_id, created_at.astimezone(UTC), contracts_version(), rows, path, draft.stat().st_size
+        )
+        earlier = self.versions()
+        self._marker(version_id).touch()
         draft.replace(path)
         _flush_to_disk(self.folder)
-        version = Version(version_id, created_at.astimezone(UTC), contracts_version(), rows, path)
-        self._write_catalogue(Catalogue(version_id, (*self.versions(), version)))
+        self._write_catalogue(Catalogue(version_id, (*earlier, version)))
+        self._marker(version_id).unlink(missing_ok=True)
         return version
+
+    @property
+    def _list(self) -> Path:
+        return self.folder / "catalogue.json"
+
+    def _marker(self, version_id: str) -> Path:
+        """Stands while the file of a version is there but not, or no longer, published."""
+        return self.folder / f".unpublished-{version_id}"
+
+    def _file(self, version_id: str) -> Path:
+        return self.folder / f"warehouse-{version_id}.duckdb"
 
     def _catalogue(self) -> Catalogue:
         try:
-            written = json.loads((self.folder / "catalogue.json").read_text(encoding="utf-8"))
+            text = self._list.read_text(encoding="utf-8")
         except FileNotFoundError:
-            return Catalogue(None, ())
-        return Catalogue(
-            written["current"],
-            tuple(
-                Version(
-                    v["version_id"],
-                    datetime.fromisoformat(v["created_at"]),
-                    v["contracts"],
-                    MappingProxyType(v["rows"]),
-                    self.folder / f"warehouse-{v['version_id']}.duckdb",
-                )
-                for v in written["versions"]
-            ),
+            return self._found()
+        except NotADirectoryError:
+            raise self._no_folder() from None
+        except (OSError, ValueError) as error:
+            raise self._damaged_list(getattr(error, "strerror", None) or type(error).__name__) from error
+        try:
+            written = json.loads(text)
+            catalogue = Catalogue(
+                written["current"],
+                tuple(
+                    Version(
+                        v["version_id"],
+                        datetime.fromisoformat(v["created_at"]),
+                        v["contracts"],
+                        MappingProxyType({table: int(n) for table, n in v["rows"].items()}),
+                        self._file(v["version_id"]),
+                        v.get("size"),
+                    )
+                    for v in written["versions"]
+                ),
+            )
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise self._damaged_list(type(error).__name__) from error
+        if (catalogue.current is None) != (not catalogue.versions) or (
+            catalogue.versions and all(v.version_id != catalogue.current for v in catalogue.versions)
+        ):
+            raise self._damaged_list("no version is in force")
+        return catalogue
+
+    def _found(self) -> Catalogue:
+        """The list made anew from the versions themselves, the newest in force; empty if there are none."""
+        try:
+            files = sorted(self.folder.glob("warehouse-*.duckdb"))
+        except OSError:
+            files = []
+        versions = []
+        for path in files:
+            version_id = path.stem.removeprefix("warehouse-")
+            if self._marker(version_id).exists():
+                continue
+            seen = path.stat()
+            version = _described(path.resolve(), seen.st_size, seen.st_mtime_ns)
+            if version is not None and version.version_id == version_id:
+                versions.append(version)
+        versions.sort(key=lambda v: v.version_id)
+        return Catalogue(versions[-1].version_id if versions else None, tuple(versions))
+
+    def _damaged_list(self, reason: str) -> Problem:
+        return Problem(
+            "The list of versions {file} is damaged ({reason}), so nobody knows which version is in force; "
+            "the versions beside it are untouched. Restore it from a backup, or delete it: it is made again "
+            "from the versions, with the newest in force.",
+            file=self._list,
+            reason=reason,
+        )
+
+    def _no_folder(self) -> Problem:
+        return Problem(
+            "{folder} is, or lies below, a file and not a folder. Set EVENHAND_HOME to a folder, or move the "
+            "file away.",
+            folder=self.home,
         )
 
     def _write_catalogue(self, catalogue: Catalogue) -> None:
@@ -371,6 +467,7 @@ class Warehouse:
                     "created_at": v.created_at.isoformat(),
                     "contracts": v.contracts,
                     "rows": dict(v.rows),
+                    "size": v.size,
                 }
                 for v in catalogue.versions
             ],
@@ -380,19 +477,23 @@ class Warehouse:
             json.dump(written, file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(self.folder / "catalogue.json")
+        fresh.replace(self._list)
         _flush_to_disk(self.folder)
 
     def _sweep(self) -> None:
         """Delete what killed imports left. Only under the lock, so that nothing found can be in use."""
-        published = {version.path.name for version in self.versions()}
-        leftovers = [path for path in self.folder.glob("warehouse-*.duckdb") if path.name not in published]
-        for draft in self.folder.glob(".draft-*"):
-            leftovers += [path for path in draft.rglob("*") if path.is_file()]
-        # A system that does not delete open files keeps a removed version until its last reader is gone.
-        for path in leftovers:
+        published = {version.version_id for version in self.versions()}
+        for marker in self.folder.glob(".unpublished-*"):
+            version_id = marker.name.removeprefix(".unpublished-")
+            # A system that does not delete open files keeps a removed version until its last reader is gone.
             with contextlib.suppress(PermissionError):
-                path.unlink(missing_ok=True)
+                if version_id not in published:
+                    self._file(version_id).unlink(missing_ok=True)
+                marker.unlink(missing_ok=True)
+        for draft in self.folder.glob(".draft-*"):
+            for path in [path for path in draft.rglob("*") if path.is_file()]:
+                with contextlib.suppress(PermissionError):
+                    path.unlink(missing_ok=True)
         for draft in self.folder.glob(".draft-*"):
             for folder in sorted(draft.rglob("*"), reverse=True):
                 with contextlib.suppress(OSError):
@@ -425,6 +526,28 @@ def literal(value: str) -> str:
 @functools.lru_cache(maxsize=8)
 def _opened(path: Path, version_id: str) -> DuckDBEngine:
     return DuckDBEngine(path, version=version_id)
+
+
+@functools.lru_cache(maxsize=256)
+def _described(path: Path, size: int, _changed: int) -> Version | None:
+    """What a file says about itself; None if it is no version or cannot be read."""
+    try:
+        # Settings as everywhere else: one process cannot open a file in two ways.
+        with duckdb.connect(str(path), read_only=True, config=dict(LOCKED_DOWN)) as connection:
+            ((version_id, created_at, contracts),) = connection.execute(
+                "SELECT version_id, created_at, contracts FROM _meta"
+            ).fetchall()
+            there = {
+                name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+            }
+            rows = {
+                table: int(connection.execute(f"SELECT count(*) FROM {quoted(table)}").fetchall()[0][0])
+                for table in TABLES
+                if table in there
+            }
+    except (duckdb.Error, OSError, ValueError):
+        return None
+    return Version(version_id, created_at.replace(tzinfo=UTC), contracts, MappingProxyType(rows), path, size)
 
 
 def _flush_to_disk(path: Path) -> None:

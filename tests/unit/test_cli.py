@@ -242,6 +242,43 @@ def test_verify_finds_what_other_hands_broke(
     assert "assignments: 2 rows against nobody_manages_their_own_manager" in said
 
 
+def test_verify_tells_the_truth_about_a_version_that_was_cut(
+    home: Path, people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("import", people)
+    version = Warehouse(home).current()
+    assert version is not None
+    version.path.write_bytes(version.path.read_bytes()[:-4096])
+    assert run("verify") == 1
+    said = capsys.readouterr().err
+    assert "missing or damaged" in said
+    assert "last good version is in force" not in said
+
+
+def test_a_version_spoilt_inside_is_said_to_be_damaged(
+    home: Path, people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("import", people)
+    version = Warehouse(home).current()
+    assert version is not None
+    content = bytearray(version.path.read_bytes())
+    # The first 12 kB are the headers; behind them every block has a checksum.
+    for at in range(12_288, len(content), 512):
+        content[at] ^= 0xFF
+    version.path.write_bytes(content)
+    assert run("verify") == 1
+    assert "missing or damaged" in capsys.readouterr().err
+
+
+def test_a_home_that_is_a_file_is_a_sentence(
+    home: Path, people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.write_text("a file")
+    for command in (("versions",), ("import", people)):
+        assert run(*command) == 1
+        assert "not a folder" in capsys.readouterr().err
+
+
 def test_the_demo_company_comes_in_through_the_front_door(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

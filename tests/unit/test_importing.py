@@ -785,6 +785,19 @@ def test_what_a_spreadsheet_would_run_is_escaped(cell: str) -> None:
     assert escaped(cell) == f"'{cell}"
 
 
+def test_an_import_over_a_damaged_version_begins_anew_and_says_so(folder: Path, home: Path) -> None:
+    load(write(folder, "a.csv", "employees", PEOPLE[0]), home=home)
+    version = Warehouse(home).current()
+    assert version is not None
+    version.path.write_bytes(b"not a database")
+    report = load(write(folder, "b.csv", "employees", PEOPLE[1]), home=home)
+    assert report.restarted
+    assert table(home, "employees")["employee_id"].to_list() == ["2"]
+    # What the sentence about the damaged file proposes brings the rest back.
+    load(home / "exports", home=home)
+    assert sorted(table(home, "employees")["employee_id"]) == ["00012", "2"]
+
+
 def test_a_version_of_another_release_is_not_built_upon_and_the_report_says_so(
     folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

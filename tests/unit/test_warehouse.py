@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -23,12 +24,17 @@ def publish(warehouse: w.Warehouse, people: dict[str, str]) -> w.Version:
     """A version with these employees (id → name)."""
     with warehouse.importing():
         draft = warehouse.draft() / "new.duckdb"
+        version_id = w.new_version_id(NOW + timedelta(days=len(warehouse.versions())))
         with duckdb.connect(str(draft)) as connection:
             w.create_tables(connection)
+            connection.execute(
+                "INSERT INTO _meta VALUES (?, ?, ?, NULL, '{}')",
+                [version_id, NOW.replace(tzinfo=None), w.contracts_version()],
+            )
             for key, name in people.items():
                 connection.execute(EMPLOYEES.format(id=key, name=name))
         return warehouse.publish(
-            draft, version_id=w.new_version_id(NOW), created_at=NOW, rows={"employees": len(people)}
+            draft, version_id=version_id, created_at=NOW, rows={"employees": len(people)}
         )
 
 
@@ -159,6 +165,7 @@ def test_what_a_dead_import_left_is_swept_and_never_counted(warehouse: w.Warehou
     (draft / "spill" / "x.tmp").write_text("half")
     stray = warehouse.folder / "warehouse-2026-03-02-000000-abcdef.duckdb"
     stray.write_text("whole but unpublished")
+    (warehouse.folder / ".unpublished-2026-03-02-000000-abcdef").touch()
     assert warehouse.versions() == (version,)
     with warehouse.importing():
         pass
@@ -176,11 +183,120 @@ def test_a_version_of_other_contracts_is_not_read(
         warehouse.open()
 
 
-def test_a_broken_file_is_a_problem_not_a_crash(warehouse: w.Warehouse) -> None:
+LISTED = b'{"version_id": "x", "created_at": "2026-01-01T00:00:00+00:00", "contracts": "", "rows": {}}'
+
+
+def _overwrite(path: Path) -> None:
+    path.write_bytes(b"not a database")
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-4096])
+
+
+def _of_others(path: Path) -> None:
+    path.unlink()
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE employees (n INTEGER)")
+
+
+@pytest.mark.parametrize("spoil", [_overwrite, _empty, Path.unlink, _cut, _of_others])
+def test_a_broken_file_is_a_problem_that_says_the_way_out(
+    warehouse: w.Warehouse, spoil: Callable[[Path], object]
+) -> None:
     version = publish(warehouse, {"1": "Ann"})
-    version.path.write_bytes(b"not a database")
-    with pytest.raises(Problem, match="Roll back"):
+    spoil(version.path)
+    with pytest.raises(Problem, match=r"missing or damaged.*[Rr]oll back.*python -m data import .*exports"):
         warehouse.open()
+    assert not warehouse.opens(version)
+    publish(warehouse, {"2": "Bo"})
+    with pytest.raises(Problem, match="missing or damaged"):
+        warehouse.roll_back(version.version_id)
+    assert names(warehouse) == ["Bo"]
+
+
+def test_a_lost_list_of_versions_is_made_again_and_no_version_is_lost(warehouse: w.Warehouse) -> None:
+    first = publish(warehouse, {"1": "Ann"})
+    second = publish(warehouse, {"1": "Ann", "2": "Bo"})
+    listed = warehouse.versions()
+    (warehouse.folder / "catalogue.json").unlink()
+    found = warehouse.versions()
+    assert [(v.version_id, v.contracts, v.size) for v in found] == [
+        (v.version_id, v.contracts, v.size) for v in listed
+    ]
+    assert [v.rows["employees"] for v in found] == [1, 2]
+    assert names(warehouse) == ["Ann", "Bo"]
+    # The next import goes on from there.
+    third = publish(warehouse, {"3": "Cy"})
+    assert warehouse.current() == third
+    assert [v.version_id for v in warehouse.versions()] == [v.version_id for v in (first, second, third)]
+    assert names(warehouse, first.version_id) == ["Ann"]
+
+
+def test_an_import_killed_before_its_list_was_written_is_not_found_when_the_list_is_lost(
+    warehouse: w.Warehouse,
+) -> None:
+    version = publish(warehouse, {"1": "Ann"})
+    (warehouse.folder / "catalogue.json").unlink()
+    (warehouse.folder / f".unpublished-{version.version_id}").touch()
+    assert warehouse.current() is None
+    with warehouse.importing():
+        assert not version.path.exists()
+
+
+def test_an_unlisted_version_is_never_deleted(warehouse: w.Warehouse) -> None:
+    publish(warehouse, {"1": "Ann"})
+    before = (warehouse.folder / "catalogue.json").read_bytes()
+    newer = publish(warehouse, {"1": "Ann", "2": "Bo"})
+    # An older list comes back from a backup.
+    (warehouse.folder / "catalogue.json").write_bytes(before)
+    publish(warehouse, {"3": "Cy"})
+    assert newer.path.exists()
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b"\xff\xfe",
+        b'{"current": null}',
+        b'{"current": "x", "versions": []}',
+        b'{"current": "x", "versions": [{"version_id": "x"}]}',
+        b'{"current": "x", "versions": [%s]}' % LISTED.replace(b"2026-01-01", b"soon"),
+        b'{"current": "y", "versions": [%s]}' % LISTED,
+    ],
+)
+def test_a_damaged_list_of_versions_is_named_and_nothing_is_deleted(
+    warehouse: w.Warehouse, spoilt: bytes
+) -> None:
+    version = publish(warehouse, {"1": "Ann"})
+    (warehouse.folder / "catalogue.json").write_bytes(spoilt)
+    for ask in (warehouse.current, warehouse.versions, warehouse.open):
+        with pytest.raises(Problem, match=r"catalogue\.json is damaged.*delete it"):
+            ask()
+    with pytest.raises(Problem, match="damaged"):
+        publish(warehouse, {"2": "Bo"})
+    # The way out that the sentence names.
+    (warehouse.folder / "catalogue.json").unlink()
+    assert names(warehouse) == ["Ann"]
+    assert version.path.exists()
+
+
+def test_a_home_that_is_a_file_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    warehouse = w.Warehouse(tmp_path / "home")
+    with pytest.raises(Problem, match="not a folder"):
+        warehouse.current()
+    with pytest.raises(Problem, match="not a folder"), warehouse.importing():
+        pass
 
 
 def test_version_names_sort_by_time() -> None:
