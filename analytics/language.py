@@ -85,10 +85,16 @@ def interval(low: float, high: float, digits: int = 2) -> str:
 
 
 def percent(share: float, t: Language | None = None) -> str:
-    """A share as a whole per cent, ``<1 %`` rather than a rounded nothing; Chinese has no space before %."""
+    """A share as a whole per cent; ``<1 %`` and ``>99 %`` rather than a rounded nothing or all.
+
+    Chinese has no space before the sign.
+    """
     gap = "" if t is not None and t.code == "zh" else " "
-    number = "<1" if 0 < share < 0.005 else f"{round(100 * share)}"
-    return f"{number}{gap}%"
+    if 0 < share < 0.005:
+        return f"<1{gap}%"
+    if 0.995 <= share < 1:
+        return f">99{gap}%"
+    return f"{round(100 * share)}{gap}%"
 
 
 def _plain(value: float, digits: int) -> str:

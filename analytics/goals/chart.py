@@ -24,6 +24,10 @@ from analytics.policy import PACE_PRESETS
 TWICE: Final = next(preset.behind for preset in PACE_PRESETS if preset.measure == "pace_needed")
 SILENT_CADENCES: Final = 2
 MOST_MARKS: Final = 700
+LABEL_LINE: Final = 18
+"""Pixels a line of labels above a plot takes."""
+
+_DRAWN: Final = ("to_close", "on_track", "behind", "at_risk")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def signs(t: Language, mode: theme.Mode) -> dict[str, Sign]:
         "cannot_tell": Sign(words["cannot_tell"], "○", "circle-open", tokens.unknown, "/"),
         "on_track": Sign(words["on_track"], "●", "circle", fine),
         "not_started": Sign(words["not_started"], "□", "square-open", tokens.hairline),
+        "to_close": Sign(words["to_close"], "▣", "square-dot", tokens.accent),
         "done": Sign(words["done"], "■", "square", tokens.accent),
         "abandoned": Sign(words["abandoned"], "×", "x-thin-open", tokens.unknown, "x"),
     }
@@ -56,6 +61,7 @@ def status_words(t: Language) -> dict[str, str]:
     """What each status is called."""
     return {
         "done": t("Done"),
+        "to_close": t("To be closed"),
         "on_track": t("On track"),
         "behind": t("Behind"),
         "at_risk": t("At risk"),
@@ -118,50 +124,42 @@ def perspective_words(t: Language) -> dict[str | None, str]:
 def warning(t: Language) -> str:
     """What stands beside every status: how little the pace of a goal foretells."""
     return t(
-        "These words say how a goal stands against its time, not whether it will arrive. On 3,834 real "
-        "sprints the share of work done told those that missed from the others hardly better than chance."
+        "These words say how a goal stands against its time, not whether it will arrive. On 769 real "
+        "sprints, the last fifth of a published set, the share of work done ranked those that missed worse "
+        "than chance and the amount of work left ranked them well, but mostly because a third of the sprints "
+        "had nothing planned; among those with anything planned no such measure ranked much better than "
+        "chance."
     )
 
 
 def takeaway(released: Released[GoalPace], t: Language) -> str:
-    """The finding about open goals in plain sentences."""
+    """The finding about open goals in plain sentences: how many are at risk and why, each counted once."""
     running = released.value.goals.filter("open")
     if running.is_empty():
         return t("There are no open goals.")
-    total = running.height
-    said: list[str] = []
-    if released.value.preset == "remaining_work":
-        n = running.filter(~pl.col("overdue") & (pl.col("pace_needed") > TWICE)).height
-        if n:
-            said.append(
-                t.plural(
-                    "{n} of {total} open goals needs more than twice the pace it had.",
-                    "{n} of {total} open goals need more than twice the pace they had.",
-                    n,
-                    total=total,
-                )
-            )
-        else:
-            said.append(
-                t.plural(
-                    "The {n} open goal does not need more than twice the pace it had.",
-                    "None of the {n} open goals needs more than twice the pace it had.",
-                    total,
-                )
-            )
-    else:
-        n = running.filter(pl.col("status") == "at_risk").height
+    total, preset = running.height, released.value.preset
+    risky = running.filter(pl.col("status") == "at_risk")
+    said = [
+        _at_risk(risky, total, t)
+        if preset == "remaining_work"
+        else _at_risk_by_rule(risky, total, preset_words(t)[preset], t)
+    ]
+    if n := risky.filter("stale", pl.col("status_then") == "on_track").height:
         said.append(
             t.plural(
-                "{n} of {total} open goals is at risk by the rule “{rule}”.",
-                "{n} of {total} open goals are at risk by the rule “{rule}”.",
+                "{n} of those at risk was on plan when it was last updated.",
+                "{n} of those at risk were on plan when they were last updated.",
                 n,
-                total=total,
-                rule=preset_words(t)[released.value.preset],
             )
         )
-    if n := running.filter("overdue").height:
-        said.append(t.plural("{n} goal is overdue.", "{n} goals are overdue.", n))
+    if n := running.filter(pl.col("status") == "to_close").height:
+        said.append(
+            t.plural(
+                "{n} goal has arrived and waits to be closed.",
+                "{n} goals have arrived and wait to be closed.",
+                n,
+            )
+        )
     if n := running.filter(pl.col("silent_cadences") > SILENT_CADENCES).height:
         said.append(
             t.plural(
@@ -175,6 +173,71 @@ def takeaway(released: Released[GoalPace], t: Language) -> str:
     return _together(said, t)
 
 
+def _at_risk(risky: pl.DataFrame, total: int, t: Language) -> str:
+    """How many goals are at risk under work left against time left, and what puts each there."""
+    if risky.is_empty():
+        return t.plural("The {n} open goal is not at risk.", "None of the {n} open goals is at risk.", total)
+    # Each goal once, by the first that holds.
+    why = risky.select(
+        pl.when("overdue")
+        .then(pl.lit("overdue"))
+        .when(pl.col("pace_needed").is_infinite())
+        .then(pl.lit("unmoved"))
+        .when(pl.col("pace_needed") > TWICE)
+        .then(pl.lit("slow"))
+        .when(pl.col("kind").is_in(["stay_above", "stay_below"]))
+        .then(pl.lit("unheld"))
+        .otherwise(pl.lit("short"))
+    ).to_series()
+    counts = {name: int((why == name).sum()) for name in ("slow", "overdue", "unmoved", "unheld", "short")}
+    parts = []
+    if n := counts["slow"]:
+        parts.append(
+            t.plural(
+                "{n} needs more than twice the pace it had", "{n} need more than twice the pace they had", n
+            )
+        )
+    if n := counts["overdue"]:
+        parts.append(t.plural("{n} is overdue", "{n} are overdue", n))
+    if n := counts["unmoved"]:
+        parts.append(t.plural("{n} has not moved forward", "{n} have not moved forward", n))
+    if n := counts["unheld"]:
+        parts.append(t.plural("{n} does not hold its level", "{n} do not hold their level", n))
+    if n := counts["short"]:
+        parts.append(
+            t.plural("{n} is not where it should be by now", "{n} are not where they should be by now", n)
+        )
+    if total == 1:
+        return t("The one open goal is at risk.")
+    return t.plural(
+        "{n} of {total} open goals is at risk: {parts}.",
+        "{n} of {total} open goals are at risk: {parts}.",
+        risky.height,
+        total=total,
+        parts=t.listing(parts),
+    )
+
+
+def _at_risk_by_rule(risky: pl.DataFrame, total: int, rule: str, t: Language) -> str:
+    """How many goals are at risk under any other rule, and how many of them are overdue."""
+    if total == 1:
+        if risky.is_empty():
+            return t("The one open goal is not at risk by the rule “{rule}”.", rule=rule)
+        return t("The one open goal is at risk by the rule “{rule}”.", rule=rule)
+    said = t.plural(
+        "{n} of {total} open goals is at risk by the rule “{rule}”.",
+        "{n} of {total} open goals are at risk by the rule “{rule}”.",
+        risky.height,
+        total=total,
+        rule=rule,
+    )
+    overdue = risky.filter("overdue").height
+    if not overdue:
+        return said
+    late = t.plural("{n} of them is overdue.", "{n} of them are overdue.", overdue)
+    return _together([said, late], t)
+
+
 def strategy_takeaway(released: Released[RollUp], t: Language) -> str:
     """The finding about the strategy in plain sentences."""
     strategy, branches = released.value.strategy, released.value.branches
@@ -182,7 +245,10 @@ def strategy_takeaway(released: Released[RollUp], t: Language) -> str:
         return t("There are no open strategic goals: no open company goal stands at the top.")
     total = strategy.height
     said: list[str] = []
-    if n := strategy.filter(pl.col("at_risk") > 0).height:
+    n = strategy.filter(pl.col("at_risk") > 0).height
+    if n == total == 1:
+        said.append(t("The one strategic goal rests on goals at risk."))
+    elif n:
         said.append(
             t.plural(
                 "{n} of {total} strategic goals rests on goals at risk.",
@@ -197,7 +263,10 @@ def strategy_takeaway(released: Released[RollUp], t: Language) -> str:
         said.append(
             t.plural("Nobody has taken up {n} strategic goal.", "Nobody has taken up {n} strategic goals.", n)
         )
-    if n := branches.filter("silent").height:
+    n = branches.filter("silent").height
+    if n == branches.height == 1:
+        said.append(t("In its one branch nobody has updated anything in time."))
+    elif n:
         said.append(
             t.plural(
                 "In {n} of {total} branches nobody has updated anything in time.",
@@ -223,26 +292,51 @@ def goal_takeaway(released: Released[GoalHistory], t: Language) -> str:
     said = [t("Status: {word}.", word=status_words(t)[goal["status"]])]
     if goal["why_unknown"] is not None:
         said.append(unknown_words(t)[goal["why_unknown"]])
-    if goal["progress"] is not None:
+    silent = goal["stale"] and goal["checked_on"] is not None
+    way = percent(goal["progress"], t) if goal["progress"] is not None else None
+    elapsed = percent(goal["elapsed"], t)
+    if silent:
+        said.append(_when_last_updated(goal, t))
+    if way is not None and silent:
         said.append(
             t(
-                "It has come {progress} of the way in {elapsed} of its time.",
-                progress=percent(goal["progress"]),
-                elapsed=percent(goal["elapsed"]),
+                "It had come {progress} of the way then; by now {elapsed} of its time has passed.",
+                progress=way,
+                elapsed=elapsed,
             )
+        )
+    elif way is not None:
+        said.append(
+            t("It has come {progress} of the way in {elapsed} of its time.", progress=way, elapsed=elapsed)
         )
     needed = goal["pace_needed"]
     if goal["open"] and needed is not None and needed > 0:
-        said.append(
-            t("It has not moved yet.")
-            if needed == float("inf")
-            else t("From now on it needs {times} times the pace it had.", times=f"{needed:.1f}")
-        )
+        times = f"{needed:.1f}"
+        if needed == float("inf"):
+            said.append(t("It has not moved forward yet."))
+        elif silent:
+            said.append(
+                t("If it has not moved since, it now needs {times} times the pace it had.", times=times)
+            )
+        else:
+            said.append(t("From now on it needs {times} times the pace it had.", times=times))
     if goal["overdue"]:
         said.append(t("It was due on {day}.", day=t.day(goal["due_on"])))
     if goal["target_changed"]:
         said.append(t("Its target was changed on the way."))
     return _together(said, t)
+
+
+def _when_last_updated(goal: Mapping[str, Any], t: Language) -> str:
+    """How a goal stood when somebody last updated it: all that is known of one that fell silent."""
+    day = t.day(goal["checked_on"])
+    if goal["status_then"] == "on_track":
+        return t("It was last updated on {day}; it was on plan then.", day=day)
+    if goal["status_then"] == "behind":
+        return t("It was last updated on {day}; it was behind then.", day=day)
+    if goal["status_then"] == "at_risk":
+        return t("It was last updated on {day}; it was at risk then.", day=day)
+    return t("It was last updated on {day}.", day=day)
 
 
 def tree_figure(released: Released[RollUp], t: Language, mode: theme.Mode) -> go.Figure:
@@ -323,9 +417,23 @@ def pace_figure(released: Released[GoalHistory], t: Language, mode: theme.Mode) 
             line={"shape": "hv", "color": tokens.quiet, "width": 1.5, "dash": "dot"},
             hovertemplate="%{x|%Y-%m-%d}<br>%{y}<extra></extra>",
         )
-        _name(figure, t("Target"), x=until, y=targets["target"][-1], colour=tokens.quiet, above=True)
     staying = goal["kind"] in ("stay_above", "stay_below")
     begin = _begin(goal)
+    if not targets.is_empty():
+        # At the far end stand the day and the due date; on the near side of the line, the way to go.
+        first = targets["target"][0]
+        rising = begin is None or begin <= first
+        figure.add_annotation(
+            text=t("Target"),
+            x=targets["since"][0],
+            y=first,
+            xanchor="left",
+            yanchor="top" if rising else "bottom",
+            yshift=-2 if rising else 2,
+            xshift=4,
+            showarrow=False,
+            font={"color": tokens.quiet, "size": 12},
+        )
     if goal["target"] is not None and begin is not None and not staying:
         figure.add_scatter(
             name=t("Straight line"),
@@ -346,12 +454,15 @@ def pace_figure(released: Released[GoalHistory], t: Language, mode: theme.Mode) 
         marker={"color": tokens.accent, "size": 8},
         hovertemplate="%{x|%Y-%m-%d}<br>%{y}<extra></extra>",
     )
-    _mark(figure, due, t("Due {day}", day=t.day(due)), colour=tokens.ink, dash="solid")
+    # One above the other: on days close together they would cover each other side by side.
+    due_text, today_text = t("Due {day}", day=t.day(due)), t("As of {day}", day=t.day(today))
+    middle = start + (max(due, today) - start) / 2
+    _mark(figure, due, due_text, colour=tokens.ink, dash="solid", line=1, ends=due > middle)
     if today != due:
-        _mark(figure, today, t("As of {day}", day=t.day(today)), colour=tokens.quiet, dash="dash")
+        _mark(figure, today, today_text, colour=tokens.quiet, dash="dash", line=0, ends=today > middle)
     figure.update_layout(
         showlegend=False,
-        margin={"t": 40},
+        margin={"t": 56},
         xaxis={"type": "date", "showgrid": False, "tickformat": "%Y-%m-%d", "nticks": 7},
         yaxis={"title": {"text": escape(goal["unit"] or "")}},
     )
@@ -367,7 +478,7 @@ def elapsed_figure(released: Released[GoalPace], t: Language, mode: theme.Mode) 
     area for how many they are.
     """
     tokens, looks = theme.TOKENS[mode], signs(t, mode)
-    goals = released.value.goals.filter("open", pl.col("remaining").is_not_null())
+    goals = _on_a_way(released.value.goals)
     marks = _side_by_side(goals) if goals.height <= MOST_MARKS else _gathered(goals)
     figure = theme.figure(mode, height=460)
     figure.add_scatter(
@@ -379,7 +490,7 @@ def elapsed_figure(released: Released[GoalPace], t: Language, mode: theme.Mode) 
         showlegend=False,
     )
     _name(figure, t("Straight line"), x=0.2, y=0.2, colour=tokens.quiet)
-    for status in ("on_track", "behind", "at_risk"):
+    for status in (status for status in _DRAWN if status in marks["status"]):
         part, look = marks.filter(pl.col("status") == status), looks[status]
         figure.add_scatter(
             name=f"{look.word} ({part['_n'].sum():,})",
@@ -404,6 +515,44 @@ def elapsed_figure(released: Released[GoalPace], t: Language, mode: theme.Mode) 
     return figure
 
 
+def elapsed_note(released: Released[GoalPace], t: Language) -> str:
+    """How many of the open goals `elapsed_figure` shows, and whom it leaves out."""
+    running = released.value.goals.filter("open")
+    shown = _on_a_way(running).height
+    left = running.join(_on_a_way(running), on="goal_id", how="anti")
+    begun = left.filter(pl.col("status") != "not_started")
+    holding = begun.filter(
+        pl.col("kind").is_in(["stay_above", "stay_below", "baseline"]).fill_null(value=False)
+    )
+    whys = []
+    if n := holding.height:
+        whys.append(
+            t.plural(
+                "{n} that holds a level or takes a first measurement",
+                "{n} that hold a level or take a first measurement",
+                n,
+            )
+        )
+    if n := begun.height - holding.height:
+        whys.append(t.plural("{n} the data cannot tell about", "{n} the data cannot tell about", n))
+    if n := left.height - begun.height:
+        whys.append(t.plural("{n} not started", "{n} not started", n))
+    if not whys:
+        return t.plural("Shown: the {n} open goal.", "Shown: all {n} open goals.", shown)
+    return t.plural(
+        "Shown: {n} of {total} open goals. Left out: {whys}.",
+        "Shown: {n} of {total} open goals. Left out: {whys}.",
+        shown,
+        total=running.height,
+        whys=t.listing(whys),
+    )
+
+
+def _on_a_way(goals: pl.DataFrame) -> pl.DataFrame:
+    """Open goals on their way to a target, with a word for it."""
+    return goals.filter("open", pl.col("remaining").is_not_null(), pl.col("status").is_in(_DRAWN))
+
+
 def _gathered(goals: pl.DataFrame) -> pl.DataFrame:
     """One mark per status and cell of four by five per cent, its area growing with the goals in it."""
     cells = goals.with_columns(
@@ -426,8 +575,8 @@ def _gathered(goals: pl.DataFrame) -> pl.DataFrame:
 def _mark_text(row: Mapping[str, Any], t: Language) -> str:
     way = t(
         "{progress} of the way in {elapsed} of its time",
-        progress=percent(row["progress"]),
-        elapsed=percent(row["elapsed"]),
+        progress=percent(row["progress"], t),
+        elapsed=percent(row["elapsed"], t),
     )
     about = escape(row["title"]) if row["title"] is not None else t.plural("{n} goal", "{n} goals", row["_n"])
     return f"{about}<br>{way}"
@@ -489,7 +638,7 @@ def _label(figure: go.Figure, text: str, *, y: float, colour: str, border: str |
     )
 
 
-def _name(figure: go.Figure, text: str, *, x: object, y: object, colour: str, above: bool = False) -> None:
+def _name(figure: go.Figure, text: str, *, x: object, y: object, colour: str) -> None:
     """A line's name on the line itself."""
     figure.add_annotation(
         text=text,
@@ -500,11 +649,14 @@ def _name(figure: go.Figure, text: str, *, x: object, y: object, colour: str, ab
         showarrow=False,
         font={"color": colour, "size": 12},
         xshift=-4,
-        yshift=2 if above else 4,
+        yshift=4,
     )
 
 
-def _mark(figure: go.Figure, day: object, text: str, *, colour: str, dash: str) -> None:
+def _mark(
+    figure: go.Figure, day: object, text: str, *, colour: str, dash: str, line: int, ends: bool
+) -> None:
+    """A day as an upright line, named above the plot on a line of text that ends or begins there."""
     figure.add_shape(
         type="line",
         x0=day,
@@ -520,7 +672,9 @@ def _mark(figure: go.Figure, day: object, text: str, *, colour: str, dash: str) 
         x=day,
         y=1,
         yref="paper",
+        xanchor="right" if ends else "left",
         yanchor="bottom",
+        yshift=line * LABEL_LINE,
         showarrow=False,
         font={"color": colour, "size": 12},
     )

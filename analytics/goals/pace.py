@@ -7,10 +7,10 @@ Returns  one row per goal: progress, elapsed share of its time, what a straight 
 Only what was known at the end of ``as_of`` counts: later check-ins, changes and completions do not. A goal
 abandoned without a record of when counts as abandoned on every day.
 
-What a status is worth: on 3,834 real sprints (METHODS §4) the share of work done ranked those that missed
-worse than chance (AUC .32 to .42), the amount left well (.83 to .85). Both owe most of that to the third of
-the sprints with nothing planned, which never miss. Among the others the share of work done reaches .49 to
-.62, the amount left .59 to .63 and the amount left per day left .61 to .67; and at equal elapsed time
+What a status is worth: on the last fifth of 3,834 real sprints the share of work done ranked those that
+missed worse than chance (AUC .32 to .42), the amount left well (.83 to .85). Both owe most of that to the
+third of the sprints with nothing planned, which never miss. Among the others the share of work done reaches
+.49 to .62, the amount left .59 to .63 and the amount left per day left .61 to .67; and at equal elapsed time
 ``pace_needed`` is a function of progress and ranks no better. A status says how a goal stands against a
 line and is a reason to ask; the chance that it arrives is another matter.
 """
@@ -31,6 +31,7 @@ REFERENCE: Final = "Choetkiertikul et al. (2017), IEEE Trans. Softw. Eng. 44(6).
 
 STATUSES: Final = (
     "done",
+    "to_close",
     "on_track",
     "behind",
     "at_risk",
@@ -39,7 +40,7 @@ STATUSES: Final = (
     "abandoned",
     "draft",
 )
-OPEN: Final = ("on_track", "behind", "at_risk", "cannot_tell", "not_started")
+OPEN: Final = ("to_close", "on_track", "behind", "at_risk", "cannot_tell", "not_started")
 UNKNOWN: Final = (
     "no_target",
     "no_baseline",
@@ -88,6 +89,7 @@ _COLUMNS: Final = (
     "pace_needed",
     "confidence",
     "status",
+    "status_then",
     "why_unknown",
     "open",
     "overdue",
@@ -120,8 +122,10 @@ class GoalPace:
         ``gap`` (expected − progress), ``remaining`` (in the goal's unit), ``days_left``,
         ``required_rate`` and ``rate`` (unit per day), ``pace_needed`` (required ÷ so far; infinite if it
         has not moved), ``confidence`` (the owner's latest).
-        What follows: ``status`` (one of `STATUSES`), ``why_unknown`` (one of `UNKNOWN` where the status is
-        *cannot tell*), ``open``, ``overdue``.
+        What follows: ``status`` (one of `STATUSES`; *to close* is open past its due date though it has
+        arrived), ``status_then`` (the word the same rule had for an open goal on the day of its latest
+        check-in, by its own figures; null without one), ``why_unknown`` (one of `UNKNOWN` where the status
+        is *cannot tell*), ``open``, ``overdue``.
         What its record lacks: ``silent_days`` (since the latest check-in, or since the start),
         ``silent_cadences``, ``stale``, ``no_check_ins``, ``no_data_source``, ``no_cadence``, ``orphan``
         (below company scope and serves no goal), ``parent_missing`` (names a parent that is not among the
@@ -154,7 +158,9 @@ def pace(
     target, and where the two are equal a goal is done once met; *stay above* and *stay below* hold (1) or
     do not (0) at the latest check-in and are expected to hold always; *baseline* is done by its first
     check-in and expected by the due date. A goal without a kind goes from baseline to target, whichever
-    way that is. A goal past its due date and not known to have arrived is at risk under every rule.
+    way that is. Past its due date a goal is *to close* if it is known to have arrived, and otherwise at risk
+    under every rule. A goal that nobody updates is judged by the time that has passed all the same: what it
+    was when last updated stands beside it.
 
     Parameters
     ----------
@@ -192,17 +198,39 @@ def pace(
         )
         .rename({"status": "_stated"})
         .pipe(_checked, check_ins, changes, as_of)
-        .pipe(_placed, as_of)
+        .pipe(_placed, pl.lit(as_of))
         .pipe(_measured)
         .pipe(_summed_up)
-        .pipe(_paced, as_of)
+        .pipe(_paced)
         .with_columns(_status(rule).alias("status"))
+        .pipe(_looked_back, rule)
     )
     if rule.measure == "confidence":
         found = found.with_columns(pl.lit("no_confidence").alias("why_unknown"))
     if rule.measure == "worst_child":
         found = _worst_of_children(found)
     return GoalPace(_lacking(found, alignments, as_of).select(_COLUMNS).sort("goal_id"), preset, as_of)
+
+
+def urgent_first(found: GoalPace) -> pl.DataFrame:
+    """The open goals in the order in which they need somebody.
+
+    At risk, then overdue (past saving, not past a word), behind, untold, and what goes well. Goals that were
+    on track when last updated and then fell silent come after those known to lag.
+
+    Returns
+    -------
+    DataFrame
+        Rows and columns as in `GoalPace`; of equal need by due date.
+    """
+    known_to_lag = ~(pl.col("stale") & (pl.col("status_then") == "on_track")).fill_null(value=False)
+    order = ("at_risk", "behind", "cannot_tell", "to_close", "on_track", "not_started")
+    ranks = {status: 4 * rank for rank, status in enumerate(order)}
+    rank = pl.col("status").cast(pl.String).replace_strict(ranks, default=99, return_dtype=pl.Int8)
+    silent = pl.when(known_to_lag).then(0).otherwise(1)
+    return found.goals.filter("open").sort(
+        pl.when("overdue").then(2).otherwise(rank) + silent, "due_on", "goal_id", nulls_last=True
+    )
 
 
 @dataclass(frozen=True)
@@ -359,9 +387,8 @@ def _checked(
     )
 
 
-def _placed(goals: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """Where the day lies in each goal's time, and whether the goal was open on it."""
-    day = pl.lit(as_of)
+def _placed(goals: pl.DataFrame, day: pl.Expr) -> pl.DataFrame:
+    """Where a day lies in each goal's time, and whether the goal was open on it."""
     length = (pl.col("due_on") - pl.col("start_on")).dt.total_days()
     passed = (day - pl.col("start_on")).dt.total_days()
     done = (pl.col("_stated") == "done") & (
@@ -374,6 +401,7 @@ def _placed(goals: pl.DataFrame, as_of: date) -> pl.DataFrame:
         .alias("elapsed"),
         (pl.col("due_on") - day).dt.total_days().clip(lower_bound=0).alias("days_left"),
         passed.alias("_passed"),
+        (pl.col("due_on") < day).alias("_due"),
         done.alias("_done"),
         (~done & ~pl.col("_stated").is_in(_SHELVED)).alias("open"),
     )
@@ -475,7 +503,7 @@ def weighted_mean(values: list[float], weights: list[float | None]) -> float | N
     return sum(v * w for v, w in zip(values, known, strict=True)) / sum(known)
 
 
-def _paced(goals: pl.DataFrame, as_of: date) -> pl.DataFrame:
+def _paced(goals: pl.DataFrame) -> pl.DataFrame:
     """What a straight line expects, and what is left to do in the time left."""
     known = pl.col("_reaching") & pl.col("progress").is_not_null()
     arrived = pl.col("progress") >= 1
@@ -490,7 +518,7 @@ def _paced(goals: pl.DataFrame, as_of: date) -> pl.DataFrame:
             .alias("expected"),
             pl.when(known).then(pl.when(arrived).then(0.0).otherwise("_left")).alias("remaining"),
             pl.when(known & (pl.col("_passed") > 0)).then(pl.col("_moved") / pl.col("_passed")).alias("rate"),
-            (pl.col("open") & (pl.col("due_on") < as_of) & ~arrived.fill_null(value=False)).alias("overdue"),
+            (pl.col("open") & pl.col("_due") & ~arrived.fill_null(value=False)).alias("overdue"),
         )
         .with_columns(
             (pl.col("expected") - pl.col("progress")).alias("gap"),
@@ -525,10 +553,21 @@ def _status(rule: PacePreset) -> pl.Expr:
         .then(pl.lit("not_started"))
         .when("overdue")
         .then(pl.lit("at_risk"))
+        .when("_due")
+        .then(pl.lit("to_close"))
         .when(unknown)
         .then(pl.lit("cannot_tell"))
         .otherwise(_word(rule))
         .cast(_STATUS)
+    )
+
+
+def _looked_back(goals: pl.DataFrame, rule: PacePreset) -> pl.DataFrame:
+    """Add the word each open goal had on the day of its latest check-in."""
+    last = pl.col("checked_on")
+    then = goals.pipe(_placed, last).pipe(_paced).select(_status(rule)).to_series()
+    return goals.with_columns(
+        pl.when(pl.col("open") & last.is_not_null()).then(then).cast(_STATUS).alias("status_then")
     )
 
 
@@ -570,12 +609,12 @@ def _worst_of_children(goals: pl.DataFrame) -> pl.DataFrame:
     ids = {row[0] for row in rows}
     parents = {row[0]: row[1] if row[1] in ids else None for row in rows}
     words = {row[0]: row[2] for row in rows}
-    own = {row[0] for row in rows if row[3] or row[2] in ("done", "not_started", *_SHELVED)}
+    own = {row[0] for row in rows if row[3] or row[2] in ("done", "to_close", "not_started", *_SHELVED)}
     passed_up: dict[str, str] = {}
     children = below(parents)
     for goal in reversed(list(downwards(parents))):
         ranks = [
-            _WORST.index("on_track" if words[one] == "done" else words[one])
+            _WORST.index("on_track" if words[one] in ("done", "to_close") else words[one])
             for one in children.get(goal, ())
             if words[one] not in _SHELVED
         ]

@@ -23,7 +23,7 @@ from analytics.goals.tree import below, downwards, tree
 from data.contracts.goals import PERSPECTIVES
 
 COUNTED: Final = tuple(status for status in STATUSES if status != "draft")
-_WORST: Final = ("done", "not_started", "on_track", "cannot_tell", "behind", "at_risk")
+_WORST: Final = ("done", "to_close", "not_started", "on_track", "cannot_tell", "behind", "at_risk")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from analytics.goals.chart import warning
 from analytics.goals.pace import pace
+from analytics.language import Language
 
 SPRINTS = Path(__file__).parents[2].parent / "shared" / "datasets" / "sprints.csv"
 AS_OF = date(2026, 6, 30)
@@ -136,6 +138,21 @@ def test_among_sprints_with_anything_planned_the_amount_left_a_day_ranks_best() 
         50: pytest.approx([0.564, 0.629, 0.665], abs=0.002),
         80: pytest.approx([0.492, 0.588, 0.613], abs=0.002),
     }
+
+
+def test_the_warning_beside_every_status_says_what_was_found_here() -> None:
+    said = warning(Language("en"))
+    assert f"On {seen().filter(pl.col('t_pct') == 0).height} real sprints" in said
+    idle, planned = seen().filter(pl.col("target") <= 0), seen().filter(pl.col("target") > 0)
+    # "a third of the sprints had nothing planned"; "no such measure ranked much better than chance"
+    assert idle.height / seen().height == pytest.approx(1 / 3, abs=0.02)
+    best = max(
+        auc(part["missed"], part.select(score.fill_null(0.0)).to_series())
+        for score in (-pl.col("progress"), pl.col("remaining"), pl.col("required_rate"))
+        for t in (0, 30, 50, 80)
+        for part in [planned.filter(pl.col("t_pct") == t)]
+    )
+    assert best < 0.67
 
 
 def test_at_equal_elapsed_time_the_pace_needed_ranks_as_progress_does() -> None:

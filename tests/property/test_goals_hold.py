@@ -16,7 +16,7 @@ from analytics.goals.tree import tree
 
 NEW_YEAR = date(2026, 1, 1)
 KINDS = ("reach", "increase", "decrease", "stay_above", "stay_below", "baseline", None)
-WORST = ("on_track", "behind", "at_risk")
+WORST = ("to_close", "on_track", "behind", "at_risk")
 numbers = st.none() | st.integers(-50, 150).map(float)
 
 

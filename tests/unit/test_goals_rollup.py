@@ -251,16 +251,83 @@ def test_the_finding_about_open_goals() -> None:
     # Open: grow (40: 1.5 times the pace), learn, a, a1 (9 times), b, loose. Never updated for 50 days,
     # more than two cadences of 14: learn, loose.
     assert chart.takeaway(release(company(), as_of=AS_OF), EN) == (
-        "1 of 6 open goals needs more than twice the pace it had. "
+        "1 of 6 open goals is at risk: 1 needs more than twice the pace it had. "
         "2 goals have not been updated for more than two of their cadences. "
         "For 2 goals the data cannot tell."
     )
 
 
+def test_every_goal_at_risk_is_counted_once_and_the_parts_add_up_to_the_bar() -> None:
+    past = date(2026, 2, 1)
+    paced = found(
+        at(slow=10.0, late=10.0, still=0.0, level=10.0, fine=60.0, arrived=100.0),
+        slow={},
+        late={"due_on": past},
+        still={},
+        # Overdue and unmoved: counted as overdue only.
+        both={"due_on": past},
+        level={"kind": "stay_above"},
+        fine={},
+        arrived={"due_on": past},
+    )
+    sentence = chart.takeaway(release(paced, as_of=AS_OF), EN)
+    assert sentence.startswith(
+        "5 of 7 open goals are at risk: 1 needs more than twice the pace it had, 2 are overdue, 1 has not "
+        "moved forward and 1 does not hold its level. 1 goal has arrived and waits to be closed."
+    )
+    assert paced.goals["status"].to_list().count("at_risk") == 1 + 2 + 1 + 1
+
+
+@pytest.mark.parametrize("value", [10.0, 60.0])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_single_goal_is_spoken_of_in_good_english(value: float, preset: str) -> None:
+    paced = pace(goals(a={}), at(a=value), as_of=AS_OF, preset=preset)
+    sentence = chart.takeaway(release(paced, as_of=AS_OF), EN)
+    assert "1 of 1" not in sentence
+    assert "open goal is" in sentence
+
+
+def test_a_goal_that_fell_silent_on_plan_is_said_to_have_been_on_plan() -> None:
+    # Half way at half time and silent for the 32 days since, longer than a month.
+    told, later = at(a=50.0, b=60.0), date(2026, 3, 24)
+    paced = pace(goals(a={}, b={}), told, as_of=later)
+    assert paced.goals["status"].to_list() == ["at_risk", "at_risk"]
+    assert "2 of those at risk were on plan when they were last updated." in chart.takeaway(
+        release(paced, as_of=later), EN
+    )
+    one = release(history(paced, told, goal_id="a"), as_of=later)
+    # (50 ÷ 18 days left) ÷ (50 ÷ 82 days passed) = 4.6
+    assert chart.goal_takeaway(one, EN) == (
+        "Status: At risk. It was last updated on 20 Feb 2026; it was on plan then. "
+        "It had come 50 % of the way then; by now 82 % of its time has passed. "
+        "If it has not moved since, it now needs 4.6 times the pace it had."
+    )
+
+
+def test_the_picture_says_how_many_goals_it_shows_and_whom_it_leaves_out() -> None:
+    paced = found(
+        at(a=30.0, b=60.0, level=99.0),
+        a={},
+        b={},
+        level={"kind": "stay_above"},
+        untold={},
+        later={"start_on": date(2026, 3, 1)},
+    )
+    released = release(paced, as_of=AS_OF)
+    assert chart.elapsed_note(released, EN) == (
+        "Shown: 2 of 5 open goals. Left out: 1 that holds a level or takes a first measurement, "
+        "1 the data cannot tell about and 1 not started."
+    )
+    figure = chart.elapsed_figure(released, EN, "light")
+    assert sum(len(trace.x) for trace in figure.data[1:]) == 2
+    all_of_them = release(found(at(a=30.0), a={}), as_of=AS_OF)
+    assert chart.elapsed_note(all_of_them, EN) == "Shown: the 1 open goal."
+
+
 def test_the_finding_names_the_rule_when_it_is_another() -> None:
-    paced = pace(goals(a={}), at(a=10.0), as_of=AS_OF, preset="engagedly")
+    paced = pace(goals(a={}, b={}), at(a=10.0, b=50.0), as_of=AS_OF, preset="engagedly")
     assert chart.takeaway(release(paced, as_of=AS_OF), EN) == (
-        "1 of 1 open goals is at risk by the rule “Gap to a straight line (Engagedly)”."
+        "1 of 2 open goals is at risk by the rule “Gap to a straight line (Engagedly)”."
     )
 
 
@@ -295,7 +362,7 @@ def test_a_status_is_a_word_and_a_shape_as_well_as_a_colour() -> None:
     names = [bar.name for bar in figure.data]
     assert names == ["◆ At risk", "● On track", "× Abandoned"]
     assert figure.data[0].text == ("◆ 1", "")
-    assert len({sign.shape for sign in chart.signs(EN, "light").values()}) == 7
+    assert len({sign.shape for sign in chart.signs(EN, "light").values()}) == 8
 
 
 def test_a_strategic_goal_nobody_took_up_is_drawn_as_a_hole() -> None:
@@ -367,6 +434,23 @@ def test_a_goals_picture_has_its_steps_its_line_today_and_its_due_date() -> None
     assert list(points.y) == [10.0, 30.0]
     texts = {note.text for note in figure.layout.annotations}
     assert {"Due 11 Apr 2026", "As of 20 Feb 2026"} <= texts
+
+
+@pytest.mark.parametrize("due", [date(2026, 2, 21), date(2026, 4, 11), date(2026, 2, 19)])
+def test_the_day_the_due_date_and_the_target_are_named_where_none_covers_another(due: date) -> None:
+    figure = chart.pace_figure(one_history(due_on=due), EN, "light")
+    notes = {note.text.split()[0]: note for note in figure.layout.annotations}
+    # The two days stand above the plot on lines of their own, the target inside it at the other end.
+    assert notes["Due"].yshift - (notes["As"].yshift or 0) >= notes["Due"].font.size + 4
+    assert (notes["Target"].yref or "y", notes["Target"].yanchor, notes["Target"].xanchor) == (
+        "y",
+        "top",
+        "left",
+    )
+    assert notes["Target"].x == date(2026, 1, 1)
+    # Near the end of the picture a name ends at its line, so that the edge does not cut it.
+    assert notes["Due"].xanchor == "right"
+    assert figure.layout.margin.t >= notes["Due"].yshift + 2 * notes["Due"].font.size
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,10 @@ def test_a_small_share_is_not_rounded_to_nothing() -> None:
     assert percent(0.256) == "26 %"
 
 
+def test_what_has_nearly_arrived_is_not_rounded_to_all() -> None:
+    assert (percent(0.9965), percent(1.0), percent(1.002)) == (">99 %", "100 %", "100 %")
+
+
 def test_a_per_cent_is_written_as_the_language_does() -> None:
     assert (percent(0.11, Language("en")), percent(0.11, Language("zh"))) == ("11 %", "11%")
     assert percent(0.004, Language("zh")) == "<1%"

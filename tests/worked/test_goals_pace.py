@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analytics.goals.pace import PRESETS, history, pace
+from analytics.goals.pace import PRESETS, history, pace, urgent_first
 
 START, DUE = date(2026, 1, 1), date(2026, 4, 11)  # 100 days
 HALF = date(2026, 2, 20)  # day 50: half of its time
@@ -272,9 +272,50 @@ def test_on_its_due_date_a_goal_is_not_overdue() -> None:
     assert one({}, 99.0, as_of=DUE)["overdue"] is False
 
 
-def test_a_goal_that_arrived_is_not_overdue() -> None:
-    row = one({}, 100.0, as_of=date(2026, 5, 1))
-    assert (row["status"], row["overdue"], row["open"]) == ("on_track", False, True)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_goal_that_arrived_is_not_overdue_but_to_be_closed(preset: str) -> None:
+    row = one({}, (HALF, 100.0, None, 0.1), as_of=date(2026, 5, 1), preset=preset)
+    assert (row["status"], row["overdue"], row["open"]) == ("to_close", False, True)
+    assert one({}, (HALF, 100.0, None, 1.0), as_of=DUE, preset=preset)["status"] == "on_track"
+
+
+def test_a_silent_goal_is_judged_by_the_time_passed_and_remembered_as_it_was() -> None:
+    # 50 of 100 on day 50 is on the line; on day 80 the other half has 20 days: 2.5 against .625 a day.
+    half = (HALF, 50.0, None, None)
+    row = one({}, half, as_of=date(2026, 3, 22))
+    assert (row["stale"], row["status"], row["status_then"]) == (False, "at_risk", "on_track")
+    row = one({}, half, as_of=date(2026, 3, 24))
+    assert (row["stale"], row["status"], row["status_then"]) == (True, "at_risk", "on_track")
+    # 20 of 100 on day 50 needed 80 / 50 against 20 / 50 a day even then.
+    late = (HALF, 20.0, None, None)
+    assert one({}, late, as_of=date(2026, 3, 24))["status_then"] == "at_risk"
+    assert one({}, as_of=date(2026, 3, 24))["status_then"] is None
+
+
+def test_goals_that_fell_silent_on_plan_come_after_those_known_to_lag() -> None:
+    day, later = date(2026, 3, 24), date(2026, 3, 20)
+    rows = [
+        {"goal_id": "a-fine"},
+        {"goal_id": "b-overdue", "due_on": date(2026, 3, 1)},
+        {"goal_id": "c-silent"},
+        {"goal_id": "d-lagging"},
+        {"goal_id": "e-behind"},
+    ]
+    told = check_ins(
+        ("a-fine", later, 90.0),
+        ("b-overdue", HALF, 20.0),
+        ("c-silent", HALF, 50.0),
+        ("d-lagging", later, 10.0),
+        ("e-behind", later, 70.0),
+    )
+    found = pace(goals(*rows), told, as_of=day)
+    assert urgent_first(found)["goal_id"].to_list() == [
+        "d-lagging",
+        "c-silent",
+        "b-overdue",
+        "e-behind",
+        "a-fine",
+    ]
 
 
 def test_a_goal_that_has_not_begun() -> None:
