@@ -126,7 +126,11 @@ class _Parser(argparse.ArgumentParser):
 
 def _add_reading(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--as-of", type=_day, default=None, metavar="DATE", help="day undated rosters speak about (today)"
+        "--as-of",
+        type=_day,
+        default=None,
+        metavar="DATE",
+        help="day undated rosters speak about; asked if left out",
     )
     command.add_argument(
         "--answer",
@@ -171,7 +175,7 @@ def _run(paths: Sequence[Path], asked: argparse.Namespace, *, rehearse: bool) ->
         return run_import(
             paths,
             home=home(),
-            as_of=asked.as_of or now.date(),
+            as_of=asked.as_of,
             now=now,
             answers=dict(asked.answer),
             progress=ticker,

@@ -209,7 +209,7 @@ def inspect(
     answers
         Answers to questions: by key, or by ``file/key`` for the sheets of one file only.
     as_of
-        The day undated rosters speak about.
+        The day undated rosters speak about; None leaves it a question.
 
     Raises
     ------
@@ -226,7 +226,7 @@ def run_import(
     paths: Iterable[Path],
     *,
     home: Path,
-    as_of: date,
+    as_of: date | None = None,
     now: datetime,
     answers: Mapping[str, Answer] | None = None,
     recognitions: Mapping[str, Recognition] | None = None,
@@ -243,7 +243,7 @@ def run_import(
     home
         Where the warehouse, the kept originals and saved mappings are.
     as_of
-        The day undated rosters speak about.
+        The day undated rosters speak about; None leaves the question to whoever exported them.
     now
         Aware time at which the import runs.
     answers
@@ -773,7 +773,7 @@ class _Loading:
         every = pl.concat([pl.DataFrame(schema=REFUSED), *self._rejected])
         return not before.equals(rejected(every, digest_of))
 
-    def write(self, *, home: Path, as_of: date, now: datetime, version_id: str) -> None:
+    def write(self, *, home: Path, as_of: date | None, now: datetime, version_id: str) -> None:
         """Write the new file: tables and books."""
         for table in TABLES:
             self.assembly.write(table)
@@ -833,7 +833,8 @@ class _Loading:
                     "contracts": [contracts_version()],
                     "as_of": [as_of],
                     "rules": [json.dumps({table: rules_of(table) for table in TABLES})],
-                }
+                },
+                schema_overrides={"as_of": pl.Date},
             ),
         )
         self.assembly.finish()

@@ -31,7 +31,9 @@ class Chinese:
         """A sheet with mostly Chinese headers that feeds this kind's table by known names."""
         if 2 * sum(1 for header in sheet.headers if _HAN.search(header)) < len(sheet.headers):
             return None
-        matches = tuple(match for match in tidy.matched(sheet.headers) if match.confidence > tidy.SURE)
+        matches = tuple(
+            match for match in tidy.matched(sheet.headers, tidy.empty(sheet)) if match.confidence > tidy.SURE
+        )
         tables = {match.table for match in matches}
         if self.table not in tables or len(matches) < 3:
             return None

@@ -14,14 +14,18 @@ from typing import Final, cast
 import dataframely as dy
 import polars as pl
 
-from data.contracts import TABLES
+from data.contracts import TABLES, references
 from data.contracts.ratings import SOURCES as RATING_SOURCES
 from data.sources import assembling, cycles, scales, values
 from data.sources.assembling import FOLLOWING, PEOPLE
 from data.sources.model import Answer, Known, Match, Question, Recognition, Sheet
 
 SURE: Final = 0.8
-"""Confidence from which a required column needs no confirmation."""
+"""Confidence from which a column that is required or names a person needs no confirmation."""
+PERSONS: Final = frozenset({"rater_id", "manager_id"}) | {
+    name for table in TABLES for name, target in references(table).items() if target == "employees"
+}
+"""Columns that name a person: taken wrongly, they put somebody in another's place."""
 PATHS: Final = ("/", ">", "\\", "|")
 """Marks between the departments of a path."""
 MOST_DISTINCT: Final = 5_000
@@ -180,13 +184,13 @@ class _Settling:
                 continue
             for name, column in TABLES[table].columns().items():
                 needed = column.primary_key or not column.nullable
-                if not needed:
-                    continue
                 confidences = [m.confidence for m in self.matches if (m.table, m.column) == (table, name)]
-                if confidences:
+                if confidences and (needed or name in PERSONS):
                     self.confidence = min(self.confidence, max(confidences))
                     if max(confidences) < SURE:
                         unsure += self.headers(table, name)
+                    continue
+                if not needed:
                     continue
                 if (
                     f"{table}.{name}" in self.answers
@@ -203,6 +207,11 @@ class _Settling:
                     )
                 else:
                     missing.append(f"{table}.{name}")
+        unsure += [
+            m.header
+            for m in self.matches
+            if (m.table, m.column) == ("ratings", "manager_id") and m.confidence < SURE
+        ]
         missing += self._unfounded()
         if not self.matches or missing:
             self.confidence = min(self.confidence, 0.5)
@@ -335,7 +344,13 @@ class _Settling:
         if self.answers.get("people") == "no":
             return
         dated = self.has("assignments", "valid_from") or self.has("departments", "valid_from")
-        if not dated:
+        leaving = self.has("employees", "status") and not self.has("employees", "termination_date")
+        if dated and leaving:
+            self.ask(
+                "as_of",
+                "{sheet} says who has left, but not when. As of which date was it exported?",
+            )
+        elif not dated:
             self.ask(
                 "as_of",
                 (

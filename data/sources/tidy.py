@@ -51,7 +51,7 @@ class Tidy:
 
     def recognise(self, sheet: Sheet, known: Known) -> Recognition:
         """What the headers say; where they say nothing, a person is asked."""
-        return settling.settled(sheet, self.name, matched(sheet.headers), {}, known)
+        return settling.settled(sheet, self.name, matched(sheet.headers, empty(sheet)), {}, known)
 
     def translate(
         self, batch: pl.DataFrame, recognition: Recognition, known: Known
@@ -60,14 +60,21 @@ class Tidy:
         return assembling.assembled(batch, recognition, known)
 
 
-def matched(headers: tuple[str, ...]) -> tuple[Match, ...]:
-    """What headers mean, in the table they cover best."""
+def empty(sheet: Sheet) -> frozenset[str]:
+    """Headers below which the first rows say nothing."""
+    shown = sheet.sample.select(sheet.headers)
+    said = shown.select((pl.all().str.strip_chars() != "").any())
+    return frozenset(header for header in sheet.headers if sheet.sample.height and not said[header].item())
+
+
+def matched(headers: tuple[str, ...], empty: frozenset[str] = frozenset()) -> tuple[Match, ...]:
+    """What headers mean, in the table they cover best; a filled column goes before an empty one."""
     exact = [table for table, contract in TABLES.items() if set(headers) <= set(contract.columns())]
     covering = [t for t in exact if all(_given(t, name, set(headers)) for name in TABLES[t].columns())]
     if covering:
         narrowest = min(covering, key=lambda table: len(TABLES[table].columns()))
         return tuple(Match(header, narrowest, header, 1.0) for header in headers)
-    found = {table: _in_table(table, headers) for table in TABLES}
+    found = {table: _in_table(table, headers, empty) for table in TABLES}
     candidates = [(_score(table, matches, headers), table, matches) for table, matches in found.items()]
     people = _people(found)
     if people:
@@ -77,7 +84,18 @@ def matched(headers: tuple[str, ...]) -> tuple[Match, ...]:
         return ()
     if fitting in ("people", "employees"):
         return _with_ratings(people or best, found["ratings"])
+    if fitting == "goals":
+        return _with_progress(best, found["check_ins"])
     return _with_people(best, people) if fitting == "ratings" else best
+
+
+def _with_progress(goals: tuple[Match, ...], check_ins: tuple[Match, ...]) -> tuple[Match, ...]:
+    """Goals that say how far they have come may also say when that was."""
+    if not {match.column for match in goals} & {"current", "percent"}:
+        return goals
+    used = {match.header for match in goals}
+    dated = [m for m in check_ins if m.column == "checked_at" and m.confidence > SURE]
+    return (*goals, *(m for m in dated if m.header not in used and normalised(m.header) != "date"))
 
 
 def _lists_people(people: tuple[Match, ...]) -> bool:
@@ -152,7 +170,7 @@ def _given(table: str, name: str, headers: set[str]) -> bool:
     return name in headers or (column.nullable and not column.primary_key)
 
 
-def _in_table(table: str, headers: tuple[str, ...]) -> tuple[Match, ...]:
+def _in_table(table: str, headers: tuple[str, ...], empty: frozenset[str]) -> tuple[Match, ...]:
     """The best match of each header in a table; a column is served by several only if all know its name."""
     names = ALIASES[table]
     matches: list[Match] = []
@@ -166,22 +184,24 @@ def _in_table(table: str, headers: tuple[str, ...]) -> tuple[Match, ...]:
         else:
             loose.append(header)
     taken = {match.column for match in matches}
+    loose.sort(key=lambda header: header in empty)
     # Hundreds of unknown headers are no misspelled names; comparing them all would take minutes.
     for header in loose if len(loose) <= MOST_UNKNOWN else ():
         column, ratio = _most_similar(normalised(header), names)
         if ratio >= SIMILAR and column not in taken:
             taken.add(column)
             matches.append(Match(header, table, column, round(min(ratio, 0.98) * 0.8, 2)))
-    return tuple(_foremost(matches))
+    return tuple(_foremost(matches, empty))
 
 
-def _foremost(matches: list[Match]) -> list[Match]:
-    """Where several headers claim one column, the exact ones, an id before an e-mail before a name."""
+def _foremost(matches: list[Match], empty: frozenset[str]) -> list[Match]:
+    """Where several headers claim one column: the filled, the exact, an id before an e-mail before a name."""
     by_column: dict[str, list[Match]] = {}
     for match in matches:
         by_column.setdefault(match.column, []).append(match)
     kept: list[Match] = []
-    for column, claims in by_column.items():
+    for column, every in by_column.items():
+        claims = [claim for claim in every if claim.header not in empty] or every
         best = max(claim.confidence for claim in claims)
         own = [claim for claim in claims if claim.confidence == best]
         if column.startswith("score:") or len(own) == 1:

@@ -255,7 +255,8 @@ _WRITTEN: Final[dict[str, dict[str, str]]] = {
         ),
         "weight": "weighting | weight % | weight percent | 权重 | 权重(%) | 权重占比",
         "owner_id": (
-            "owner | owners | owner email | assignee | responsible | responsible person | assigned to | "
+            "owner | owners | owner email | goal owner | goal owner id | goal owner email | "
+            "goal owner name | owner name | assignee | responsible | responsible person | assigned to | "
             "责任人 | 负责人 | 责任人工号 | 负责人工号 | "
         )
         + _PERSON,
@@ -298,7 +299,9 @@ _WRITTEN: Final[dict[str, dict[str, str]]] = {
     "check_ins": {
         "goal_id": "goal | 目标编号 | 目标ID",
         "checked_at": (
-            "check-in date | checked on | update date | updated at | date | 更新时间 | 更新日期 | 进展时间"
+            "check-in date | checked on | update date | updated at | last updated | last update | "
+            "last updated at | last updated on | last check-in | last modified | date | 更新时间 | "
+            "最近更新 | 最后更新时间 | 更新日期 | 进展时间"
         ),
         "value": "current value | progress | amount | 当前值 | 进展 | 完成值",
         "target": "target value | 目标值",

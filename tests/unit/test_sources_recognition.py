@@ -586,3 +586,40 @@ def test_real_sprints_load_as_goals_with_four_looks_each() -> None:
     looks = pl.concat([tables["check_ins"] for tables in found])
     assert looks.height == 4 * 3_834
     assert looks.unique(["goal_id", "checked_at"]).height == looks.height
+
+
+# Asked, never guessed.
+
+GOALS = (
+    "Goal ID,Goal Name,Goal Owner Email,Goal Owner ID,Start Date,Due Date,Target,Current Value,Last Updated\n"
+    "g1,Cut lead time,,7,2026-01-01,2026-06-30,10,4,2026-04-15\n"
+)
+
+
+def test_a_filled_column_goes_before_an_empty_one(tmp_path: Path) -> None:
+    _, tables = _rows(_csv(tmp_path, GOALS))
+    assert tables["goals"][0]["owner_id"] == "7"
+    _, tables = _rows(_csv(tmp_path, GOALS.replace(",,7,", ",ann@x.example,,")))
+    assert tables["goals"][0]["owner_id"] == "ann@x.example"
+
+
+def test_progress_is_of_the_day_the_sheet_says(tmp_path: Path) -> None:
+    _, tables = _rows(_csv(tmp_path, GOALS))
+    assert [(c["checked_at"], c["value"]) for c in tables["check_ins"]] == [("2026-04-15 00:00:00", "4")]
+
+
+def test_progress_without_a_day_is_asked_about(tmp_path: Path) -> None:
+    text = GOALS.replace(",Last Updated", "").replace(",2026-04-15", "")
+    assert set(_asked(sources.recognise(_csv(tmp_path, text), NOTHING))) == {"as_of"}
+
+
+def test_a_person_who_is_only_probably_meant_is_confirmed(tmp_path: Path) -> None:
+    text = GOALS.replace("Goal Owner ID", "Goal Ownr Id").replace("Goal Owner Email,", "Remark,")
+    recognition = sources.recognise(_csv(tmp_path, text), NOTHING)
+    assert _asked(recognition) == {"mapping": ("yes",)}
+    assert [q.values["headers"] for q in recognition.questions] == ["Goal Ownr Id"]
+
+
+def test_who_has_left_without_a_day_is_asked_about(tmp_path: Path) -> None:
+    text = "Employee ID,Name,Department,Effective Date,Status\n1,Ann,Sales,2026-01-01,Inactive\n"
+    assert set(_asked(sources.recognise(_csv(tmp_path, text), NOTHING))) == {"as_of"}
