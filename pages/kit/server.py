@@ -22,6 +22,7 @@ import json
 import logging
 import re
 import secrets
+import socket
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -40,7 +41,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from streamlit import config
+from streamlit import config, net_util
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.web.server.starlette import starlette_websocket
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
@@ -79,6 +80,9 @@ class Serving:
         Browsers reach it over https.
     hosts
         Host names it answers to.
+    origin
+        Scheme, host and port of the address people type, with sign-in; None in local mode, where it is the
+        one each request was sent to.
     """
 
     address: str
@@ -86,6 +90,7 @@ class Serving:
     local: bool
     https: bool
     hosts: tuple[str, ...]
+    origin: str | None = None
 
 
 def serving(*, address: str, port: int, auth: Mapping[str, Any]) -> Serving:
@@ -143,6 +148,7 @@ def serving(*, address: str, port: int, auth: Mapping[str, Any]) -> Serving:
         local=False,
         https=redirect.scheme == "https",
         hosts=tuple(dict.fromkeys([redirect.hostname, *loopback])),
+        origin=_origin(redirect.geturl()),
     )
 
 
@@ -176,6 +182,8 @@ def application(how: Serving, *, script: Path = ROOT / "app.py") -> st.App:
     # Until the first navigation streamlit would take the folder `pages` for its own kind of pages, and
     # cover the sign-in screen of a deep link with "page not found".
     PagesManager.uses_pages_directory = False
+    # Streamlit would ask a server of a cloud vendor which address this computer has.
+    net_util.get_external_ip = _no_address
     return st.App(
         script,
         lifespan=_lifespan,
@@ -250,10 +258,18 @@ class Hardening:
         headers = Headers(scope=scope)
         path = _path(scope)
         inner = self._app
-        if scope["type"] == "http":
+        ours = self._is_ours(scope, headers)
+        if scope["type"] == "websocket":
+            if not (ours and self._answers(headers.get("host"))):
+                # Closed before it was accepted, it is answered with 403.
+                await send({"type": "websocket.close", "code": 1008})
+                return
+        else:
             send = self._hardened(send, path, headers)
             if not self._answers(headers.get("host")):
                 inner = PlainTextResponse("This server does not go by that name.", status_code=421)
+            elif not ours:
+                inner = PlainTextResponse("Pages of other sites are not answered.", status_code=403)
             elif path.startswith(_NEVER):
                 inner = PlainTextResponse("There is nothing here.", status_code=404)
             elif (
@@ -271,6 +287,15 @@ class Hardening:
         except ValueError:
             return False
         return name in self._how.hosts
+
+    def _is_ours(self, scope: Scope, headers: Headers) -> bool:
+        """Whether a request comes from a page of this server, by scheme, host and port, or from no page."""
+        came = headers.getlist("origin")
+        if not came:
+            return True
+        scheme = "https" if scope.get("scheme") in {"https", "wss"} else "http"
+        ours = self._how.origin or _origin(f"{scheme}://{headers.get('host', '')}")
+        return ours is not None and [_origin(each) for each in came] == [ours]
 
     def _hardened(self, send: Send, path: str, asked: Headers) -> Send:
         async def hardened(message: Message) -> None:
@@ -400,9 +425,10 @@ def main(arguments: Sequence[str] | None = None, *, script: Path = ROOT / "app.p
             files = [own if own.exists() else ROOT / ".streamlit" / "secrets.toml"]
         how = serving(
             address=chosen.host or config.get_option("server.address") or "127.0.0.1",
-            port=chosen.port or config.get_option("server.port"),
+            port=config.get_option("server.port") if chosen.port is None else chosen.port,
             auth=read_auth(files),
         )
+        _check_port(how.address, how.port)
         session.operations().tidy()
     except Problem as problem:
         _log.error("Evenhand did not start. %s", problem)
@@ -509,6 +535,41 @@ def _check_provider(section: Mapping[str, Any]) -> None:
             "signed in.",
             found=where.geturl(),
         )
+
+
+def _origin(address: str) -> str | None:
+    """Scheme, host and port of an address, written in one way; None if it is no address."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        return None
+    return f"{parts.scheme}://{parts.hostname}:{port}" if parts.hostname else None
+
+
+def _no_address() -> None:
+    return None
+
+
+def _check_port(address: str, port: int) -> None:
+    """Whether the port can be listened on, before anybody is told that it is."""
+    if not 0 < port < 1 << 16:
+        raise Problem("{port} is no port. Choose one from 1 to 65535 with --port.", port=port)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        if sys.platform != "win32":
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((address, port))
+        except OSError as error:
+            raise Problem(
+                "Port {port} of {address} cannot be listened on ({reason}). If another program uses it, "
+                "choose another one with --port, such as --port {other}.",
+                port=port,
+                address=address,
+                reason=error.strerror or type(error).__name__,
+                other=port + 1 if port < (1 << 16) - 1 else port - 1,
+            ) from error
 
 
 def _written(address: str) -> str:

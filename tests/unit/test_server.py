@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import secrets
+import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -20,8 +21,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from streamlit import config
-from streamlit.web.server.server_util import get_cookie_secret
+from streamlit import config, net_util
+from streamlit.web.server.server_util import get_cookie_secret, is_url_from_allowed_origins
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 
 from data.access import Role
@@ -130,8 +131,28 @@ def test_a_secrets_file_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path
 
 
 def test_the_command_ends_with_one_and_one_sentence(home: Path) -> None:
+    assert "Evenhand did not start. Without sign-in" in started_and_refused("--host", "0.0.0.0", home=home)
+
+
+@pytest.mark.parametrize(("port", "says"), [(99_999, "is no port"), (0, "is no port")])
+def test_a_number_that_is_no_port_is_said_so(port: int, says: str) -> None:
+    with pytest.raises(Problem, match=says):
+        server._check_port("127.0.0.1", port)
+
+
+def test_a_port_in_use_keeps_it_from_starting_and_another_is_proposed(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = started_and_refused("--port", str(port), home=home)
+    assert f"Port {port}" in said
+    assert "choose another one with --port" in said
+    assert "can open Evenhand" not in said
+
+
+def started_and_refused(*arguments: str, home: Path) -> str:
+    """What the command says that does not start."""
     ended = subprocess.run(
-        [sys.executable, "-m", "pages.kit.server", "--host", "0.0.0.0"],
+        [sys.executable, "-m", "pages.kit.server", *arguments],
         cwd=ROOT,
         env={"EVENHAND_HOME": str(home), "PATH": ""},
         capture_output=True,
@@ -140,8 +161,9 @@ def test_the_command_ends_with_one_and_one_sentence(home: Path) -> None:
         check=False,
     )
     assert ended.returncode == 1
-    assert "Evenhand did not start. Without sign-in" in ended.stderr
+    assert "Evenhand did not start. " in ended.stderr
     assert "Traceback" not in ended.stderr
+    return ended.stderr
 
 
 # --- around the application ---------------------------------------------------------------------------
@@ -184,6 +206,55 @@ def test_names_of_this_computer_are_answered(host: str) -> None:
 @pytest.mark.parametrize("path", ["/_stcore/agent/interact", "/_stcore/agent/mcp", "/_stcore/metrics"])
 def test_doors_nobody_needs_are_closed(path: str) -> None:
     assert ask(LOCAL, path).status_code == 404
+
+
+FOREIGN = [
+    "https://evil.test",
+    "null",
+    "",
+    # Another program of this computer, on another port, and the same port by another scheme.
+    "http://localhost:9999",
+    "https://localhost:8501",
+    "http://127.0.0.1:8501",
+]
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_pages_of_other_sites_reach_neither_the_pages_nor_the_socket(origin: str) -> None:
+    assert ask(LOCAL, "/", host="localhost:8501", origin=origin).status_code == 403
+    assert not connects(LOCAL, host="localhost:8501", origin=origin)
+
+
+@pytest.mark.parametrize("host", ["localhost:8501", "127.0.0.1:8501", "[::1]:8501", "localhost"])
+def test_a_page_of_this_server_reaches_its_socket(host: str) -> None:
+    assert connects(LOCAL, host=host, origin=f"http://{host}")
+    assert ask(LOCAL, "/", host=host, origin=f"http://{host}").status_code == 200
+
+
+def test_with_sign_in_the_socket_is_reached_from_the_public_address_alone() -> None:
+    how = serving(address="0.0.0.0", port=8501, auth=AUTH)
+    host = "evenhand.firm.test"
+    assert connects(how, host=host, origin="https://evenhand.firm.test")
+    assert connects(how, host=host, origin="https://evenhand.firm.test:443")
+    # Whoever ends TLS in front passes the request on over http; what counts is what the browser was at.
+    for origin in ("http://evenhand.firm.test", "https://evenhand.firm.test:8443", "http://localhost:8501"):
+        assert not connects(how, host=host, origin=origin)
+
+
+def test_a_socket_asked_for_by_a_foreign_name_is_closed() -> None:
+    assert not connects(LOCAL, host="evil.test:8501", origin="http://evil.test:8501")
+
+
+def test_no_server_elsewhere_is_asked_for_the_address_of_this_computer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(net_util, "_external_ip", None)
+    monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, **_: asked.append(url))
+    server.application(LOCAL)
+    assert not is_url_from_allowed_origins("https://evil.test")
+    assert asked == []
 
 
 def test_downloads_are_never_kept_by_the_browser() -> None:
@@ -304,9 +375,45 @@ class Answer:
         self.cookies = [value for name, value in pairs if name == "set-cookie"]
 
 
-def ask(how: Serving, path: str, *, host: str = "localhost", cookie: str = "", referer: str = "") -> Answer:
+def connects(how: Serving, *, host: str, origin: str) -> bool:
+    """Whether a web socket reaches the application behind the hardening."""
+    reached: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope["path"])
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    scope = {
+        "type": "websocket",
+        "path": "/_stcore/stream",
+        "scheme": "ws",
+        "headers": [(b"host", host.encode()), (b"origin", origin.encode())],
+    }
+    asyncio.run(Hardening(app, how=how, policy="")(scope, receive, send))
+    assert bool(reached) is not any(message["type"] == "websocket.close" for message in said)
+    return bool(reached)
+
+
+def ask(
+    how: Serving,
+    path: str,
+    *,
+    host: str = "localhost",
+    cookie: str = "",
+    referer: str = "",
+    origin: str | None = None,
+) -> Answer:
     """One request to a small application behind the hardening."""
     headers = {"host": host, "cookie": cookie, "referer": referer}
+    if origin is not None:
+        headers["origin"] = origin
     name, _, query = path.partition("?")
     scope = {
         "type": "http",
@@ -317,7 +424,9 @@ def ask(how: Serving, path: str, *, host: str = "localhost", cookie: str = "", r
         "scheme": "http",
         "server": ("localhost", 80),
         "headers": [
-            (key.encode(), value.encode()) for key, value in headers.items() if value or key == "host"
+            (key.encode(), value.encode())
+            for key, value in headers.items()
+            if value or key in {"host", "origin"}
         ],
     }
     messages: list[Any] = []
