@@ -21,7 +21,7 @@ from analytics.disclosure import Released
 from analytics.distribution.change import Change
 from analytics.distribution.guidance import Band, Guidance, GuidanceFit
 from analytics.distribution.shares import Distribution
-from analytics.language import Language, interval, percent, signed
+from analytics.language import Language, decimals, interval, percent, signed
 from analytics.policy import FALSE_DISCOVERY, SMALL_DIFFERENCE
 
 Order = Literal["mean", "name", "people"]
@@ -36,6 +36,9 @@ FEWEST_PIXELS: Final = 22
 
 DRAWN: Final = 40
 """Groups a picture holds at most: the highest and the lowest of more; the table has all."""
+
+NAMED: Final = 3
+"""Groups a sentence names at most beside the first."""
 
 FEW: Final = 8
 """Hidden groups it shows at most; how many there are stands in the note."""
@@ -246,7 +249,7 @@ def multiples(
         range=[0, columns * across - 0.12 * most],
         tickmode="array",
         tickvals=[at for at, _ in ticks],
-        ticktext=[percent(share) for _, share in ticks],
+        ticktext=[percent(share, t) for _, share in ticks],
         showline=False,
     )
     heights = [(y(r * columns, level), level) for r in range(rows) for level in levels]
@@ -565,8 +568,14 @@ def change_figure(
     return fig
 
 
-def takeaway(released: Released[Distribution], t: Language, *, names: Mapping[str, str] | None = None) -> str:
-    """What the distributions show, in one to three sentences, the size of a difference before its p.
+def takeaway(
+    released: Released[Distribution],
+    t: Language,
+    *,
+    names: Mapping[str, str] | None = None,
+    of_raters: bool = False,
+) -> str:
+    """What the distributions show, in one to three sentences; its figures are those of `details`.
 
     Parameters
     ----------
@@ -576,21 +585,20 @@ def takeaway(released: Released[Distribution], t: Language, *, names: Mapping[st
         The reader's language.
     names
         What to call groups.
+    of_raters
+        Whether a group is what one rater gave: the names are then raters', and a sentence speaks of the
+        people they rated.
     """
     result = released.value
     total = result.total.drop_nulls("people")
     if total.is_empty():
         return _too_few(released, t)
-    tests = {
-        (row["test"], row["unit"]): row for row in result.tests.drop_nulls("verdict").iter_rows(named=True)
-    }
-    variance = tests.get(("variance", "person"))
+    variance = _tests(released).get(("variance", "person"))
     if variance is None:
         return t(
             "The data cannot tell whether groups differ: too few groups are large enough to be compared."
         )
-    kruskal = tests["kruskal_wallis", "rating"]
-    effect = _share(variance["size"])
+    part = _part(variance["size"], t)
     spread = total["sd"][0] or 0.0
     far = sorted(
         (
@@ -603,34 +611,72 @@ def takeaway(released: Released[Distribution], t: Language, *, names: Mapping[st
         key=lambda row: (-abs(row["difference"]), row["name"]),
     )
     if far:
-        return _joined([_first(far[0], t), *_others(far[1:], t), _account(effect, variance["p"], t)], t)
-    if variance["verdict"] == "chance":
-        return t(
-            "No group differs beyond what chance explains: belonging to a group accounts for {share} of the "
-            "variation between ratings (p {p}).",
-            share=effect,
-            p=_p(variance["p"]),
+        account = t(
+            "All groups together explain {part} of why ratings differ; the rest lies within the groups.",
+            part=part,
         )
+        return _joined(
+            [
+                _first(far[0], t, of_raters=of_raters),
+                *_others(far[1:], t, of_raters=of_raters),
+                account,
+            ],
+            t,
+        )
+    if variance["verdict"] == "chance":
+        return t("No group differs beyond what chance explains.")
     if variance["verdict"] == "negligible":
         return t(
-            "Groups differ, but negligibly: belonging to a group accounts for {share} of the variation "
-            "between ratings. The small p says only that there are many ratings (Kruskal–Wallis H {h}, "
-            "df {df}, p {p}).",
-            share=effect,
+            "Groups differ, but negligibly: together they explain {part} of why ratings differ. That so "
+            "little shows at all is owed to the number of ratings.",
+            part=part,
+        )
+    return t(
+        "Groups differ as a whole, but no single one stands out: together they explain {part} of why ratings "
+        "differ.",
+        part=part,
+    )
+
+
+def details(released: Released[Distribution], t: Language) -> dict[str, str]:
+    """The figures behind `takeaway` for who asks how we know, by what they are; empty if nothing is compared.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    """
+    tests = _tests(released)
+    variance, kruskal = tests.get(("variance", "person")), tests.get(("kruskal_wallis", "rating"))
+    if variance is None:
+        return {}
+    said = {
+        t("Explained by groups"): t("{share} of the variance of ratings.", share=_share(variance["size"], t))
+    }
+    if kruskal is not None:
+        said[t("Rank tests")] = t(
+            "Kruskal–Wallis over people: p {people}; over ratings: H {h}, df {df}, p {p}.",
+            people=_p(variance["p"]),
             h=f"{kruskal['statistic']:.1f}",
             df=f"{kruskal['df']:.0f}",
             p=_p(kruskal["p"]),
         )
-    return t(
-        "Groups differ together, but no single one stands out: belonging to a group accounts for {share} "
-        "of the variation between ratings (p {p}).",
-        share=effect,
-        p=_p(variance["p"]),
-    )
+    return said
+
+
+def _tests(released: Released[Distribution]) -> dict[tuple[str, str], Row]:
+    found = released.value.tests.drop_nulls("verdict")
+    return {(row["test"], row["unit"]): row for row in found.iter_rows(named=True)}
 
 
 def change_takeaway(
-    released: Released[Change], t: Language, *, names: Mapping[str, str] | None = None
+    released: Released[Change],
+    t: Language,
+    *,
+    names: Mapping[str, str] | None = None,
+    of_raters: bool = False,
 ) -> str:
     """What changed between the two cycles, in one to three sentences; parameters as in `takeaway`."""
     result = released.value
@@ -640,12 +686,14 @@ def change_takeaway(
     whole = total.row(0, named=True)
     if whole["difference"] is None or whole["difference_low"] is None:
         return t("The data cannot tell what changed: only one of the two cycles has enough ratings.")
+    low, high = whole["difference_low"], whole["difference_high"]
+    digits = 1 if low <= 0 <= high else decimals(whole["difference"], low, high)
     values = {
-        "points": f"{abs(whole['difference']):.1f}",
-        "low": signed(whole["difference_low"]),
-        "high": signed(whole["difference_high"]),
+        "points": f"{abs(whole['difference']):.{digits}f}",
+        "low": signed(low, digits),
+        "high": signed(high, digits),
     }
-    if whole["difference_low"] <= 0 <= whole["difference_high"]:
+    if low <= 0 <= high:
         first = t(
             "Ratings as a whole did not change beyond chance (likely {low} to {high} points).", **values
         )
@@ -663,17 +711,25 @@ def change_takeaway(
     )
     if not moved:
         return _joined([first, t("No single group changed beyond what chance explains.")], t)
-    second = t.plural(
-        "{n} group changed beyond chance: {names}.",
-        "{n} groups changed beyond chance, most of all {names}.",
-        len(moved),
-        names=t.listing([_named_difference(row, t) for row in moved[:3]]),
-    )
+    listed = t.listing([_named_difference(row, t, of_raters=of_raters) for row in moved[:NAMED]])
+    if len(moved) > NAMED:
+        second = t("{n} groups changed beyond chance, most of all {names}.", n=len(moved), names=listed)
+    else:
+        second = t.plural(
+            "{n} group changed beyond chance: {names}.",
+            "{n} groups changed beyond chance: {names}.",
+            len(moved),
+            names=listed,
+        )
     return _joined([first, second], t)
 
 
 def guidance_takeaway(
-    released: Released[GuidanceFit], t: Language, *, names: Mapping[str, str] | None = None
+    released: Released[GuidanceFit],
+    t: Language,
+    *,
+    names: Mapping[str, str] | None = None,
+    of_raters: bool = False,
 ) -> str:
     """Who fits the guidance, in one to three sentences; parameters as in `takeaway`."""
     result = released.value
@@ -690,25 +746,7 @@ def guidance_takeaway(
     off = [row for row in judged if not row["inside"]]
     sentences: list[str] = []
     if flagged:
-        sentences.append(
-            t.plural(
-                "{n} of {judged} groups departs from the guidance by more than chance: {names}.",
-                "{n} of {judged} groups depart from the guidance by more than chance, most of all {names}.",
-                len(flagged),
-                judged=len(judged),
-                names=t.listing(
-                    [
-                        t.plural(
-                            "{name} ({n} person would have to move)",
-                            "{name} ({n} people would have to move)",
-                            row["moves"] or 0,
-                            name=row["name"],
-                        )
-                        for row in flagged[:3]
-                    ]
-                ),
-            )
-        )
+        sentences.append(_departing(flagged, len(judged), t, of_raters=of_raters))
     elif off:
         sentences.append(
             t.plural(
@@ -740,6 +778,40 @@ def guidance_takeaway(
     return _joined(sentences, t)
 
 
+def _departing(flagged: Sequence[Row], judged: int, t: Language, *, of_raters: bool) -> str:
+    """Who departs from the guidance by more than chance."""
+    listed = t.listing(
+        [
+            t.plural(
+                "{name} ({n} person would have to move)",
+                "{name} ({n} people would have to move)",
+                row["moves"] or 0,
+                name=_within(row, t, of_raters=of_raters),
+            )
+            for row in flagged[:NAMED]
+        ]
+    )
+    if judged == 1:
+        return t(
+            "The one group that can be judged departs from the guidance by more than chance: {names}.",
+            names=listed,
+        )
+    if len(flagged) > NAMED:
+        return t(
+            "{n} of {judged} groups depart from the guidance by more than chance, most of all {names}.",
+            n=len(flagged),
+            judged=judged,
+            names=listed,
+        )
+    return t.plural(
+        "{n} of {judged} groups departs from the guidance by more than chance: {names}.",
+        "{n} of {judged} groups depart from the guidance by more than chance: {names}.",
+        len(flagged),
+        judged=judged,
+        names=listed,
+    )
+
+
 def guidance_name(guidance: Guidance, t: Language) -> str:
     """What to call a guidance in a menu or caption."""
     called = {
@@ -764,26 +836,28 @@ def band_rule(band: Band, t: Language) -> str:
     if band.target is not None and (band.least > 0 or band.most < 1):
         return t(
             "{target} (meets: {least} to {most})",
-            target=percent(band.target),
-            least=percent(band.least),
-            most=percent(band.most),
+            target=percent(band.target, t),
+            least=percent(band.least, t),
+            most=percent(band.most, t),
         )
     if band.least > 0 and band.most < 1:
-        return t("{least} to {most}", least=percent(band.least), most=percent(band.most))
+        return t("{least} to {most}", least=percent(band.least, t), most=percent(band.most, t))
     if band.most < 1:
-        return t("at most {most}", most=percent(band.most))
+        return t("at most {most}", most=percent(band.most, t))
     if band.least > 0:
-        return t("at least {least}", least=percent(band.least))
+        return t("at least {least}", least=percent(band.least, t))
     return t("no guidance")
 
 
-def _first(row: Row, t: Language) -> str:
-    low, high = sorted((abs(row["difference_low"]), abs(row["difference_high"])))
+def _first(row: Row, t: Language, *, of_raters: bool) -> str:
+    ends = (row["difference_low"], row["difference_high"])
+    digits = decimals(row["difference"], *ends)
+    low, high = sorted(map(abs, ends))
     values = {
-        "name": row["name"],
-        "points": f"{abs(row['difference']):.1f}",
-        "low": f"{low:.1f}",
-        "high": f"{high:.1f}",
+        "name": _opening(row, t, of_raters=of_raters),
+        "points": f"{abs(row['difference']):.{digits}f}",
+        "low": f"{low:.{digits}f}",
+        "high": f"{high:.{digits}f}",
     }
     if row["difference"] > 0:
         return t(
@@ -792,30 +866,56 @@ def _first(row: Row, t: Language) -> str:
     return t("{name} is rated {points} points lower than everybody else (likely {low} to {high}).", **values)
 
 
-def _others(rows: Sequence[Row], t: Language) -> list[str]:
+def _others(rows: Sequence[Row], t: Language, *, of_raters: bool) -> list[str]:
+    """Which other groups differ: all of a few by name, the furthest of more."""
     if not rows:
         return []
-    listed = t.listing([_named_difference(row, t) for row in rows[:3]])
-    return [
-        t.plural(
-            "{n} other group differs too: {names}.",
-            "{n} other groups differ too, most of all {names}.",
-            len(rows),
-            names=listed,
-        )
+    if len(rows) > NAMED:
+        listed = t.listing([_named_difference(row, t, of_raters=of_raters) for row in rows[:NAMED]])
+        return [t("{n} other groups differ too, most of all {names}.", n=len(rows), names=listed)]
+    named = [
+        _named_difference(row, t, of_raters=of_raters, opening=place == 0) for place, row in enumerate(rows)
     ]
+    if len(rows) == 1:
+        return [t("{name} differs too.", name=named[0])]
+    return [t("{names} differ too.", names=t.listing(named))]
 
 
-def _named_difference(row: Row, t: Language) -> str:
-    return t("{name} ({difference})", name=row["name"], difference=signed(row["difference"]))
+def _named_difference(row: Row, t: Language, *, of_raters: bool, opening: bool = False) -> str:
+    name = (_opening if opening else _within)(row, t, of_raters=of_raters)
+    return t("{name} ({difference})", name=name, difference=signed(row["difference"]))
 
 
-def _account(effect: str, p: float, t: Language) -> str:
-    return t(
-        "All groups together account for {share} of the variation between ratings (p {p}).",
-        share=effect,
-        p=_p(p),
-    )
+def _opening(row: Row, t: Language, *, of_raters: bool) -> str:
+    """What to call a group where a sentence begins."""
+    name: str = row["name"]
+    return t("The group rated by {name}", name=name) if of_raters else name
+
+
+def _within(row: Row, t: Language, *, of_raters: bool) -> str:
+    """What to call a group within a sentence."""
+    name: str = row["name"]
+    return t("the group rated by {name}", name=name) if of_raters else name
+
+
+def _part(share: float, t: Language) -> str:
+    """A share in words nobody has to work out."""
+    parts = {
+        0.0: t("almost nothing"),
+        0.01: t("about a hundredth"),
+        0.02: t("about a fiftieth"),
+        0.05: t("about a twentieth"),
+        0.1: t("about a tenth"),
+        0.15: t("about a seventh"),
+        0.2: t("about a fifth"),
+        0.25: t("about a quarter"),
+        0.33: t("about a third"),
+        0.5: t("about half"),
+        0.67: t("about two thirds"),
+        0.75: t("about three quarters"),
+        1.0: t("almost all"),
+    }
+    return parts[min(parts, key=lambda part: abs(part - share))]
 
 
 def _joined(sentences: Sequence[str], t: Language) -> str:
@@ -835,10 +935,11 @@ def _hidden_sentence(t: Language, released: Released[Any]) -> str:
     return t("hidden to protect groups of fewer than {minimum} people", minimum=released.minimum)
 
 
-def _share(value: float) -> str:
+def _share(value: float, t: Language) -> str:
+    gap = "" if t.code == "zh" else " "
     if value < 0.001:
-        return "<0.1 %"
-    return f"{100 * value:.1f} %" if value < 0.1 else percent(value)
+        return f"<0.1{gap}%"
+    return f"{100 * value:.1f}{gap}%" if value < 0.1 else percent(value, t)
 
 
 def _p(value: float) -> str:
@@ -900,9 +1001,9 @@ def _share_text(row: Row, cell: Row, level_names: Mapping[int, str], t: Language
         level=escape(level_names[cell["level"]]),
         count=cell["count"],
         n=cell["ratings"],
-        share=percent(cell["share"]),
-        low=percent(cell["low"]),
-        high=percent(cell["high"]),
+        share=percent(cell["share"], t),
+        low=percent(cell["low"], t),
+        high=percent(cell["high"], t),
     )
 
 
@@ -1071,7 +1172,7 @@ def _guidance_lines(
         )
         near = x - previous < 0.16 and previous >= 0
         fig.add_annotation(
-            text=percent(x) if near else t("guidance {share}", share=percent(x)),
+            text=percent(x, t) if near else t("guidance {share}", share=percent(x, t)),
             x=x,
             y=1,
             yref="paper",

@@ -188,7 +188,7 @@ def takeaway(
         name = names.get(row["department_id"], row["department_id"])
         if nth < MOST_DEPARTMENTS:
             sentences.append(_finding(row, t, name) if nth == 0 else _in_short(row, t, name))
-    more = result.departments["verdict"].is_in(_FLAGS).sum() - MOST_DEPARTMENTS
+    more = result.departments.filter(pl.col("verdict").is_in(_FLAGS)).height - MOST_DEPARTMENTS
     if more > 0:
         sentences.append(
             t.plural(

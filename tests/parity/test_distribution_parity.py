@@ -12,7 +12,7 @@ from scipy import stats
 
 from analytics.disclosure import release
 from analytics.distribution.change import change
-from analytics.distribution.chart import takeaway
+from analytics.distribution.chart import details, takeaway
 from analytics.distribution.guidance import PRESETS, guidance_fit
 from analytics.distribution.shares import distribution
 from analytics.language import Language
@@ -49,9 +49,12 @@ def test_insteval_departments_differ_significantly_and_negligibly(insteval: pl.D
     # The unit is the lecturer: 1,128 of them, not 73,421 ratings.
     assert result.total["people"].to_list() == [1128]
     assert tests["kruskal_wallis", "person"]["p"] > 0.01
-    sentence = takeaway(release(result, as_of=date(2026, 1, 1)), Language("en"))
-    assert sentence.startswith("Groups differ, but negligibly")
-    assert sentence.index("0.4 %") < sentence.index("540.3")
+    released = release(result, as_of=date(2026, 1, 1))
+    sentence = takeaway(released, Language("en"))
+    assert sentence.startswith("Groups differ, but negligibly: together they explain almost nothing of why")
+    explained, tests_said = details(released, Language("en")).values()
+    assert explained == "0.4 % of the variance of ratings."
+    assert tests_said.endswith("over ratings: H 540.3, df 13, p < 0.001.")
 
 
 def test_superiority_and_welch_agree_with_scipy() -> None:

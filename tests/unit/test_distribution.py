@@ -200,11 +200,99 @@ def test_a_company_that_follows_the_guidance_is_told_so() -> None:
     assert chart.guidance_takeaway(released, EN) == "Every group that can be judged meets the guidance."
 
 
-def test_a_lenient_department_is_named_with_its_size_before_p() -> None:
-    sentence = chart.takeaway(shown(lenient=1.0), EN, names={"sales": "Sales & Co"})
+def test_a_lenient_department_is_named_with_its_size_in_plain_words() -> None:
+    released = shown(lenient=1.0)
+    sentence = chart.takeaway(released, EN, names={"sales": "Sales & Co"})
     assert sentence.startswith("Sales & Co is rated ")
     assert "points higher than everybody else (likely" in sentence
-    assert sentence.index("points") < sentence.index("(p ")
+    assert sentence.endswith("of why ratings differ; the rest lies within the groups.")
+    # The figures are for who asks how we know.
+    assert "%" not in sentence
+    assert "(p " not in sentence
+    said = chart.details(released, EN)
+    assert "%" in said["Explained by groups"]
+    assert "Kruskal–Wallis over people: p " in said["Rank tests"]
+
+
+def differing(*differences: float) -> Released[Distribution]:
+    """Everybody's groups g0, g1, … with these differences, all beyond chance."""
+    released = shown(lenient=1.0)
+    one = released.value.groups.drop_nulls("people").head(1)
+    groups = pl.concat(
+        one.with_columns(
+            pl.lit(f"g{place}").alias("group"),
+            pl.lit(difference).alias("difference"),
+            pl.lit(difference - 0.1).alias("difference_low"),
+            pl.lit(difference + 0.1).alias("difference_high"),
+            pl.lit(0.001).alias("q"),
+        )
+        for place, difference in enumerate(differences)
+    )
+    return replace(released, value=replace(released.value, groups=groups))
+
+
+@pytest.mark.parametrize(
+    ("differences", "words"),
+    [
+        ((0.9, -0.8), ". g1 (−0.8) differs too. All"),
+        ((0.9, -0.8, 0.7), ". g1 (−0.8) and g2 (+0.7) differ too. All"),
+        ((0.9, -0.8, 0.7, 0.6), ". g1 (−0.8), g2 (+0.7) and g3 (+0.6) differ too. All"),
+        (
+            (0.9, -0.8, 0.7, 0.6, 0.5),
+            ". 4 other groups differ too, most of all g1 (−0.8), g2 (+0.7) and g3 (+0.6). All",
+        ),
+    ],
+)
+def test_a_few_other_groups_are_all_named_and_of_many_the_furthest(
+    differences: tuple[float, ...], words: str
+) -> None:
+    assert words in chart.takeaway(differing(*differences), EN)
+
+
+def test_what_one_rater_gave_is_spoken_of_in_the_case_its_place_asks_for() -> None:
+    names = {"g0": "Ana", "g1": "Wei", "g2": "Ole"}
+    said = chart.takeaway(differing(0.9, -0.8, 0.7), EN, names=names, of_raters=True)
+    assert said.startswith(
+        "The group rated by Ana is rated 0.9 points higher than everybody else (likely 0.8 to 1.0). "
+        "The group rated by Wei (−0.8) and the group rated by Ole (+0.7) differ too."
+    )
+
+
+def test_a_difference_and_its_interval_have_the_decimals_that_keep_it_off_nought() -> None:
+    # 0.52 − 0.1 needs one decimal; 0.13 ± 0.1 starts at 0.03, which one decimal would call nought.
+    assert "rated 0.5 points higher than everybody else (likely 0.4 to 0.6)" in chart.takeaway(
+        differing(0.52), EN
+    )
+    small = differing(0.13)
+    small = replace(small, value=replace(small.value, total=small.value.total.with_columns(sd=pl.lit(0.5))))
+    assert "rated 0.13 points higher than everybody else (likely 0.03 to 0.23)" in chart.takeaway(small, EN)
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.004, "almost nothing"),
+        (0.112, "about a tenth"),
+        (0.26, "about a quarter"),
+        (0.34, "about a third"),
+        (0.97, "almost all"),
+    ],
+)
+def test_a_share_is_said_in_words(share: float, words: str) -> None:
+    released = differing(0.9)
+    tests = released.value.tests.with_columns(
+        size=pl.when(pl.col("test") == "variance").then(share).otherwise("size")
+    )
+    sentence = chart.takeaway(replace(released, value=replace(released.value, tests=tests)), EN)
+    assert f"All groups together explain {words} of why ratings differ" in sentence
+
+
+def test_no_group_of_one_is_counted_as_one_of_one() -> None:
+    data = company(lenient=1.0).filter(pl.col("dept") == "sales").with_columns(level=pl.lit(5))
+    sentence = chart.guidance_takeaway(release(fitted(data), as_of=AS_OF), EN, names={"sales": "Sales"})
+    assert sentence.startswith(
+        "The one group that can be judged departs from the guidance by more than chance: Sales ("
+    )
 
 
 def test_where_nothing_differs_the_sentence_says_so() -> None:
