@@ -51,10 +51,13 @@ def desk(t: Language) -> None:
         _report(t)
         return
     folder = _inbox([(file.name, file.getvalue()) for file in dropped])
-    as_of = st.date_input(
-        t("Rosters without a date speak about"), value="today", key="as_of", format="YYYY-MM-DD"
+    asked = st.date_input(
+        t("The day rosters and goals without dates speak about, if you know it"),
+        value=None,
+        key="as_of",
+        format="YYYY-MM-DD",
     )
-    day = as_of if isinstance(as_of, date) else datetime.now(UTC).date()
+    day = asked if isinstance(asked, date) else None
     try:
         with st.spinner(t("Reading the files …")):
             found = _inspected(folder, day)
@@ -183,7 +186,7 @@ def _matches(t: Language, edited: pl.DataFrame) -> list[Match]:
 
 
 def _run(
-    t: Language, folder: Path, as_of: date, settled: Mapping[str, Recognition], *, rehearse: bool
+    t: Language, folder: Path, as_of: date | None, settled: Mapping[str, Recognition], *, rehearse: bool
 ) -> None:
     """Run the importer with its progress in sight; the report stays after the run."""
     with st.status(t("Loading …"), expanded=True) as status:
@@ -288,7 +291,7 @@ def _reasons(t: Language, report: ImportReport) -> pl.DataFrame:
 
 
 @st.cache_resource(max_entries=8, ttl="1h", show_spinner=False)
-def _inspected(folder: Path, as_of: date) -> Inspection:
+def _inspected(folder: Path, as_of: date | None) -> Inspection:
     return inspect([folder], home=home(), as_of=as_of)
 
 

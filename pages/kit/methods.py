@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from analytics.disclosure import Released
+from analytics.distribution import chart as distribution_chart
 from analytics.distribution.shares import Distribution
+from analytics.goals import chart as goal_chart
 from analytics.goals.chart import preset_words
 from analytics.goals.pace import GoalPace
 from analytics.language import Language, percent
@@ -27,6 +29,7 @@ def distribution(t: Language, released: Released[Distribution]) -> dict[str, str
             ratings=_number(t, total.get("ratings")),
             left_out=_number(t, total.get("left_out")),
         ),
+        **distribution_chart.details(released, t),
         t("Flags"): t("Adjusted for the number of groups (Benjamini–Hochberg), 5 % false discoveries."),
         t("Small groups"): t(
             "Groups of fewer than {minimum} people are hidden, and as many more as it takes that no hidden "
@@ -105,8 +108,8 @@ def goals(t: Language, released: Released[GoalPace], preset: str) -> dict[str, s
         t("Rule"): preset_words(t)[preset],
         t("Source of the rule"): rule.source if rule is not None else "",
         t("Limits"): t(
-            "This is a rule, not a probability, and it is not calibrated to this company. On real sprints "
-            "the plain share of progress ranked worse than chance."
+            "This is a rule, not a probability, and it is not calibrated to this company. {warning}",
+            warning=goal_chart.warning(t),
         ),
         t("Rules"): _rules(t, released),
     }

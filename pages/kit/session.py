@@ -40,6 +40,16 @@ _DEPARTMENT: Final = "local_department"
 _PERSON: Final = "local_person"
 _STAND_INS: Final = 50
 
+FILTERS: Final = (
+    *("cycle", "department", "source", "by", "guidance", "view", "raters", "rater", "rule", "goal", "part"),
+    *("table", "version", "days"),
+)
+"""Choices of the pages that the access log keeps, by the key of their widget."""
+_LONGEST_KEPT: Final = 100
+"""Characters of a choice that are kept."""
+_MOST_KEPT: Final = 20
+"""Values of a choice that are kept."""
+
 _log = logging.getLogger("evenhand.session")
 
 
@@ -69,7 +79,9 @@ def require(permission: Permission) -> Viewer:
 
 
 def record(action: Action, object: str, **detail: object) -> None:  # noqa: A002
-    """Note in the access log who did what: the filters in the address are added.
+    """Note in the access log who did what: the choices in force on the page (`FILTERS`) are added.
+
+    They are taken from the widgets, so that a default counts and what merely stands in the address does not.
 
     Never raises: a log that cannot be written is reported to whoever runs the server, and the reader goes
     on. The same look at the same page with the same filters counts once a minute.
@@ -84,10 +96,20 @@ def record(action: Action, object: str, **detail: object) -> None:  # noqa: A002
         Anything else that says what was seen.
     """
     try:
-        filters = {key: st.query_params.get_all(key) for key in st.query_params if key != "lang"}
-        operations().record(_admitted(), action, object, {"filters": filters, **detail})
+        operations().record(_admitted(), action, object, {"filters": _in_force(), **detail})
     except Exception:
         _log.exception("The access log could not be written: %s %s", action, object)
+
+
+def _in_force() -> dict[str, list[str]]:
+    """What is chosen now, cut to what a log can hold."""
+    chosen = {key: st.session_state[key] for key in FILTERS if key in st.session_state}
+    return {
+        key: [str(one)[:_LONGEST_KEPT] for one in several[:_MOST_KEPT]]
+        for key, value in chosen.items()
+        if (several := list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value])
+        and value is not None
+    }
 
 
 def sign_out() -> None:
