@@ -152,7 +152,8 @@ class Viewer:
     Attributes
     ----------
     subject
-        Who signed in, as the identity provider names them (issuer and subject); ``local`` in local mode.
+        Who signed in, as the identity provider names them (issuer and subject); in local mode ``local/`` and
+        the role.
     name
         How to address them.
     roles

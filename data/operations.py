@@ -57,6 +57,8 @@ LOOK_AGAIN: Final = timedelta(minutes=1)
 Action = Literal["signed_in", "signed_out", "revoked", "refused", "looked", "downloaded", "imported"]
 
 _VERSION: Final = 1
+_PATIENCE: Final = timedelta(seconds=10)
+"""How long to wait for another process."""
 _LARGE: Final = 100_000
 """Bytes of a compressed selection; some 50,000 people."""
 
@@ -216,7 +218,7 @@ class Operations:
     Raises
     ------
     Problem
-        The file cannot be opened, or a newer release wrote it.
+        The file cannot be opened, is another program's, or a newer release wrote it.
     """
 
     def __init__(
@@ -230,21 +232,7 @@ class Operations:
         self.limits = limits or Limits()
         self._clock = clock
         self._lock = threading.RLock()
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Born private: the sidecar files of SQLite inherit the mode of the main one.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._connection = _connect(self.path)
-        except (OSError, sqlite3.Error) as error:
-            raise Problem(
-                "The operational store {path} cannot be opened: {reason}. Check that the folder can be "
-                "written by the account that runs the server.",
-                path=str(self.path),
-                reason=str(error),
-            ) from error
-        # Closes the file with the last reference, also where a caller forgets to.
-        weakref.finalize(self, self._connection.close)
-        self._create()
+        self._open()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -431,6 +419,31 @@ class Operations:
 
     # --- inside -----------------------------------------------------------------------------------
 
+    def _open(self) -> None:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Born private: the sidecar files of SQLite inherit the mode of the main one.
+            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._connection = _connect(self.path)
+            # Closes the file with the last reference, also where a caller forgets to.
+            weakref.finalize(self, self._connection.close)
+            self._file = _identity(self.path)
+            self._create()
+        except (OSError, sqlite3.Error) as error:
+            raise Problem(
+                "The operational store {path} cannot be used: {reason}. Check that the account that runs the "
+                "server can write to the folder and that no other program holds the file, or move the file "
+                "away to begin a new one.",
+                path=str(self.path),
+                reason=str(error),
+            ) from error
+
+    def _still_there(self) -> None:
+        # What is written into a file that was removed is lost, and SQLite does not notice.
+        if not self._connection.in_transaction and _identity(self.path) != self._file:
+            self._connection.close()
+            self._open()
+
     def _create(self) -> None:
         with self._write() as write:
             (found,) = write.execute("PRAGMA user_version").fetchone()
@@ -445,6 +458,10 @@ class Operations:
                 for statement in _statements(_SCHEMA):
                     write.execute(statement)
                 write.execute(f"PRAGMA user_version = {_VERSION}")
+            for table, columns in (("sessions", _SESSIONS), ("access_log", _LOG)):
+                there = {name for _, name, *_ in write.execute(f"PRAGMA table_info({table})")}
+                if not there >= set(columns):
+                    raise sqlite3.DatabaseError(f"it holds a table {table} of another kind, or none")
 
     def _now(self) -> int:
         return _ms(self._clock())
@@ -452,6 +469,7 @@ class Operations:
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
+            self._still_there()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -462,6 +480,7 @@ class Operations:
 
     def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._lock:
+            self._still_there()
             return self._connection.execute(query, values).fetchall()
 
     def _frame(self, query: str, values: tuple[object, ...], schema: _Columns) -> pl.DataFrame:
@@ -541,19 +560,31 @@ def _append(write: sqlite3.Connection, entry: tuple[int, str, str, Action, str, 
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=_PATIENCE.total_seconds(), isolation_level=None, check_same_thread=False
+    )
     # Two processes that turn the log on at the same moment do not wait for each other by themselves.
-    for patience in range(50):
+    until = time.monotonic() + _PATIENCE.total_seconds()
+    while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             break
         except sqlite3.OperationalError:
-            if patience == 49:
+            if time.monotonic() > until:
                 connection.close()
                 raise
             time.sleep(0.1)
     connection.execute("PRAGMA synchronous = FULL")
     return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands there, whatever its name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _statements(script: str) -> Iterator[str]:

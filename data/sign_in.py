@@ -39,7 +39,7 @@ from data.access import Role, Viewer
 from data.problems import Problem
 
 LOCAL: Final = "local"
-"""Subject of whoever sits at the computer in local mode."""
+"""Begins the subject of whoever sits at the computer in local mode; see `local_viewer`."""
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -171,9 +171,14 @@ def viewer_from(claims: Mapping[str, Any], *, roles: Roles) -> Viewer:
 def local_viewer(
     role: Role, *, name: str = "", employee_id: str | None = None, departments: frozenset[str] = frozenset()
 ) -> Viewer:
-    """Whoever sits at the computer in local mode, wearing one hat."""
+    """Whoever sits at the computer in local mode, wearing one hat.
+
+    Each hat is a subject of its own, ``local/<role>`` or ``local/<role>/<person or departments>``: what one
+    asked does not count against another, and the access log tells them apart.
+    """
+    stand_in = employee_id or ",".join(sorted(departments))
     return Viewer(
-        subject=LOCAL,
+        subject="/".join([LOCAL, role.value, *([stand_in] if stand_in else [])]),
         name=name or LOCAL,
         roles=frozenset({role}),
         employee_id=employee_id,

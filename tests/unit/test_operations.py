@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from data import operations
 from data.access import Role, Viewer
 from data.operations import KEEP_FILTERS, KEEP_LOG, KEEP_SESSIONS, Limits, Operations, SignIn, Standing
 from data.problems import Problem
@@ -269,8 +271,52 @@ def test_a_store_of_a_newer_release_is_left_alone(store: Operations) -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Problem, match="cannot be opened"):
+    with pytest.raises(Problem, match="cannot be used"):
         Operations(tmp_path / "file")
+
+
+def test_a_file_another_program_holds_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "_PATIENCE", timedelta(seconds=0.2))
+    other = sqlite3.connect(tmp_path / "operations.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(Problem, match="locked"):
+        Operations(tmp_path)
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "CREATE TABLE sessions (n INTEGER)",
+        "CREATE TABLE access_log (entry INTEGER, at INTEGER, subject TEXT)",
+        # Says that it is ours, but holds nothing of ours.
+        "PRAGMA user_version = 1",
+    ],
+)
+def test_a_file_of_another_program_is_left_alone(tmp_path: Path, foreign: str) -> None:
+    path = tmp_path / "operations.sqlite"
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(foreign)
+        other.commit()
+        before = other.execute("SELECT name FROM sqlite_master").fetchall()
+    with pytest.raises(Problem, match="cannot be used"):
+        Operations(tmp_path)
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == before
+
+
+def test_a_file_that_was_removed_is_made_again_and_nothing_later_is_lost(
+    store: Operations, clock: Clock
+) -> None:
+    store.record(EMPLOYEE, "downloaded", "before", {})
+    for path in store.path.parent.glob("operations.sqlite*"):
+        path.unlink()
+    store.record(EMPLOYEE, "downloaded", "after", {})
+    other = Operations(store.path.parent, clock=clock)
+    assert other.read_log(AUDITOR)["object"].to_list() == ["after"]
+    assert store.read_log(AUDITOR)["object"].to_list() == ["after"]
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+    other.close()
 
 
 def test_threads_and_processes_lose_nothing(tmp_path: Path) -> None:

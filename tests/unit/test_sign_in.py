@@ -163,4 +163,8 @@ def test_when_a_sign_in_was_issued() -> None:
 
 def test_local_mode_wears_one_hat() -> None:
     viewer = local_viewer(Role.HR_PARTNER, departments=frozenset({"SALES"}))
-    assert (viewer.subject, viewer.roles, viewer.departments) == ("local", {Role.HR_PARTNER}, {"SALES"})
+    assert (viewer.subject, viewer.roles, viewer.departments) == (
+        "local/hr_partner/SALES",
+        {Role.HR_PARTNER},
+        {"SALES"},
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -89,7 +90,7 @@ def log(home: Path) -> list[tuple[Any, ...]]:
 
 def test_in_local_mode_a_page_opens_as_hr_leadership_and_says_so_in_the_log(home: Path) -> None:
     assert "FIGURES" in shown(at(PAGE))
-    assert log(home) == [("local", "looked", "distributions")]
+    assert log(home) == [("local/hr_leadership", "looked", "distributions")]
 
 
 def test_whoever_sits_there_may_see_it_as_an_employee_and_is_refused(home: Path) -> None:
@@ -99,7 +100,7 @@ def test_whoever_sits_there_may_see_it_as_an_employee_and_is_refused(home: Path)
     assert "FIGURES" not in said
     assert "It needs the right to see how ratings are spread." in said
     assert "Choose another role" in said
-    assert log(home)[-1] == ("local", "refused", "see_distributions")
+    assert log(home)[-1] == ("local/employee", "refused", "see_distributions")
 
 
 @pytest.mark.parametrize("outside", ["0.0.0.0", "192.0.2.7", "", "evenhand.example.com"])
@@ -126,6 +127,21 @@ def test_local_mode_offers_departments_and_people_of_the_company_to_stand_in_for
     assert "as ('manager',) of () ben" in shown(test)
     test.selectbox(key="local_person_manager").set_value("cai").run()
     assert "as ('manager',) of () cai" in shown(test)
+
+
+def test_whom_one_stands_in_for_is_told_apart_in_what_is_remembered() -> None:
+    subjects = [
+        local_viewer(Role.HR_LEADERSHIP).subject,
+        local_viewer(Role.MANAGER, employee_id="ben").subject,
+        local_viewer(Role.MANAGER, employee_id="cai").subject,
+        local_viewer(Role.HR_PARTNER, departments=frozenset({"sales"})).subject,
+    ]
+    assert subjects == [
+        "local/hr_leadership",
+        "local/manager/ben",
+        "local/manager/cai",
+        "local/hr_partner/sales",
+    ]
 
 
 # --- with sign-in -------------------------------------------------------------------------------------
@@ -205,15 +221,32 @@ def test_signing_out_ends_the_session(home: Path) -> None:
 # --- the log ------------------------------------------------------------------------------------------
 
 
-def test_the_log_keeps_the_filters_but_not_the_language(home: Path) -> None:
-    test = AppTest.from_string(PAGE)
+CHOOSING = """
+import streamlit as st
+from data.access import Permission
+from pages.kit import session
+session.require(Permission.SEE_LENIENCY)
+st.multiselect("Departments", ["sales", "eng", "ops"], key="department", bind="query-params")
+st.selectbox("Rater", ["ben", "cai"], key="rater", bind="query-params")
+st.text_input("Rule", key="rule", bind="query-params")
+st.selectbox("Language", ["en", "zh"], key="lang", bind="query-params")
+session.record("looked", "leniency")
+"""
+
+
+def test_the_log_keeps_the_choices_in_force_and_nothing_else_of_the_address(home: Path) -> None:
+    test = AppTest.from_string(CHOOSING)
     test.query_params["department"] = ["sales", "eng"]
     test.query_params["lang"] = "zh"
+    test.query_params["anything"] = "x" * 200_000
+    test.query_params["rule"] = "y" * 200_000
     test.run()
+    assert not test.exception
     store = Operations(home)
-    detail = store.read_log(AUDITOR)["detail"][0]
+    detail = json.loads(store.read_log(AUDITOR)["detail"][0])
     store.close()
-    assert detail == '{"cycle": "2026", "filters": {"department": ["sales", "eng"]}}'
+    # The rater is the default one, which the address does not name.
+    assert detail == {"filters": {"department": ["sales", "eng"], "rater": ["ben"], "rule": ["y" * 100]}}
 
 
 def test_a_log_that_cannot_be_written_does_not_stop_the_reader(
