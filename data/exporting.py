@@ -17,7 +17,7 @@ from data.problems import Problem
 from data.warehouse import Version, literal, quoted
 
 BATCH: Final = 250_000
-RUN_BY_SPREADSHEETS: Final = r"^[=@\t\r]|^[+\-](?:\D|$)|^[+\-][\d.,]*[^\d.,%]"
+RUN_BY_SPREADSHEETS: Final = r"^[=@＝＠\t\r\n]|^[+\-＋－](?:\D|$)|^[+\-＋－][\d.,]*[^\d.,%]"
 
 
 def export(version: Version, folder: Path, *, form: Literal["csv", "parquet"] = "csv") -> list[Path]:

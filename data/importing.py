@@ -57,9 +57,9 @@ LISTED: Final = ("file", "sheet", "line", "table", "rule", "column", "reason")
 MENDED: Final = {"source_id": pl.String, "line": pl.Int64}
 """Which line of which source a line of a mended file stands for."""
 
-# A cell that a spreadsheet would run; plain numbers are none.
-FORMULA: Final = re.compile(r"^(?:[=@\t\r]|[+\-](?!\d+(?:[.,]\d+)*%?$))")
-ESCAPED: Final = r"^'([=+\-@\t\r])"
+# A cell that a spreadsheet would run, be its sign full-width as in Chinese; plain numbers are none.
+FORMULA: Final = re.compile(r"^(?:[=@＝＠\t\r\n]|[+\-＋－](?!\d+(?:[.,]\d+)*%?$))")
+ESCAPED: Final = r"^'([=+\-@＝＋－＠\t\r\n])"
 
 SCALE_TABLES: Final = ("rating_scales", "scale_levels", "review_cycles")
 """What other sheets need to be understood: sheets that bring these are read first."""

@@ -13,13 +13,14 @@ from typing import Final
 import polars as pl
 import xlsxwriter
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
+"""Full-width signs too: Excel takes them for the plain ones in Chinese and Japanese."""
 
 
 def inert(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with every text cell and header that a spreadsheet would run made plain text."""
     escaped = frame.with_columns(
-        pl.when(pl.col(name).str.contains(r"^[=+\-@\t\r]"))
+        pl.when(pl.any_horizontal(pl.col(name).str.starts_with(start) for start in FORMULA_STARTS))
         .then(pl.concat_str(pl.lit("'"), pl.col(name)))
         .otherwise(pl.col(name))
         .alias(name)

@@ -780,9 +780,13 @@ def test_plain_numbers_and_text_are_not_escaped(cell: str) -> None:
     assert escaped(cell) == cell
 
 
-@pytest.mark.parametrize("cell", ["=1", "+A1", "-A1", "@x", "\tx", "-1+cmd|' /C calc'!A0", "\r=1"])
+WIDE = ["＝1+1", "＋A1", "－A1", "＠x", "\n=1"]
+
+
+@pytest.mark.parametrize("cell", ["=1", "+A1", "-A1", "@x", "\tx", "-1+cmd|' /C calc'!A0", "\r=1", *WIDE])
 def test_what_a_spreadsheet_would_run_is_escaped(cell: str) -> None:
     assert escaped(cell) == f"'{cell}"
+    assert re.sub(importing.ESCAPED, r"\1", escaped(cell)) == cell
 
 
 def test_an_import_over_a_damaged_version_begins_anew_and_says_so(folder: Path, home: Path) -> None:

@@ -43,6 +43,12 @@ def test_a_spreadsheet_keeps_numbers_as_numbers_and_formulas_as_text() -> None:
     assert page["B3"].value is None
 
 
+@pytest.mark.parametrize("cell", ["＝1+1", "＋1", "－1", "＠SUM(A1)", "\n=1+1"])
+def test_full_width_signs_and_a_line_break_before_a_formula_are_escaped(cell: str) -> None:
+    assert inert(pl.DataFrame({"x": [cell], cell: ["a"]})).rows() == [(f"'{cell}", "a")]
+    assert inert(pl.DataFrame({cell: ["a"]})).columns == [f"'{cell}"]
+
+
 @given(st.lists(st.text(max_size=20), min_size=1, max_size=5))
 def test_no_cell_that_leaves_begins_like_a_formula(cells: list[str]) -> None:
     escaped = inert(pl.DataFrame({"x": cells}, schema={"x": pl.String}))["x"]
