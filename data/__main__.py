@@ -10,10 +10,10 @@ import argparse
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import duckdb
 import polars as pl
@@ -22,7 +22,8 @@ from data.acceptance import sentences
 from data.exporting import export
 from data.importing import ImportReport, Progress, SheetReport, run_import
 from data.problems import Problem
-from data.sources.model import Answer
+from data.sources.model import Answer, Question
+from data.sources.settling import SURE
 from data.verification import verify
 from data.warehouse import Version, Warehouse, home
 
@@ -30,6 +31,15 @@ DONE, PROBLEM, USAGE, INCOMPLETE = 0, 1, 2, 3
 
 SHOWN = 20
 """Kinds of rejection listed one by one; the others are counted."""
+
+WAYS: Final = {
+    "scale": "levels, the worst first, separated by < or |, such as D < C < B < A; or ends, such as 0 … 100",
+    "cycle_dates": "first and last day, such as 2026-01-01 … 2026-06-30",
+    "as_of": "a day, such as 2026-06-30; --as-of answers it for all files",
+    "goals.start_on": "a day, such as 2026-01-01",
+    "goals.due_on": "a day, such as 2026-12-31",
+}
+"""How answers to questions are written, where that is not plain."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -138,7 +148,7 @@ def _add_reading(command: argparse.ArgumentParser) -> None:
         type=_answer,
         default=[],
         metavar="KEY=VALUE",
-        help="answer to a question; several values, such as levels from worst to best, are separated by |; "
+        help="answer to a question; levels from worst to best are separated by < or |; "
         "FILE/KEY=VALUE answers for one file only",
     )
     command.add_argument(
@@ -163,6 +173,32 @@ def _answer(text: str) -> tuple[str, Answer]:
 
 def _import(asked: argparse.Namespace) -> int:
     return _report(_run(asked.paths, asked, rehearse=False))
+
+
+def _asking(sheet: SheetReport, question: Question) -> Iterator[str]:
+    """A question with the way to answer it."""
+    yield f"    ? {question.message.format(**question.values)}"
+    if question.key == "mapping" and not question.choices:
+        folder = home() / "profiles"
+        yield "      set the columns on the page Data, and save them as a profile there; or write a profile"
+        yield f"      into {folder}, as the heading of data/sources/profiles.py shows"
+        return
+    written = WAYS.get(question.key.split(":")[0])
+    choices = f"  ({' or '.join(question.choices)})" if question.choices else ""
+    yield f'      answer with --answer "{sheet.file}/{question.key}=…"{choices}'
+    if written:
+        yield f"      written as {written}"
+
+
+def _mapping(sheet: SheetReport) -> Iterator[str]:
+    """What each column of a sheet is taken to mean, the unsure ones marked."""
+    if sheet.recognition is None:
+        return
+    for match in sheet.recognition.matches:
+        unsure = "?" if match.confidence < SURE else " "
+        yield f"    {unsure} {match.header} → {match.table}.{match.column}  ({match.confidence:.0%} sure)"
+    if sheet.recognition.unused:
+        yield f"      not used: {', '.join(sheet.recognition.unused)}"
 
 
 def _check(asked: argparse.Namespace) -> int:
@@ -295,20 +331,27 @@ def _report(report: ImportReport, *, rehearsed: bool = False) -> int:
     for sheet in report.sheets:
         _say(_sheet_line(sheet))
         for question in sheet.questions:
-            _say(f"    ? {question.message.format(**question.values)}")
-            choices = f"  ({' or '.join(question.choices)})" if question.choices else ""
-            _say(f'      answer with --answer "{sheet.file}/{question.key}=…"{choices}')
-    if report.rejected.height:
+            for line in _asking(sheet, question):
+                _say(line)
+        for line in _mapping(sheet) if rehearsed else ():
+            _say(line)
+    for heading, told in (
+        ("Rejected, by reason:", report.rejected.filter(~pl.col("kept"))),
+        ("Kept without a link, by reason:", report.rejected.filter("kept")),
+    ):
+        if not told.height:
+            continue
         _say("")
-        _say("Rejected, by reason:")
-        shown = report.rejected.head(SHOWN)
+        _say(heading)
+        shown = told.head(SHOWN)
         for row, said in zip(shown.iter_rows(named=True), sentences(shown), strict=True):
             place = row["file"] if row["sheet"] is None else f"{row['file']} › {row['sheet']}"
             value = "" if row["value"] is None else f", {row['column']} “{row['value']}”"
             _say(f"  {row['n']:>9,} × {said}")
             _say(f"              first: {place}, line {row['line']}{value}  [{row['rule']}]")
-        if report.rejected.height > SHOWN:
-            _say(f"  and {report.rejected.height - SHOWN} more reasons.")
+        if told.height > SHOWN:
+            more = told.height - SHOWN
+            _say(f"  and {more} more {_n('reason', more)}.")
     moved = [c for c in report.tables if c.added or c.changed or c.superseded]
     if moved:
         _say("")
@@ -322,6 +365,10 @@ def _report(report: ImportReport, *, rehearsed: bool = False) -> int:
         _say("")
         _say("Nothing of the version before was carried over: another release wrote it, or it is damaged.")
         _say(f"Import the other exports again: their originals are in {home() / 'exports'}.")
+    if report.warning is not None:
+        _say("")
+        _say(f"WARNING: {report.warning}")
+        _say("Next: python -m data rollback puts the version before in force again.")
     _say("")
     _say(_conclusion(report, rehearsed=rehearsed))
     if any(sheet.state == "failed" for sheet in report.sheets) and report.version is None:
@@ -334,7 +381,9 @@ def _sheet_line(sheet: SheetReport) -> str:
     match sheet.state:
         case "imported":
             rejected = f", {sheet.rejected:,} rejected" if sheet.rejected else ""
-            return f"{sheet.place}: read{known}; {sheet.accepted:,} {_n('row', sheet.accepted)} in{rejected}"
+            links = f" ({sheet.remarked:,} of them without a link)" if sheet.remarked else ""
+            rows = f"{sheet.accepted:,} {_n('row', sheet.accepted)} in"
+            return f"{sheet.place}: read{known}; {rows}{links}{rejected}"
         case "unchanged":
             return f"{sheet.place}: loaded before, nothing new"
         case "waiting":
@@ -360,10 +409,31 @@ def _conclusion(report: ImportReport, *, rehearsed: bool) -> str:
     if waiting:
         return f"{done} Next: answer the questions above and import again."
     if report.rejected.height:
-        return f"{done} Next: mend the rejected rows (page Data offers them as a file) and load them again."
+        return f"{done} Next: {_step(report.rejected)}"
     if not report.complete:
         return f"{done} Next: mend or replace the files that failed."
     return f"{done} Next: open the app."
+
+
+def _step(rejected: pl.DataFrame) -> str:
+    """What to do about rows that were rejected or lost a link: load what they name, or mend them."""
+    missing = rejected["rule"].str.extract(r"^every_\w+?_is_among_the_(\w+)$")
+    named = missing.fill_null(
+        rejected["rule"].replace_strict(
+            {
+                "every_rater_is_an_employee_a_customer_or_a_panel": "employees",
+                "the_manager_of_the_ratee_is_known": "assignments",
+            },
+            default=None,
+            return_dtype=pl.String,
+        )
+    )
+    wanted = ", ".join(named.drop_nulls().unique().sort())
+    if not wanted:
+        return "mend the rejected rows (page Data offers them as a file) and load them again."
+    load = f"load the exports that hold the missing {wanted} (such as the roster), then these files again"
+    wrong = rejected.filter(named.is_null() & ~pl.col("kept")).height
+    return f"{load}; mend the other rejected rows." if wrong else f"{load}."
 
 
 def _n(noun: str, n: int) -> str:

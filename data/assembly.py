@@ -70,7 +70,11 @@ class Count:
     superseded
         Rows that lost to a later one of the same key in the same import, and differed from it.
     refused
-        Rows rejected here, and links cut.
+        Rows rejected here.
+    cut
+        Rows kept here without a link.
+    lost
+        Rows the version before had more: what an import takes away in the balance.
     """
 
     table: str
@@ -80,6 +84,18 @@ class Count:
     unchanged: int
     superseded: int
     refused: int
+    cut: int = 0
+    lost: int = 0
+
+
+def is_kept(table: str, rule: str, column: str) -> bool:
+    """Whether a row that breaks a rule goes in all the same, without what stands in the column."""
+    if rule == AMBIGUOUS:
+        return is_cut(table, column)
+    if not table:
+        return False
+    promises = any(promise.name == rule and promise.cut for promise in promises_of(table))
+    return promises or any((loops.table, loops.name) == (table, rule) for loops in LOOPS)
 
 
 class Assembly:
@@ -184,7 +200,7 @@ class Assembly:
             self._run(f"CREATE VIEW {quoted(table)} AS SELECT *, false AS _was FROM ({self._nothing(table)})")
             return Count(table, 0, 0, 0, 0, 0, 0)
         names = list(columns_of(table))
-        before = sum(frame.height for frame in self._refused)
+        before = len(self._refused)
         self._run(f"CREATE TABLE out_{table} (_n BIGINT)")
         self._run(f"CREATE TABLE cut_{table} (_n BIGINT, name VARCHAR)")
         unchanged, superseded = 0, 0
@@ -209,12 +225,18 @@ class Assembly:
             for loops in LOOPS:
                 if loops.table == table:
                     self._cut_loops(loops)
-        refused = sum(frame.height for frame in self._refused) - before
+        cut = refused = 0
+        for frame in self._refused[before:]:
+            if is_kept(table, *frame.select("rule", "column").row(0)):
+                cut += frame.height
+            else:
+                refused += frame.height
         rows, added, changed = self._one(
             "SELECT count(*), count_if(_n >= 0 AND NOT _was), count_if(_n >= 0 AND _was) "
             f"FROM {quoted(table)}"
         )
-        return Count(table, rows, added, changed, unchanged, superseded, refused)
+        lost = max(0, self._known[table] - rows)
+        return Count(table, rows, added, changed, unchanged, superseded, refused, cut, lost)
 
     def refused(self) -> pl.DataFrame:
         """Rows refused while settling, shaped as `REFUSED`."""
@@ -253,6 +275,11 @@ class Assembly:
         """One of the tables about the data itself, as the previous version has it."""
         return self._frame(f"SELECT * FROM {'previous' if self._previous else 'new'}.{book}")
 
+    def remarked(self) -> frozenset[str]:
+        """Sources of the previous version of which a row was rejected or kept without a link."""
+        schema = "previous" if self._previous else "new"
+        return frozenset(self._frame(f"SELECT DISTINCT source_id FROM {schema}._rejected")["source_id"])
+
     def note(self, book: str, rows: pl.DataFrame) -> None:
         """Add rows to one of the tables about the data itself."""
         self._connection.register("noted", rows)
@@ -282,12 +309,17 @@ class Assembly:
 
     def balance_books(self) -> None:
         """Count for every source the lines accepted and rejected."""
+        reasons = self._frame('SELECT DISTINCT "table", rule, "column" FROM new._rejected')
+        kept = [is_kept(*reason_) for reason_ in reasons.iter_rows()]
+        self._connection.register("kept", reasons.filter(pl.Series(kept, dtype=pl.Boolean)))
         self._run(
             """
             UPDATE new._sources s SET rejected = coalesce(
-                (SELECT count(DISTINCT line) FROM new._rejected r WHERE r.source_id = s.source_id), 0)
+                (SELECT count(DISTINCT line) FROM new._rejected r WHERE r.source_id = s.source_id
+                 AND (r."table", r.rule, r."column") NOT IN (FROM kept)), 0)
             """
         )
+        self._connection.unregister("kept")
         self._run("UPDATE new._sources SET accepted = rows - rejected")
 
     def finish(self) -> None:

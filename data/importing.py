@@ -33,7 +33,7 @@ import polars as pl
 from data import queries, sources
 from data.acceptance import REJECTED, accept, reason, sentences
 from data.access import Viewer
-from data.assembly import REFUSED, Assembly, Count
+from data.assembly import REFUSED, Assembly, Count, is_kept
 from data.contracts import TABLES, pointing_at
 from data.engine import DuckDBEngine
 from data.problems import Problem
@@ -102,7 +102,9 @@ class SheetReport:
     recognition
         What it was taken for, with the questions still open.
     rows, accepted, rejected
-        Lines read; lines all of which went in; lines of which something was rejected.
+        Lines read; lines that went in; lines of which something was rejected.
+    remarked
+        Of those that went in, the lines kept without a link.
     problem
         Why it failed.
     """
@@ -116,6 +118,7 @@ class SheetReport:
     rows: int = 0
     accepted: int = 0
     rejected: int = 0
+    remarked: int = 0
     problem: Problem | None = None
 
     @property
@@ -144,8 +147,8 @@ class ImportReport:
     rejected
         One row per sheet, table and rule, most frequent first: ``file``, ``sheet``, ``source_id``, ``table``,
         ``rule``, ``column``, ``message`` and ``values`` (what is wrong, as `data.acceptance.sentences` says
-        it), ``n`` (lines), ``line`` and ``value`` of the first. A row that was kept without a link is among
-        them.
+        it), ``n`` (lines), ``line`` and ``value`` of the first, and ``kept``: whether the rows went in all
+        the same, without a link.
     restarted
         Whether nothing of the version before was carried over, because another release wrote it or its file
         is damaged.
@@ -159,9 +162,21 @@ class ImportReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every sheet went in with every row."""
+        """Whether every sheet went in with every row whole, and nothing was lost."""
         settled = all(sheet.state in ("imported", "unchanged") for sheet in self.sheets)
-        return settled and not self.rejected.height
+        return settled and not self.rejected.height and self.warning is None
+
+    @property
+    def warning(self) -> Problem | None:
+        """What is to be said before all else: tables that hold fewer rows than before."""
+        lost = [f"{count.table} {count.lost:,}" for count in self.tables if count.lost]
+        if not lost:
+            return None
+        return Problem(
+            "Fewer rows than before: {tables}. A file was read in another way than the last time and brings "
+            "less. If that was not meant, go back to the version before.",
+            tables=", ".join(lost),
+        )
 
 
 @dataclass(frozen=True)
@@ -657,6 +672,7 @@ class _Loading:
     ) -> None:
         """Stage the sheets that can be read."""
         earlier = {row["source_id"]: row for row in self._books.iter_rows(named=True)}
+        remarked = self.assembly.remarked()
         for sheet, recognition in taken:
             mapping = _mapping(recognition)
             source_id = hashlib.sha256(f"{sheet.digest}\n{mapping}".encode()).hexdigest()[:16]
@@ -669,7 +685,7 @@ class _Loading:
                 self._sheets.append(replace(report, state="hidden"))
             elif recognition.questions:
                 self._sheets.append(replace(report, state="waiting"))
-            elif source_id in self._read or (loaded is not None and not loaded["rejected"]):
+            elif source_id in self._read or (loaded is not None and source_id not in remarked):
                 self._sheets.append(replace(report, state="unchanged", rows=loaded["rows"] if loaded else 0))
             else:
                 self._sheets.append(self._stage(sheet, recognition, known, report))
@@ -724,12 +740,17 @@ class _Loading:
         refused = self.assembly.refused()
         self._rejected.append(refused)
         every = pl.concat([pl.DataFrame(schema=REFUSED), *self._rejected])
-        bad_lines = dict(every.group_by("source_id").agg(pl.col("line").n_unique()).iter_rows())
+        told = _with_kept(every).group_by("source_id", "line").agg(pl.col("kept").all())
+        out, links = (
+            dict(lines.group_by("source_id").len().iter_rows())
+            for lines in (told.filter(~pl.col("kept")), told.filter("kept"))
+        )
         sheets = tuple(
             replace(
                 sheet,
-                rejected=bad_lines.get(sheet.source_id, 0),
-                accepted=sheet.rows - bad_lines.get(sheet.source_id, 0),
+                rejected=out.get(sheet.source_id, 0),
+                remarked=links.get(sheet.source_id, 0),
+                accepted=sheet.rows - out.get(sheet.source_id, 0),
             )
             if sheet.state in ("imported", "unchanged")
             else sheet
@@ -740,7 +761,7 @@ class _Loading:
             known = set(self._books["digest"])
             sheets = tuple(
                 replace(sheet, state="unchanged")
-                if sheet.state == "imported" and sheet.digest in known and not sheet.rejected
+                if sheet.state == "imported" and sheet.digest in known and not sheet.rejected + sheet.remarked
                 else sheet
                 for sheet in sheets
             )
@@ -876,8 +897,9 @@ class _Loading:
             orient="row",
         ).unique("source_id", keep="first")
         return (
-            every.sort("line")
-            .group_by("source_id", "table", "rule", "column", "message", "values")
+            _with_kept(every)
+            .sort("line")
+            .group_by("source_id", "table", "rule", "column", "message", "values", "kept")
             .agg(
                 pl.col("line").n_unique().cast(pl.Int64).alias("n"),
                 pl.col("line").first(),
@@ -886,13 +908,20 @@ class _Loading:
             .join(places, on="source_id", how="left")
             .select(
                 *("file", "sheet", "source_id", "table", "rule", "column", "message", "values"),
-                *("n", "line", "value"),
+                *("n", "line", "value", "kept"),
             )
             .sort(
                 *("n", "file", "sheet", "table", "rule", "column", "message", "values"),
                 descending=[True] + [False] * 7,
             )
         )
+
+
+def _with_kept(rejected: pl.DataFrame) -> pl.DataFrame:
+    """Reasons, and in ``kept`` whether the row went in all the same."""
+    reasons = rejected.select("table", "rule", "column").unique()
+    kept = pl.Series("kept", [is_kept(*reason_) for reason_ in reasons.iter_rows()], dtype=pl.Boolean)
+    return rejected.join(reasons.with_columns(kept), on=["table", "rule", "column"], maintain_order="left")
 
 
 @dataclass(frozen=True)

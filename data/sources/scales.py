@@ -237,7 +237,9 @@ def suggested(codes: Sequence[str]) -> tuple[str, ...]:
 
 def answered(answer: Answer) -> Scale | None:
     """The scale a written answer stands for, or None if it is not one."""
-    parts = re.split(r"\s*[<＜]\s*|\s*…\s*|\s*\.\.\.\s*", answer) if isinstance(answer, str) else list(answer)
+    parts = (
+        re.split(r"\s*[<＜|｜]\s*|\s*…\s*|\s*\.\.\.\s*", answer) if isinstance(answer, str) else list(answer)
+    )
     continuous = (RANGE in answer or "..." in answer) if isinstance(answer, str) else RANGE in answer
     names = [part.strip() for part in parts if part.strip() and part.strip() != RANGE]
     if continuous:

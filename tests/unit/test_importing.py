@@ -295,7 +295,11 @@ def test_a_goal_is_kept_without_the_cycle_parent_or_owner_nobody_knows(folder: P
     # Nothing is lost: each link stands among the rejected with its line and value, and the sheet counts them.
     kept = table(home, "_rejected").sort("line", "column").select("line", "column", "value").rows()
     assert kept == [(2, "cycle_id", "2026"), (2, "owner_id", "nobody"), (4, "parent_id", "z")]
-    assert (report.sheets[1].rows, report.sheets[1].rejected) == (3, 2)
+    sheet = report.sheets[1]
+    assert (sheet.rows, sheet.accepted, sheet.rejected, sheet.remarked) == (3, 3, 0, 2)
+    assert report.rejected["kept"].all()
+    book = table(home, "_sources").filter(file="2-goals.csv").select("rows", "accepted", "rejected")
+    assert book.rows() == [(3, 3, 0)]
     assert not report.complete
     # The cycle turns up: loaded again, the goal has it.
     (folder / "rest").mkdir()
