@@ -172,6 +172,107 @@ def test_a_file_nobody_can_read_is_said_so_and_ends_in_exit_code_1(
     assert "broken.xlsx: failed. " in capsys.readouterr().out
 
 
+def of_another_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("data.__main__", "data.importing", "data.warehouse"):
+        monkeypatch.setattr(f"{module}.contracts_version", lambda: "of the next release")
+
+
+def test_the_kept_originals_make_the_version_again_under_another_release(
+    home: Path,
+    people: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ratings = tmp_path / "ratings.csv"
+    ratings.write_text(
+        "Employee ID,Rater ID,Review cycle,Overall rating,Source\n00012,2,2025H2,Gold,peer\n",
+        encoding="utf-8",
+    )
+    answers = ("--answer", "scale=Bronze|Silver|Gold", "--answer", "cycle_dates=2025-07-01 … 2025-12-31")
+    assert run("import", people, ratings, *answers) == 0
+    later = tmp_path / "again" / "people.csv"
+    later.parent.mkdir()
+    later.write_text(PEOPLE.replace("Ann Li", "Ann Lee"), encoding="utf-8")
+    assert run("import", later) == 0
+    before = Warehouse(home).current()
+    assert before is not None
+    of_another_release(monkeypatch)
+    capsys.readouterr()
+    assert run("demo", "--if-empty") == 0
+    said = capsys.readouterr().out
+    assert "written by another release" in said
+    (command,) = re.findall(r"Next: python -m data (import \S+) loads the kept originals again", said)
+    assert run(*command.split()) == 0
+    after = Warehouse(home).current()
+    assert after is not None
+    assert (after.version_id != before.version_id, dict(after.rows)) == (True, dict(before.rows))
+    names = Warehouse(home).open().query(lambda tables: tables("employees").select("display_name"))
+    # The file that came later holds again, and nothing was asked twice.
+    assert sorted(names["display_name"]) == ["Ann Lee", "Bo Wang"]
+
+
+def test_a_demo_company_of_another_release_is_made_anew(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("demo") == 0
+    before = Warehouse(home).current()
+    capsys.readouterr()
+    assert run("demo", "--if-empty") == 0
+    assert (capsys.readouterr().out, Warehouse(home).current()) == ("", before)
+    of_another_release(monkeypatch)
+    assert run("demo", "--if-empty") == 0
+    assert "made anew" in capsys.readouterr().out
+    after = Warehouse(home).current()
+    assert before is not None
+    assert after is not None
+    assert (after.contracts, dict(after.rows)) == ("of the next release", dict(before.rows))
+
+
+def test_an_undated_roster_is_asked_about_and_a_check_shows_what_each_column_means(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "roster.csv"
+    path.write_text("Employee ID,Name,Departmant,Shoe size\n1,Ann,Sales,38\n", encoding="utf-8")
+    assert run("check", path) == 3
+    said = capsys.readouterr().out
+    assert 'answer with --answer "roster.csv/as_of=…"' in said
+    assert "      Employee ID → employees.employee_id  (95% sure)" in said
+    assert "    ? Departmant → assignments.department_id" in said
+    assert "not used: Shoe size" in said
+    assert run("check", path, "--as-of", "2026-06-30") == 0
+
+
+def test_a_missing_roster_is_what_is_to_be_loaded_next(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "goals.csv"
+    path.write_text(
+        "goal_id,title,scope,owner_id,start_on,due_on,status,version\n"
+        "g,Grow,individual,7,2026-01-01,2026-06-30,active,1\n",
+        encoding="utf-8",
+    )
+    assert run("import", path) == 3
+    said = capsys.readouterr().out
+    assert "1 row in (1 of them without a link)" in said
+    assert "Kept without a link, by reason:" in said
+    assert "Rejected, by reason:" not in said
+    assert "Next: load the exports that hold the missing employees (such as the roster)" in said
+
+
+def test_levels_may_stand_apart_as_the_suggestions_do(home: Path, people: Path, tmp_path: Path) -> None:
+    ratings = tmp_path / "ratings.csv"
+    ratings.write_text(
+        "Employee ID,Rater ID,Review cycle,Overall rating,Source\n00012,2,2025H2,Gold,peer\n",
+        encoding="utf-8",
+    )
+    answers = ("--answer", "scale=Bronze < Silver < Gold", "--answer", "cycle_dates=2025-07-01 … 2025-12-31")
+    assert run("import", people, ratings, *answers) == 0
+    # In another spelling of the same answer the file says the same.
+    assert run("import", people, ratings, "--answer", "scale=Bronze|Silver|Gold", *answers[2:]) == 0
+    assert len(Warehouse(home).versions()) == 1
+
+
 def test_versions_are_listed_compared_put_back_and_removed(
     home: Path, people: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,7 +306,9 @@ def test_versions_are_listed_compared_put_back_and_removed(
 def test_an_export_holds_every_row_and_no_formula(
     form: str, home: Path, people: Path, tmp_path: Path
 ) -> None:
-    people.write_text(PEOPLE.replace("Ann Li", '"=HYPERLINK(""x"")"'), encoding="utf-8")
+    people.write_text(
+        PEOPLE.replace("Ann Li", '"=HYPERLINK(""x"")"').replace("Bo Wang", "＝1+1"), encoding="utf-8"
+    )
     run("import", people)
     out = tmp_path / "out"
     assert run("export", out, *(["--parquet"] if form == "parquet" else [])) == 0
@@ -214,7 +317,7 @@ def test_an_export_holds_every_row_and_no_formula(
         assert written.startswith(b"\xef\xbb\xbf")
         rows = list(csv.DictReader(written.decode("utf-8-sig").splitlines()))
         assert [row["employee_id"] for row in rows] == ["00012", "2"]
-        assert rows[0]["display_name"] == '\'=HYPERLINK("x")'
+        assert [row["display_name"] for row in rows] == ['\'=HYPERLINK("x")', "'＝1+1"]
     else:
         assert pl.read_parquet(out / "employees.parquet")["employee_id"].to_list() == ["00012", "2"]
 
