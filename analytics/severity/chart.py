@@ -375,7 +375,7 @@ def _finding(row: Row, t: Language, name: str) -> str:
 
 def _in_short(row: Row, t: Language, name: str) -> str:
     """How one more department rates."""
-    points = _said(row, row["difference"])["points"]
+    points = f"{abs(row['difference']):.{decimals(row['difference'])}f}"
     if row["verdict"] == "lenient":
         return t("{who} rates {points} points above comparable departments.", who=name, points=points)
     return t("{who} rates {points} points below comparable departments.", who=name, points=points)
