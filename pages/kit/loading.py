@@ -18,8 +18,9 @@ import polars as pl
 import streamlit as st
 
 from analytics.language import Language
-from data import sources
+from data import queries, sources
 from data.acceptance import sentences
+from data.access import Permission, Viewer
 from data.importing import ImportReport, Inspection, Progress, inspect, run_import
 from data.problems import Problem
 from data.sources.model import Match, Question, Recognition, Sheet
@@ -35,6 +36,7 @@ _LEFT_AFTER: Final = timedelta(days=1)
 
 def desk(t: Language) -> None:
     """The whole way from files to a published version."""
+    viewer = session.require(Permission.IMPORT)
     cards.remark(
         t(
             "CSV, XLSX, JSON and Parquet, in English or Chinese, as your systems export them. Nothing is "
@@ -48,7 +50,7 @@ def desk(t: Language) -> None:
         on_change=_forget,
     )
     if not dropped:
-        _report(t)
+        _report(t, viewer)
         return
     folder = _inbox([(file.name, file.getvalue()) for file in dropped])
     asked = st.date_input(
@@ -80,7 +82,7 @@ def desk(t: Language) -> None:
         publish = st.button(t("Load and publish"), type="primary", key="publish", disabled=not ready)
     if check or publish:
         _run(t, folder, day, settled, rehearse=not publish)
-    _report(t)
+    _report(t, viewer)
 
 
 def _sheet(t: Language, found: Inspection, sheet: Sheet, recognition: Recognition) -> None:
@@ -222,7 +224,7 @@ def _run(
         st.rerun()
 
 
-def _report(t: Language) -> None:
+def _report(t: Language, viewer: Viewer) -> None:
     """What the last run in this session did, sheet by sheet, and why rows were rejected."""
     kept: tuple[ImportReport, bool] | None = st.session_state.get(_REPORT)
     if kept is None:
@@ -248,7 +250,7 @@ def _report(t: Language) -> None:
     cards.plain_table(_sheets(t, report), alt=said)
     if not report.rejected.is_empty():
         cards.remark(t("Why rows were rejected, most frequent first."))
-        cards.plain_table(_reasons(t, report), alt=t("Why rows were rejected, most frequent first."))
+        cards.plain_table(_reasons(t, report, viewer), alt=t("Why rows were rejected, most frequent first."))
 
 
 def _sheets(t: Language, report: ImportReport) -> pl.DataFrame:
@@ -278,12 +280,14 @@ def _sheets(t: Language, report: ImportReport) -> pl.DataFrame:
     )
 
 
-def _reasons(t: Language, report: ImportReport) -> pl.DataFrame:
-    return report.rejected.select(
+def _reasons(t: Language, report: ImportReport, viewer: Viewer) -> pl.DataFrame:
+    # A new file can bring rows of earlier ones into conflict: they are not all from the reader's own files.
+    rejected = queries.blanked(viewer, report.rejected)
+    return rejected.select(
         pl.col("file").alias(t("File")),
         pl.col("table").alias(t("Table")),
         pl.col("column").alias(t("Column")),
-        sentences(report.rejected, t).alias(t("Reason")),
+        sentences(rejected, t).alias(t("Reason")),
         pl.col("n").alias(t("Rows")),
         pl.col("line").alias(t("First at line")),
         pl.col("value").alias(t("Value")),
