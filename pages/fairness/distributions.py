@@ -18,12 +18,12 @@ with cards.waiting():
     safe = filters.protected(version, viewer, scope.choice)
 cards.refuse_to_single_out(t, head, t("How are ratings spread?"), scope.words, safe.refusal)
 released, withhold = safe.released, safe.withhold
-spoken = tables.spoken_groups(t, names, scope.choice)
-said = chart.takeaway(released, t, names=spoken)
+of_raters = scope.choice.by == "rater"
+said = chart.takeaway(released, t, names=names, of_raters=of_raters)
 about = [*scope.words, t("as of {day}", day=t.day(released.as_of))]
 key = (version, viewer, scope.choice, withhold, t, mode)
 fit = None if guidance is None else load.rating_guidance(version, viewer, scope.choice, guidance, withhold)
-fits = "" if fit is None else chart.guidance_takeaway(fit, t, names=spoken)
+fits = "" if fit is None else chart.guidance_takeaway(fit, t, names=names, of_raters=of_raters)
 with head:
     cards.title(t("How are ratings spread?"), [*about, tables.people_counted(t, released)])
     cards.finding(f"{fits}\n{said}")
@@ -61,7 +61,7 @@ if fit is not None:
 
 if scope.earlier is not None:
     changed = load.rating_change(version, viewer, scope.choice, scope.earlier, withhold)
-    moved = chart.change_takeaway(changed, t, names=spoken)
+    moved = chart.change_takeaway(changed, t, names=names, of_raters=of_raters)
     cards.section(t("Since the cycle before"), moved)
     load.picture(
         lambda: chart.change_figure(changed, t, mode=mode, names=names, cycles=scope.cycle_names),

@@ -28,10 +28,7 @@ cards.remark(chart.warning(t))
 strategic = chart.strategy_takeaway(strategy, t)
 cards.section(t("From the strategy down"), strategic)
 load.picture(lambda: chart.tree_figure(strategy, t, mode), key=("tree", *key), alt=strategic)
-cards.section(
-    t("Progress against time"),
-    t("Each open goal on its way to a target; below the line it is behind a straight one."),
-)
+cards.section(t("Progress against time"), chart.elapsed_note(released, t))
 load.picture(lambda: chart.elapsed_figure(released, t, mode), key=("elapsed", *key), alt=said)
 
 evidence.goal(t, released, mode=mode, version=version, viewer=viewer, names=names, preset=scope.preset)

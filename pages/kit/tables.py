@@ -19,20 +19,12 @@ from analytics.goals.pace import GoalPace
 from analytics.language import Language
 from analytics.severity.chart import reason
 from analytics.severity.linear import Severity
-from pages.kit.load import RatingChoice
 
 
 def named(frame: pl.DataFrame, column: str, names: Mapping[str, str]) -> pl.Expr:
     """A column of ids as names; an id without a name stays."""
     known = {key: names[key] for key in frame[column].drop_nulls().unique().to_list() if key in names}
     return pl.col(column).replace_strict(known, default=pl.col(column), return_dtype=pl.String)
-
-
-def spoken_groups(t: Language, names: Mapping[str, str], choice: RatingChoice) -> Mapping[str, str]:
-    """What to call groups in a sentence: a rater stands there for the people they rated."""
-    if choice.by != "rater":
-        return names
-    return {rater: t("The group rated by {name}", name=name) for rater, name in names.items()}
 
 
 def distribution(
