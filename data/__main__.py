@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,12 +21,12 @@ import polars as pl
 
 from data.acceptance import sentences
 from data.exporting import export
-from data.importing import ImportReport, Progress, SheetReport, run_import
+from data.importing import ImportReport, Progress, SheetReport, files_in, run_import
 from data.problems import Problem
 from data.sources.model import Answer, Question
 from data.sources.settling import SURE
 from data.verification import verify
-from data.warehouse import Version, Warehouse, home
+from data.warehouse import Version, Warehouse, contracts_version, home
 
 DONE, PROBLEM, USAGE, INCOMPLETE = 0, 1, 2, 3
 
@@ -221,7 +222,8 @@ def _run(paths: Sequence[Path], asked: argparse.Namespace, *, rehearse: bool) ->
 
 
 def _demo(asked: argparse.Namespace) -> int:
-    if asked.if_empty and Warehouse(home()).current() is not None:
+    current = Warehouse(home()).current() if asked.if_empty else None
+    if current is not None and current.contracts == contracts_version():
         return DONE
     from data import demo  # noqa: PLC0415  the company is needed by this command alone
 
@@ -229,6 +231,13 @@ def _demo(asked: argparse.Namespace) -> int:
         folder = asked.keep or Path(scratch)
         options = {} if asked.seed is None else {"seed": asked.seed}
         made = demo.write(folder, size=asked.size, **options)
+        if current is not None:
+            _say(f"Version {current.version_id} was written by another release, which this one cannot read.")
+            kept = home() / "exports"
+            if {file.name for file in files_in([kept])} != {file.name for file in made.files}:
+                _say(f"Next: python -m data import {shlex.quote(str(kept))} loads the kept originals again.")
+                return DONE
+            _say("It holds the demo company and nothing else, so that is made anew.")
         now = datetime.now(UTC)
         with _Ticker() as ticker:
             report = run_import(
@@ -364,7 +373,8 @@ def _report(report: ImportReport, *, rehearsed: bool = False) -> int:
     if report.restarted:
         _say("")
         _say("Nothing of the version before was carried over: another release wrote it, or it is damaged.")
-        _say(f"Import the other exports again: their originals are in {home() / 'exports'}.")
+        kept = shlex.quote(str(home() / "exports"))
+        _say(f"Import the other exports again: python -m data import {kept} loads their originals.")
     if report.warning is not None:
         _say("")
         _say(f"WARNING: {report.warning}")
@@ -396,16 +406,17 @@ def _sheet_line(sheet: SheetReport) -> str:
 
 
 def _conclusion(report: ImportReport, *, rehearsed: bool) -> str:
+    waiting = any(sheet.state == "waiting" for sheet in report.sheets)
     if rehearsed:
         done = "Nothing was changed; this was a check."
-        return f"{done} Next: python -m data import with the same files."
+        first = "answer the questions above, then " if waiting else ""
+        return f"{done} Next: {first}python -m data import with the same files."
     if report.version is not None:
         done = f"Version {report.version.version_id} is in force."
     elif report.complete:
         return "Nothing changed: everything was known already."
     else:
         done = "No new version was made."
-    waiting = any(sheet.state == "waiting" for sheet in report.sheets)
     if waiting:
         return f"{done} Next: answer the questions above and import again."
     if report.rejected.height:

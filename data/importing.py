@@ -35,7 +35,7 @@ from data.acceptance import REJECTED, accept, reason, sentences
 from data.access import Viewer
 from data.assembly import REFUSED, Assembly, Count, is_kept
 from data.contracts import TABLES, pointing_at
-from data.engine import DuckDBEngine
+from data.engine import LOCKED_DOWN, DuckDBEngine
 from data.problems import Problem
 from data.sources import reading
 from data.sources.assembling import scales_of
@@ -414,7 +414,7 @@ def _recognise(
     """Every sheet with what it is taken for, the files that could not be read, and what is known."""
     sheets: list[_Original] = []
     unread: list[Unread] = []
-    for path in files_in(paths):
+    for path in _in_order(files_in(paths), home):
         try:
             sheets += [_as_it_was(_Original.of(sheet, path)) for sheet in reading.read_sheets(path)]
         except (Exception, pl.exceptions.PanicException) as error:
@@ -422,6 +422,7 @@ def _recognise(
     profiles = sources.load_profiles(home / "profiles")
     earlier = _earlier_mappings(home)
     known = _known_before(home, sheets)
+    lost = _answers_of_another_release(home)
 
     def taken_for(sheet: _Original, known: Known) -> Recognition:
         if sheet.digest in settled:
@@ -431,7 +432,9 @@ def _recognise(
         given = {
             question.key: answer
             for question in recognition.questions
-            for answer in [_answer_to(question, sheet, answers, as_of)]
+            for answer in [
+                _answer_to(question, sheet, answers, as_of) or lost.get(sheet.digest, {}).get(question.key)
+            ]
             if answer is not None
         }
         return sources.with_answers(recognition, given) if given else recognition
@@ -451,6 +454,26 @@ def _recognise(
     elif bringing:
         known = _known_with(known, bringing)
     return taken, unread, known
+
+
+def _in_order(files: Sequence[Path], home: Path) -> list[Path]:
+    """Files as named; kept originals in the order they came in, so that the later one holds again."""
+    kept = (home / "exports").resolve()
+    return sorted(files, key=lambda file: file.stat().st_mtime_ns if kept in file.resolve().parents else 0)
+
+
+def _answers_of_another_release(home: Path) -> dict[str, Mapping[str, Answer]]:
+    """By digest, what was answered for sheets of a version this release cannot read otherwise."""
+    current = Warehouse(home).current()
+    if current is None or current.contracts == contracts_version():
+        return {}
+    try:
+        with duckdb.connect(str(current.path), read_only=True, config=dict(LOCKED_DOWN)) as connection:
+            rows = connection.execute("SELECT digest, mapping FROM _sources ORDER BY imported_at").fetchall()
+            return {digest: _mapping_from(mapping).answers for digest, mapping in rows if mapping}
+    except (duckdb.Error, ValueError, KeyError):
+        log.warning("the answers given to %s cannot be read", current.path)
+        return {}
 
 
 def _answer_to(

@@ -237,7 +237,7 @@ def test_an_undated_roster_is_asked_about_and_a_check_shows_what_each_column_mea
     assert run("check", path) == 3
     said = capsys.readouterr().out
     assert 'answer with --answer "roster.csv/as_of=…"' in said
-    assert "      Employee ID → employees.employee_id  (95% sure)" in said
+    assert "      Employee ID → employees.employee_id  (100% sure)" in said
     assert "    ? Departmant → assignments.department_id" in said
     assert "not used: Shoe size" in said
     assert run("check", path, "--as-of", "2026-06-30") == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -111,3 +112,23 @@ def test_a_cycle_others_still_stand_on_stays_when_the_file_that_brought_it_is_re
     again = load(folder / "2-ratings.csv", home=home, answers={**ANSWERS, "scale": ("D", "C", "B", "A")})
     assert again.rejected.height == 0
     assert counts(home)["ratings"] == 9
+
+
+def test_a_reading_that_brings_less_than_the_last_is_warned_of(folder: Path, home: Path) -> None:
+    (folder / "3-goals.csv").write_text(
+        "goal_id,title,scope,owner_id,start_on,due_on,status,version,Aim\n"
+        "g,Grow,individual,M01,2026-01-01,2026-06-30,active,1,g\n"
+        "h,Hire,individual,M02,2026-01-01,2026-06-30,active,1,g\n",
+        encoding="utf-8",
+    )
+    path = folder / "3-goals.csv"
+    assert load(folder, home=home).warning is None
+    ((sheet, recognition),) = inspect([path], home=home).sheets
+    # Both goals under one id: one of them is gone.
+    other = tuple(replace(m, header="Aim") if m.column == "goal_id" else m for m in recognition.matches)
+    settled = {sheet.digest: replace(recognition, matches=other)}
+    kept = load(path, home=home, recognitions=settled, all_or_nothing=True)
+    assert kept.version is None
+    warned = load(path, home=home, recognitions=settled)
+    assert warned.version is not None
+    assert str(warned.warning).startswith("Fewer rows than before: goals 1.")
