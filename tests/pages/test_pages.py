@@ -189,3 +189,39 @@ def test_a_version_of_another_release_is_said_to_be_one(
     app = open_app(home, page)
     assert not app.exception
     assert "was written by another release" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("role", "sees"), [("hr_leadership", True), ("data_steward", False), ("hr_partner", False)]
+)
+def test_values_of_rejected_rows_are_shown_to_hr_leadership_alone(
+    open_app: Open, demo_home: Path, role: str, sees: bool
+) -> None:
+    app = open_app(demo_home, "pages/sources/data.py", role=role, part="rejected")
+    assert not app.exception
+    shown = next(frame.value for frame in app.dataframe if "Reason" in frame.value.columns)
+    assert len(shown) > 0
+    assert bool(shown["Value"].notna().any()) is sees
+    assert ("is left out" in words(app)) is not sees
+
+
+def test_an_hr_partner_loads_nothing_and_goes_back_to_no_version(open_app: Open, demo_home: Path) -> None:
+    app = open_app(demo_home, "pages/sources/data.py", role="hr_partner", part="load")
+    assert not app.exception
+    assert not app.get("file_uploader")
+    app = open_app(demo_home, "pages/sources/data.py", role="data_steward", part="load")
+    assert app.get("file_uploader")
+
+
+@pytest.mark.parametrize("page", ["pages/overview/overview.py", "pages/sources/data.py"])
+@pytest.mark.parametrize("spoilt", ["list", "file"])
+def test_a_damaged_warehouse_is_said_to_be_one(
+    open_app: Open, demo_home: Path, tmp_path: Path, page: str, spoilt: str
+) -> None:
+    home = Path(shutil.copytree(demo_home / "warehouse", tmp_path / "warehouse").parent)
+    current = Warehouse(home).current()
+    assert current is not None
+    (home / "warehouse" / "catalogue.json" if spoilt == "list" else current.path).write_bytes(b"{")
+    app = open_app(home, page)
+    assert not app.exception
+    assert "damaged" in words(app)
