@@ -13,6 +13,7 @@ from html import escape
 from typing import Any, Final, Literal
 
 import polars as pl
+import polars.selectors as cs
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.skeleton_placeholder import SkeletonPlaceholder
@@ -179,6 +180,8 @@ def plain_table(
 ) -> None:
     """A sortable table without a download; ``wide`` names the column that holds sentences."""
     sentences = {} if wide is None else {wide: st.column_config.TextColumn(width="large")}
+    # Rounding first: what rounds to nought has no sign.
+    frame = frame.with_columns(cs.float().round(2) + 0.0)
     st.dataframe(
         frame,
         hide_index=True,

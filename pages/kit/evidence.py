@@ -9,8 +9,8 @@ import streamlit as st
 
 from analytics.disclosure import Released
 from analytics.goals import chart as goal_chart
-from analytics.goals.pace import GoalPace
-from analytics.language import Language, interval, percent, signed
+from analytics.goals.pace import GoalPace, urgent_first
+from analytics.language import Language, decimals, interval, percent, signed
 from analytics.severity import chart as severity_chart
 from analytics.severity.linear import Severity
 from analytics.theme import Mode
@@ -45,11 +45,14 @@ def rater(
             return
         name = names.get(chosen, chosen)
         cards.say(severity_chart.reading(row, t, name=name))
+        digits = max(2, decimals(row["severity"], row["low"], row["high"]))
         cards.facts(
             {
-                t("Severity (points)"): f"{signed(row['severity'], 2)} {interval(row['low'], row['high'])}",
-                t("Chance of pointing the other way"): percent(row["false_sign_rate"]),
-                t("How well told apart"): percent(row["reliability"]),
+                t(
+                    "Severity (points)"
+                ): f"{signed(row['severity'], digits)} {interval(row['low'], row['high'], digits)}",
+                t("Chance of pointing the other way"): percent(row["false_sign_rate"], t),
+                t("How well told apart"): percent(row["reliability"], t),
                 t("People rated"): str(row["n_ratees"]),
                 t("… also rated by others"): str(row["n_shared"]),
             }
@@ -89,7 +92,7 @@ def goal(
     preset: str,
 ) -> None:
     """One goal: the sentence and its way over time."""
-    ordered = filters.with_chosen(tables.goals_in_order(released), "goal_id", key="goal")
+    ordered = filters.with_chosen(urgent_first(released.value), "goal_id", key="goal")
     if ordered.is_empty():
         return
     cards.heading(t("One goal"))

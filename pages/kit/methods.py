@@ -9,7 +9,7 @@ from analytics.goals import chart as goal_chart
 from analytics.goals.chart import preset_words
 from analytics.goals.pace import GoalPace
 from analytics.language import Language, percent
-from analytics.policy import PACE_PRESETS
+from analytics.policy import FALSE_SIGN_RATE, PACE_PRESETS
 from analytics.severity.linear import Severity
 
 
@@ -69,9 +69,10 @@ def severity(t: Language, released: Released[Severity]) -> dict[str, str]:
             incomplete=_number(t, left.get("incomplete", 0)),
         ),
         t("Flags"): t(
-            "A rater is flagged if the estimate lies at least {practical} points from the average rater and "
-            "the chance that it points the other way is at most 5 %. Of these flags about {false} may point "
-            "the wrong way.",
+            "A rater is flagged if the estimate lies at least {practical} points from the average rater, its "
+            "interval does not reach nought, and the chance that it points the other way is at most "
+            "{rate} %. Of these flags about {false} may point the wrong way.",
+            rate=f"{100 * FALSE_SIGN_RATE.value:g}",
             practical="–" if found.practical is None else f"{found.practical:.2f}",
             false=f"{found.expected_false_flags:.1f}",
         ),
@@ -79,7 +80,7 @@ def severity(t: Language, released: Released[Severity]) -> dict[str, str]:
         if found.reliability is None
         else t(
             "Reliability {reliability}, separation {separation}: about {strata} distinct bands of raters.",
-            reliability=percent(found.reliability),
+            reliability=percent(found.reliability, t),
             separation=f"{found.separation or 0:.1f}",
             strata=f"{found.strata or 0:.0f}",
         ),

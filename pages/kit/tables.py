@@ -15,7 +15,7 @@ import streamlit as st
 from analytics.disclosure import Released
 from analytics.distribution.shares import Distribution
 from analytics.goals.chart import gap_words, status_words
-from analytics.goals.pace import GoalPace
+from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language
 from analytics.severity.chart import reason
 from analytics.severity.linear import Severity
@@ -144,20 +144,11 @@ def verdict_words(t: Language) -> dict[str, str]:
     }
 
 
-def goals_in_order(released: Released[GoalPace]) -> pl.DataFrame:
-    """Open goals, what needs attention first, then by due date."""
-    order = {"at_risk": 0, "behind": 2, "cannot_tell": 3, "on_track": 4, "not_started": 5}
-    rank = pl.col("status").cast(pl.String).replace_strict(order, default=6, return_dtype=pl.Int8)
-    # What is overdue cannot be saved any more; what is at risk and not yet due can.
-    rank = pl.when(pl.col("overdue")).then(1).otherwise(rank)
-    return released.value.goals.filter("open").sort(rank, "due_on", "goal_id", nulls_last=True)
-
-
 def goals(
     t: Language, released: Released[GoalPace], names: Mapping[str, str], departments: Mapping[str, str]
 ) -> pl.DataFrame:
     """Open goals with status, progress, pace needed and what their record lacks."""
-    frame = goals_in_order(released)
+    frame = urgent_first(released.value)
     lacking = [pl.when(pl.col(column)).then(pl.lit(words)) for column, words in gap_words(t).items()]
     return frame.select(
         pl.col("title").alias(t("Goal")),
@@ -166,7 +157,7 @@ def goals(
         .replace_strict(status_words(t), default=None, return_dtype=pl.String)
         .alias(t("Status")),
         pl.col("due_on").alias(t("Due")),
-        (pl.col("progress") * 100).round(0).cast(pl.Int64).alias(t("Progress (%)")),
+        (pl.col("progress") * 100).floor().cast(pl.Int64).alias(t("Progress (%)")),
         (pl.col("elapsed") * 100).round(0).cast(pl.Int64).alias(t("Time used (%)")),
         pl.when(pl.col("pace_needed").is_finite())
         .then(pl.col("pace_needed").round(1))
@@ -204,7 +195,7 @@ def own_goals(t: Language, released: Released[GoalPace]) -> pl.DataFrame:
     return released.value.goals.sort("due_on", "goal_id").select(
         pl.col("title").alias(t("Goal")),
         pl.col("status").cast(pl.String).replace_strict(status_words(t), default=None).alias(t("Status")),
-        (pl.col("progress") * 100).round(0).cast(pl.Int64).alias(t("Progress (%)")),
+        (pl.col("progress") * 100).floor().cast(pl.Int64).alias(t("Progress (%)")),
         (pl.col("elapsed") * 100).round(0).cast(pl.Int64).alias(t("Time used (%)")),
         pl.col("due_on").alias(t("Due")),
     )
