@@ -220,12 +220,14 @@ class Warehouse:
         return engine
 
     def opens(self, version: Version) -> bool:
-        """Whether a version is whole and of this release, so that it can be read and built upon."""
+        """Whether a version is of this release and whole to the last block, so that one can build upon it."""
         try:
-            self.open(version.version_id)
+            whole = self.open(version.version_id).reads({*TABLES, *BOOKS})
         except Problem:
             return False
-        return True
+        if not whole:
+            _opened.cache_clear()
+        return whole
 
     def damaged(self, version: Version) -> Problem:
         """What to say of a version whose file is not what was published."""
