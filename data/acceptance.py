@@ -240,26 +240,72 @@ def _reasons(table: str, rule: RowRule, rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+SAID: Final[Mapping[str, Problem]] = {
+    "employment_ends_after_it_begins": Problem(
+        "The person leaves before they are hired. Correct one of the two dates."
+    ),
+    "no_department_is_its_own_parent": Problem(
+        "The department is named as its own parent. Name the department above it, or leave the parent empty."
+    ),
+    "the_scale_rises": Problem(
+        "The highest score of the scale is not above its lowest. The worst rating counts least: mind the "
+        "direction."
+    ),
+    "a_cycle_ends_after_it_starts": Problem(
+        "The cycle does not end after its first day. Correct one of the two dates."
+    ),
+    "only_self_ratings_are_by_the_ratee": Problem(
+        "Rater and source contradict each other: who rates themselves gives a self rating, and nobody else "
+        "gives one. Correct the rater or the source."
+    ),
+    "a_goal_is_due_after_it_starts": Problem(
+        "The goal is due before it starts. Correct one of the two dates."
+    ),
+    "no_goal_is_its_own_parent": Problem(
+        "The goal is named as its own parent. Name the goal above it, or leave the parent empty."
+    ),
+    "nobody_converses_with_themselves": Problem(
+        "Employee and manager of the conversation are one person. Correct one of them."
+    ),
+    "an_appeal_is_decided_after_it_was_filed": Problem(
+        "The appeal is decided before it was filed. Correct one of the two dates."
+    ),
+    "the_pay_range_rises": Problem(
+        "The upper end of the pay range is below its lower end. Correct one of them."
+    ),
+    "a_plan_ends_after_it_starts": Problem("The plan ends before it starts. Correct one of the two dates."),
+}
+"""What a row that breaks a rule gets wrong, and what to do."""
+
+
 @functools.cache
 def problem_of(table: str, rule: str) -> Problem:
     """What a row that breaks a rule of its contract gets wrong, and what is expected."""
     column, _, kind = rule.partition("|")
     if not kind:
-        return Problem(f"{rule.replace('_', ' ').capitalize()}; in this row that does not hold.")
+        return SAID[rule]
     contract = TABLES[table].columns()[column]
     limits = vars(contract)
     match kind:
         case "nullability":
-            return Problem("{column} is missing. Every row of {table} needs it.", column=column, table=table)
+            return Problem(
+                "The value of {column} is missing. Every row of {table} needs it.", column=column, table=table
+            )
+        case "min_length" | "max_length" if column == "currency":
+            return Problem("The value of {column} must be a three-letter code such as EUR.", column=column)
         case "min_length" if limits["min_length"] == 1:
-            return Problem("{column} is empty.", column=column)
+            return Problem("The value of {column} is empty.", column=column)
         case "min_length":
             return Problem(
-                "{column} is shorter than {least} characters.", column=column, least=limits["min_length"]
+                "The value of {column} is shorter than {least} characters.",
+                column=column,
+                least=limits["min_length"],
             )
         case "max_length":
             return Problem(
-                "{column} is longer than {most} bytes.", column=column, most=f"{limits['max_length']:,}"
+                "The value of {column} is longer than {most} bytes.",
+                column=column,
+                most=f"{limits['max_length']:,}",
             )
         case _:
             return _expected(column, contract.dtype, limits)
@@ -269,30 +315,46 @@ def _expected(column: str, kind: pl.DataType, limits: Mapping[str, object]) -> P
     """What a column takes, for a value that it does not."""
     match kind:
         case pl.Date():
-            return Problem("{column} must be a date such as 2026-03-31.", column=column)
+            return Problem("The value of {column} must be a date such as 2026-03-31.", column=column)
         case pl.Datetime():
-            return Problem("{column} must be a date and time such as 2026-03-31T17:45:00.", column=column)
+            return Problem(
+                "The value of {column} must be a date and time such as 2026-03-31T17:45:00.", column=column
+            )
         case pl.Enum():
             return Problem(
-                "{column} must be one of: {choices}.", column=column, choices=", ".join(kind.categories)
+                "The value of {column} must be one of: {choices}.",
+                column=column,
+                choices=", ".join(kind.categories),
             )
         case pl.Boolean():
-            return Problem("{column} must be true or false.", column=column)
+            return Problem("The value of {column} must be true or false.", column=column)
         case pl.Int64():
             return _number(
                 limits,
                 Problem(
-                    "{column} must be a whole number from {low} to {high}.", column=column, **_ends(limits)
+                    "The value of {column} must be a whole number from {low} to {high}.",
+                    column=column,
+                    **_ends(limits),
                 ),
-                Problem("{column} must be a whole number, {low} or more.", column=column, **_ends(limits)),
-                Problem("{column} must be a whole number.", column=column),
+                Problem(
+                    "The value of {column} must be a whole number, {low} or more.",
+                    column=column,
+                    **_ends(limits),
+                ),
+                Problem("The value of {column} must be a whole number.", column=column),
             )
         case _:
             return _number(
                 limits,
-                Problem("{column} must be a number from {low} to {high}.", column=column, **_ends(limits)),
-                Problem("{column} must be a number, {low} or more.", column=column, **_ends(limits)),
-                Problem("{column} must be a number.", column=column),
+                Problem(
+                    "The value of {column} must be a number from {low} to {high}.",
+                    column=column,
+                    **_ends(limits),
+                ),
+                Problem(
+                    "The value of {column} must be a number, {low} or more.", column=column, **_ends(limits)
+                ),
+                Problem("The value of {column} must be a number.", column=column),
             )
 
 

@@ -23,29 +23,41 @@ class Goal(Contract):
     was named, which is itself a finding. ``completed_on`` is null while open.
     """
 
-    goal_id = identifier(key=True)
-    title = text(nullable=False, longest=2_000)
-    parent_id = identifier(nullable=True, references="goals")
-    scope = dy.Enum(SCOPES)
-    framework = dy.Enum(FRAMEWORKS, nullable=True)
-    perspective = dy.Enum(PERSPECTIVES, nullable=True)
-    kind = dy.Enum(KINDS, nullable=True)
-    metric = text(longest=500)
-    unit = text(longest=100)
-    baseline = dy.Float64(nullable=True)
-    target = dy.Float64(nullable=True)
+    goal_id = identifier(key=True, description="The goal's id.")
+    title = text(nullable=False, longest=2_000, description="What is to be reached, in words.")
+    parent_id = identifier(nullable=True, references="goals", description="The goal this one is part of.")
+    scope = dy.Enum(SCOPES, description="Whose goal it is: company, department, team or individual.")
+    framework = dy.Enum(
+        FRAMEWORKS, nullable=True, description="The method it was set by, such as OKR or KPI."
+    )
+    perspective = dy.Enum(
+        PERSPECTIVES, nullable=True, description="Its perspective on the balanced scorecard."
+    )
+    kind = dy.Enum(
+        KINDS, nullable=True, description="How progress counts: reach, increase, decrease or stay within."
+    )
+    metric = text(longest=500, description="What is measured.")
+    unit = text(longest=100, description="Unit of baseline, target and values reached.")
+    baseline = dy.Float64(nullable=True, description="Where it started.")
+    target = dy.Float64(nullable=True, description="What is to be reached.")
     weight = dy.Float64(nullable=True, min=0.0, description="Share among the owner's goals, per cent.")
-    owner_id = identifier(nullable=True, references="employees")
-    department_id = identifier(nullable=True, references="departments")
-    cycle_id = identifier(nullable=True, references="review_cycles")
-    data_source = text(longest=500)
-    cadence_days = dy.Int64(nullable=True, min=1, max=1_000)
-    start_on = dy.Date()
-    due_on = dy.Date()
-    status = dy.Enum(STATUSES)
-    completed_on = dy.Date(nullable=True)
+    owner_id = identifier(nullable=True, references="employees", description="Who answers for it.")
+    department_id = identifier(
+        nullable=True, references="departments", description="The department whose goal it is."
+    )
+    cycle_id = identifier(
+        nullable=True, references="review_cycles", description="The review cycle it belongs to."
+    )
+    data_source = text(longest=500, description="Where its values come from.")
+    cadence_days = dy.Int64(
+        nullable=True, min=1, max=1_000, description="Every how many days it is to be checked."
+    )
+    start_on = dy.Date(description="First day.")
+    due_on = dy.Date(description="Day by which it is due.")
+    status = dy.Enum(STATUSES, description="Whether it is a draft, active, done or abandoned.")
+    completed_on = dy.Date(nullable=True, description="When it was completed; empty while open.")
     agreed_on = dy.Date(nullable=True, description="When owner and manager both agreed.")
-    version = dy.Int64(min=1)
+    version = dy.Int64(min=1, description="Number of the wording that holds now, 1 the first.")
 
     @dy.rule()
     def a_goal_is_due_after_it_starts(cls) -> pl.Expr:
@@ -71,13 +83,17 @@ class CheckIn(Contract):
     owner's stated chance of landing, 0 to 1; null if never asked.
     """
 
-    goal_id = identifier(key=True, references="goals")
-    checked_at = dy.Datetime(primary_key=True)
-    value = dy.Float64()
-    target = dy.Float64(nullable=True)
-    confidence = dy.Float64(nullable=True, min=0.0, max=1.0)
-    note = text()
-    author_id = identifier(nullable=True, references="employees")
+    goal_id = identifier(key=True, references="goals", description="The goal that was checked.")
+    checked_at = dy.Datetime(primary_key=True, description="When the value was taken.")
+    value = dy.Float64(description="The value reached.")
+    target = dy.Float64(
+        nullable=True, description="The target in force at that moment; empty means the goal's own."
+    )
+    confidence = dy.Float64(
+        nullable=True, min=0.0, max=1.0, description="The owner's stated chance of landing, 0 to 1."
+    )
+    note = text(description="What was said about it.")
+    author_id = identifier(nullable=True, references="employees", description="Who wrote it down.")
 
 
 class GoalChange(Contract):

@@ -19,11 +19,11 @@ class Employee(Contract):
     employed as far as the exports say.
     """
 
-    employee_id = identifier(key=True)
-    display_name = text(longest=300)
-    email = text(longest=320)
-    hire_date = dy.Date(nullable=True)
-    termination_date = dy.Date(nullable=True)
+    employee_id = identifier(key=True, description="The person's id, as text.")
+    display_name = text(longest=300, description="What the person is called.")
+    email = text(longest=320, description="Work e-mail; persons may be named by it in other files.")
+    hire_date = dy.Date(nullable=True, description="First day of employment.")
+    termination_date = dy.Date(nullable=True, description="Last day of employment; empty while employed.")
 
     @dy.rule()
     def employment_ends_after_it_begins(cls) -> pl.Expr:
@@ -49,10 +49,14 @@ class Department(Contract):
     a date is the one of that date; before the first, the first holds.
     """
 
-    department_id = identifier(key=True)
-    valid_from = dy.Date(primary_key=True)
-    name = text(nullable=False, longest=300)
-    parent_id = identifier(nullable=True, references="departments")
+    department_id = identifier(
+        key=True, description="The department's id, or its name where exports give none."
+    )
+    valid_from = dy.Date(primary_key=True, description="Day from which this description holds.")
+    name = text(nullable=False, longest=300, description="What the department is called.")
+    parent_id = identifier(
+        nullable=True, references="departments", description="The department above; empty at the top."
+    )
 
     @dy.rule()
     def no_department_is_its_own_parent(cls) -> pl.Expr:
@@ -66,12 +70,18 @@ class Assignment(Contract):
     the first known one, the first is taken and marked as assumed. Null means the export did not say.
     """
 
-    employee_id = identifier(key=True, references="employees")
-    valid_from = dy.Date(primary_key=True)
-    department_id = identifier(nullable=True, references="departments")
-    manager_id = identifier(nullable=True, references="employees")
-    level = text(longest=100)
-    job_family = text(longest=200)
-    title = text(longest=300)
-    location = text(longest=200)
-    employment_type = text(longest=100)
+    employee_id = identifier(key=True, references="employees", description="Who stands here.")
+    valid_from = dy.Date(primary_key=True, description="Day from which the person stands here.")
+    department_id = identifier(
+        nullable=True, references="departments", description="Department the person belongs to."
+    )
+    manager_id = identifier(
+        nullable=True,
+        references="employees",
+        description="Direct manager; empty at the top or where not known.",
+    )
+    level = text(longest=100, description="Job level or grade.")
+    job_family = text(longest=200, description="Job family or function.")
+    title = text(longest=300, description="Job title.")
+    location = text(longest=200, description="Place of work.")
+    employment_type = text(longest=100, description="Such as permanent, fixed-term or intern.")

@@ -45,21 +45,23 @@ class ScaleLevel(Contract):
     level counts in rating points.
     """
 
-    scale_id = identifier(key=True, references="rating_scales")
-    level = dy.Int64(primary_key=True, min=1, max=100)
-    code = text(nullable=False, longest=100)
-    label = text(nullable=False, longest=300)
-    points = dy.Float64()
+    scale_id = identifier(
+        key=True, references="rating_scales", description="The scale this level belongs to."
+    )
+    level = dy.Int64(primary_key=True, min=1, max=100, description="Rank of the level, 1 the lowest.")
+    code = text(nullable=False, longest=100, description="What exports write for this level.")
+    label = text(nullable=False, longest=300, description="What people read for this level.")
+    points = dy.Float64(description="What the level counts in rating points.")
 
 
 class ReviewCycle(Contract):
     """One row per review cycle: the period ratings are about."""
 
-    cycle_id = identifier(key=True)
-    name = text(nullable=False, longest=300)
-    starts_on = dy.Date()
-    ends_on = dy.Date()
-    scale_id = identifier(references="rating_scales")
+    cycle_id = identifier(key=True, description="The cycle's id.")
+    name = text(nullable=False, longest=300, description="What the cycle is called.")
+    starts_on = dy.Date(description="First day the ratings are about.")
+    ends_on = dy.Date(description="Last day the ratings are about.")
+    scale_id = identifier(references="rating_scales", description="The scale ratings of this cycle are on.")
 
     @dy.rule()
     def a_cycle_ends_after_it_starts(cls) -> pl.Expr:
@@ -74,16 +76,22 @@ class Rating(Contract):
     ratee's department as the export froze it; null means: as the assignments say for the cycle.
     """
 
-    cycle_id = identifier(key=True, references="review_cycles")
-    ratee_id = identifier(key=True, references="employees")
+    cycle_id = identifier(key=True, references="review_cycles", description="The cycle the rating is about.")
+    ratee_id = identifier(key=True, references="employees", description="Who is rated.")
     rater_id = identifier(key=True, description="An employee, an outside customer, or an unnamed panel.")
-    source = dy.Enum(SOURCES, primary_key=True)
-    dimension = identifier(key=True)
-    stage = dy.Enum(STAGES, primary_key=True)
-    score = dy.Float64()
-    level = dy.Int64(nullable=True, min=1, max=100)
-    submitted_at = dy.Datetime(nullable=True)
-    department_id = identifier(nullable=True, references="departments")
+    source = dy.Enum(SOURCES, primary_key=True, description="In which role the rater rates.")
+    dimension = identifier(key=True, description="What is judged; “overall” is the rating as a whole.")
+    stage = dy.Enum(
+        STAGES, primary_key=True, description="Before calibration (initial) or after it (calibrated)."
+    )
+    score = dy.Float64(description="Rating points on the cycle's scale; more is better.")
+    level = dy.Int64(
+        nullable=True, min=1, max=100, description="Rank on the scale; empty where the scale has no levels."
+    )
+    submitted_at = dy.Datetime(nullable=True, description="When the rating was given.")
+    department_id = identifier(
+        nullable=True, references="departments", description="The ratee's department as the export froze it."
+    )
 
     @dy.rule()
     def only_self_ratings_are_by_the_ratee(cls) -> pl.Expr:

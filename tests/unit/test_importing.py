@@ -20,7 +20,7 @@ import pytest
 
 from analytics.language import Language
 from data import importing, warehouse
-from data.acceptance import sentences
+from data.acceptance import SAID, person_rules, row_rules, sentences
 from data.access import Role, Viewer
 from data.contracts import TABLES, references
 from data.contracts.promises import APPROVALS, is_cut
@@ -1010,3 +1010,30 @@ def test_a_filter_on_sources_is_a_read_like_any_other(folder: Path, home: Path) 
     engine = Warehouse(home).open()
     found = engine.query(lambda t: t("_sources").filter(nw.col("rejected") > 0))
     assert found.height == 0
+
+
+def test_every_rule_of_a_row_has_a_sentence_of_its_own() -> None:
+    named = {rule.name for name in TABLES for rule in (*row_rules(name), *person_rules(name))}
+    assert {rule for rule in named if "|" not in rule} == set(SAID)
+    assert all(problem.message[0].isupper() for problem in SAID.values())
+
+
+def test_a_currency_that_is_none_is_told_what_one_looks_like(folder: Path, home: Path) -> None:
+    company(folder)
+    pay = {"employee_id": "2", "valid_from": "2025-01-01", "salary": "1", "currency": "Euros"}
+    write(folder, "4-pay.csv", "pay", pay)
+    report = load(folder, home=home)
+    assert sentences(report.rejected).to_list() == [
+        "The value of currency must be a three-letter code such as EUR."
+    ]
+
+
+@pytest.mark.parametrize(
+    "table_",
+    [
+        *("employees", "assignments", "departments", "ratings"),
+        *("review_cycles", "scale_levels", "goals", "check_ins"),
+    ],
+)
+def test_every_column_of_the_main_tables_is_described(table_: str) -> None:
+    assert [name for name, column in TABLES[table_].columns().items() if not column.description] == []

@@ -37,6 +37,8 @@ def spoken() -> set[str]:
     for table in TABLES:
         rules = (*row_rules(table), *person_rules(table))
         found |= {problem_of(table, rule.name).message for rule in rules if "|" not in rule.name}
+    for contract in TABLES.values():
+        found |= {column.description for column in contract.columns().values() if column.description}
     for module in modules():
         # `data` knows no language; what it calls t is something else.
         skipped = {"t"} if module.is_relative_to(ROOT / "data") else set()
