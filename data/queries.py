@@ -31,9 +31,7 @@ from data.problems import Problem
 Stage = Literal["initial", "final"]
 Lazy = nw.LazyFrame[Any]
 
-TOLD: Final = frozenset(
-    {"column", "table", "target", "least", "most", "low", "high", "choices", "levels", "n", "limit"}
-)
+TOLD: Final = frozenset({"column", "table", "least", "most", "low", "high", "choices", "levels", "n"})
 """Places of a reason that say what is expected; any other may quote what stood in a row."""
 BLANK: Final = "…"
 """What stands where a value is not the viewer's to see."""
