@@ -289,21 +289,21 @@ def problem_of(table: str, rule: str) -> Problem:
     match kind:
         case "nullability":
             return Problem(
-                "The value of {column} is missing. Every row of {table} needs it.", column=column, table=table
+                "The field {column} is missing. Every row of {table} needs it.", column=column, table=table
             )
         case "min_length" | "max_length" if column == "currency":
-            return Problem("The value of {column} must be a three-letter code such as EUR.", column=column)
+            return Problem("The field {column} must be a three-letter code such as EUR.", column=column)
         case "min_length" if limits["min_length"] == 1:
-            return Problem("The value of {column} is empty.", column=column)
+            return Problem("The field {column} is empty.", column=column)
         case "min_length":
             return Problem(
-                "The value of {column} is shorter than {least} characters.",
+                "The field {column} is shorter than {least} characters.",
                 column=column,
                 least=limits["min_length"],
             )
         case "max_length":
             return Problem(
-                "The value of {column} is longer than {most} bytes.",
+                "The field {column} is longer than {most} bytes.",
                 column=column,
                 most=f"{limits['max_length']:,}",
             )
@@ -315,46 +315,46 @@ def _expected(column: str, kind: pl.DataType, limits: Mapping[str, object]) -> P
     """What a column takes, for a value that it does not."""
     match kind:
         case pl.Date():
-            return Problem("The value of {column} must be a date such as 2026-03-31.", column=column)
+            return Problem("The field {column} must be a date such as 2026-03-31.", column=column)
         case pl.Datetime():
             return Problem(
-                "The value of {column} must be a date and time such as 2026-03-31T17:45:00.", column=column
+                "The field {column} must be a date and time such as 2026-03-31T17:45:00.", column=column
             )
         case pl.Enum():
             return Problem(
-                "The value of {column} must be one of: {choices}.",
+                "The field {column} must be one of: {choices}.",
                 column=column,
                 choices=", ".join(kind.categories),
             )
         case pl.Boolean():
-            return Problem("The value of {column} must be true or false.", column=column)
+            return Problem("The field {column} must be true or false.", column=column)
         case pl.Int64():
             return _number(
                 limits,
                 Problem(
-                    "The value of {column} must be a whole number from {low} to {high}.",
+                    "The field {column} must be a whole number from {low} to {high}.",
                     column=column,
                     **_ends(limits),
                 ),
                 Problem(
-                    "The value of {column} must be a whole number, {low} or more.",
+                    "The field {column} must be a whole number, {low} or more.",
                     column=column,
                     **_ends(limits),
                 ),
-                Problem("The value of {column} must be a whole number.", column=column),
+                Problem("The field {column} must be a whole number.", column=column),
             )
         case _:
             return _number(
                 limits,
                 Problem(
-                    "The value of {column} must be a number from {low} to {high}.",
+                    "The field {column} must be a number from {low} to {high}.",
                     column=column,
                     **_ends(limits),
                 ),
                 Problem(
-                    "The value of {column} must be a number, {low} or more.", column=column, **_ends(limits)
+                    "The field {column} must be a number, {low} or more.", column=column, **_ends(limits)
                 ),
-                Problem("The value of {column} must be a number.", column=column),
+                Problem("The field {column} must be a number.", column=column),
             )
 
 

@@ -235,7 +235,7 @@ def test_a_bad_row_stays_out_with_file_line_rule_and_value(folder: Path, home: P
     assert kept["line"].to_list() == [3, 4]
     assert kept["value"].to_list() == ["A+", "boss"]
     assert json.loads(kept["row"][0])["ratings.score"] == "A+"
-    assert kept["message"][1] == "{column} must be one of: {choices}."
+    assert kept["message"][1] == "The field {column} must be one of: {choices}."
     assert sentences(kept)[0].startswith("The rating “A+” is not on the scale of cycle H1 (5, 4, 3, 2, 1).")
     assert "peer" in sentences(kept)[1]
     assert path.name in report.rejected["file"]
@@ -1024,7 +1024,7 @@ def test_a_currency_that_is_none_is_told_what_one_looks_like(folder: Path, home:
     write(folder, "4-pay.csv", "pay", pay)
     report = load(folder, home=home)
     assert sentences(report.rejected).to_list() == [
-        "The value of currency must be a three-letter code such as EUR."
+        "The field currency must be a three-letter code such as EUR."
     ]
 
 
