@@ -323,7 +323,12 @@ def _stand_ins(folder: Path, version_id: str) -> _StandIns:
         .head(_STAND_INS)
     )
     return _StandIns(
-        departments={department: tree.names[department] for department in tree.outline()},
+        # The one department above all others would make a partner of the whole company.
+        departments={
+            department: tree.names[department]
+            for department in tree.outline()
+            if len(tree.path(department)) > 1 or len(tree.children[None]) > 1
+        },
         managers={person: names.get(person, person) for person in busiest["manager_id"]},
         employees={person: names.get(person, person) for person in others["employee_id"]},
     )
