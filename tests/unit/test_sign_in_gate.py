@@ -117,8 +117,8 @@ def test_local_mode_offers_departments_and_people_of_the_company_to_stand_in_for
     published(home)
     test = at(APP)
     test.selectbox(key="local_role").set_value(Role.HR_PARTNER).run()
-    # The first of the outline; choosing nothing more is enough.
-    assert "as ('hr_partner',) of ('acme',) None" in shown(test)
+    # The first below the one root, which would be the whole company; choosing nothing more is enough.
+    assert "as ('hr_partner',) of ('eng',) None" in shown(test)
     test.selectbox(key="local_department").set_value("sales").run()
     assert "as ('hr_partner',) of ('sales',) None" in shown(test)
     test.selectbox(key="local_role").set_value(Role.MANAGER).run()
