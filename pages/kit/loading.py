@@ -247,6 +247,8 @@ def _report(t: Language, viewer: Viewer) -> None:
         )
     cards.heading(t("What happened"))
     cards.say(said)
+    if report.warning is not None:
+        cards.finding(t(report.warning.message, **report.warning.values))
     cards.plain_table(_sheets(t, report), alt=said)
     if not report.rejected.is_empty():
         cards.remark(t("Why rows were rejected, most frequent first."))
@@ -269,6 +271,7 @@ def _sheets(t: Language, report: ImportReport) -> pl.DataFrame:
                 t("Read as"): sheet.recognition.source if sheet.recognition else "",
                 t("Rows"): sheet.rows,
                 t("Accepted"): sheet.accepted,
+                t("Kept without a link"): sheet.remarked,
                 t("Rejected"): sheet.rejected,
                 t("Why"): t(sheet.problem.message, **sheet.problem.values)
                 if sheet.problem
@@ -288,6 +291,10 @@ def _reasons(t: Language, report: ImportReport, viewer: Viewer) -> pl.DataFrame:
         pl.col("table").alias(t("Table")),
         pl.col("column").alias(t("Column")),
         sentences(rejected, t).alias(t("Reason")),
+        pl.when("kept")
+        .then(pl.lit(t("kept without a link")))
+        .otherwise(pl.lit(t("rejected")))
+        .alias(t("What became of it")),
         pl.col("n").alias(t("Rows")),
         pl.col("line").alias(t("First at line")),
         pl.col("value").alias(t("Value")),

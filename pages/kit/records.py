@@ -14,6 +14,7 @@ from analytics.language import Language
 from data import queries
 from data.acceptance import sentences
 from data.access import Permission, Viewer
+from data.assembly import is_kept
 from data.contracts import TABLES
 from data.importing import rejected_as_csv
 from data.problems import Problem
@@ -98,11 +99,14 @@ def rejected(t: Language, version: str, viewer: Viewer) -> None:
                 "rows stand, correct them in the system they came from, and load its next export."
             )
         )
+    kept = [is_kept(*row) for row in found.select("table", "rule", "column").iter_rows()]
+    became = [t("kept without a link") if one else t("rejected") for one in kept]
     cards.plain_table(
         found.select(
             pl.concat_str("file", "sheet", separator=" › ", ignore_nulls=True).alias(t("File")),
             pl.col("line").alias(t("Line")),
             sentences(found, t).alias(t("Reason")),
+            pl.Series(t("What became of it"), became, dtype=pl.String),
             pl.col("value").alias(t("Value")),
             pl.col("column").alias(t("Column")),
             pl.col("table").alias(t("Table")),
@@ -216,7 +220,7 @@ def tables(t: Language, _version: str, _viewer: Viewer) -> None:
                     t("Kind"): str(column.dtype.base_type()).removesuffix("()"),
                     t("May be empty"): t("yes") if column.nullable else t("no"),
                     t("Part of the key"): t("yes") if name in contract.primary_key() else "",
-                    t("Meaning"): column.description or "",
+                    t("Meaning"): t(column.description) if column.description else "",
                 }
                 for name, column in contract.columns().items()
             ]
