@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from pathlib import Path
 
 from data.access import ROLES, Permission, Role
 from tests.bench.apart import ROOT
@@ -51,4 +52,5 @@ def _page(call: ast.Call) -> Listed:
     may = [role for role, rights in ROLES.items() if needed in rights.permissions]
     role = Role.HR_LEADERSHIP if Role.HR_LEADERSHIP in may else may[0]
     default = any(keyword.arg == "default" for keyword in call.keywords)
-    return Listed(str(url.value), f"pages/{path.value}.py", role, default)
+    # The first page has no address of its own; its file names it.
+    return Listed(str(url.value) or Path(path.value).name, f"pages/{path.value}.py", role, default)
