@@ -19,7 +19,7 @@ with cards.waiting():
 cards.refuse_to_single_out(t, head, t("How are ratings spread?"), scope.words, safe.refusal)
 released, withhold = safe.released, safe.withhold
 of_raters = scope.choice.by == "rater"
-said = chart.takeaway(released, t, names=names, of_raters=of_raters)
+said = tables.spread(t, released, names, scope.compared, of_raters=of_raters)
 about = [*scope.words, t("as of {day}", day=t.day(released.as_of))]
 key = (version, viewer, scope.choice, withhold, t, mode)
 fit = None if guidance is None else load.rating_guidance(version, viewer, scope.choice, guidance, withhold)

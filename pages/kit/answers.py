@@ -9,7 +9,6 @@ from typing import Final
 import polars as pl
 
 from analytics import theme
-from analytics.distribution import chart as distribution_chart
 from analytics.goals import chart as goal_chart
 from analytics.language import Language
 from analytics.severity import chart as severity_chart
@@ -75,7 +74,8 @@ def _spread(t: Language, mode: Mode, version: str, viewer: Viewer) -> Found:
     if safe.refusal is not None:
         return Found((newest["name"],), safe.refusal.sentence(t))
     released = safe.released
-    sentence = distribution_chart.takeaway(released, t, names=load.group_names(version, viewer, choice))
+    names = load.group_names(version, viewer, choice)
+    sentence = tables.spread(t, released, names, t("Department"), of_raters=False)
     counts = released.value.total_shares.join(released.value.levels.select("level", "label"), on="level")
     colours = theme.levels(max(counts.height, 1), mode)
     rows = counts.sort("level").iter_rows(named=True)

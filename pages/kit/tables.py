@@ -13,6 +13,7 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released
+from analytics.distribution import chart as distribution_chart
 from analytics.distribution.shares import Distribution
 from analytics.goals.chart import gap_words, status_words
 from analytics.goals.pace import GoalPace, urgent_first
@@ -58,6 +59,19 @@ def distribution(
             *levels,
         )
     )
+
+
+def spread(
+    t: Language, released: Released[Distribution], names: Mapping[str, str], compared: str, *, of_raters: bool
+) -> str:
+    """The finding about a distribution; where no rating says what is compared, that it does not."""
+    if released.value.groups.is_empty():
+        return t(
+            "None of these ratings can be placed by {comparison}. Compare by something else, or load the "
+            "export that says it.",
+            comparison=compared,
+        )
+    return distribution_chart.takeaway(released, t, names=names, of_raters=of_raters)
 
 
 def level_names(released: Released[Distribution], scale: pl.DataFrame) -> dict[int, str]:

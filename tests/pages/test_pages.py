@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from data import queries
 from data.access import ROLES, Permission, Role
+from data.importing import run_import
 from data.operations import Operations
 from data.sign_in import local_viewer
 from data.warehouse import Warehouse
@@ -225,3 +227,51 @@ def test_a_damaged_warehouse_is_said_to_be_one(
     app = open_app(home, page)
     assert not app.exception
     assert "damaged" in words(app)
+
+
+def test_where_no_rating_says_a_department_the_page_says_so(open_app: Open, tmp_path: Path) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    people = [f"E{i:02}" for i in range(31)]
+    pl.DataFrame({"employee_id": people, "display_name": people}).write_csv(exports / "employees.csv")
+    pl.DataFrame({"scale_id": ["s"], "name": ["s"], "lowest": [1], "highest": [5]}).write_csv(
+        exports / "rating_scales.csv"
+    )
+    pl.DataFrame(
+        {
+            "scale_id": "s",
+            "level": range(1, 6),
+            "code": list("DCBAS"),
+            "label": list("DCBAS"),
+            "points": range(1, 6),
+        }
+    ).write_csv(exports / "scale_levels.csv")
+    pl.DataFrame(
+        {
+            "cycle_id": ["c"],
+            "name": ["c"],
+            "starts_on": ["2026-01-01"],
+            "ends_on": ["2026-06-30"],
+            "scale_id": ["s"],
+        }
+    ).write_csv(exports / "review_cycles.csv")
+    pl.DataFrame(
+        {
+            "cycle_id": "c",
+            "ratee_id": people[1:],
+            "rater_id": people[0],
+            "source": "manager",
+            "dimension": "overall",
+            "stage": "initial",
+            "score": [1 + i % 5 for i in range(30)],
+            "level": [1 + i % 5 for i in range(30)],
+        }
+    ).write_csv(exports / "ratings.csv")
+    report = run_import(
+        [exports], home=tmp_path, as_of=date(2026, 7, 1), now=datetime(2026, 7, 1, tzinfo=UTC)
+    )
+    assert report.complete
+    for page in ("pages/overview/overview.py", "pages/fairness/distributions.py"):
+        app = open_app(tmp_path, page)
+        assert not app.exception
+        assert "None of these ratings can be placed by Department" in words(app)
