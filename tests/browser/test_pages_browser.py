@@ -146,3 +146,16 @@ def test_a_file_that_is_none_gets_a_clear_word(app: Running, page: Page, tmp_pat
     expect(page.get_by_text("roster.xlsx").last).to_be_visible()
     expect(page.locator(".eh-state")).to_contain_text("roster.xlsx")
     expect(page.get_by_text("Traceback")).to_have_count(0)
+
+
+def test_two_dropped_files_of_one_name_both_go_in(app: Running, page: Page) -> None:
+    header = b"employee_id,display_name\n"
+    opened(page, app, "data?part=load")
+    page.locator("input[type=file]").set_input_files(
+        [
+            {"name": "x.csv", "mimeType": "text/csv", "buffer": header + b"Z1,Dee Test\nZ2,Eli Test\n"},
+            {"name": "x.csv", "mimeType": "text/csv", "buffer": header + b"Z3,Fay Test\n"},
+        ]
+    )
+    page.get_by_role("button", name="Load and publish").click()
+    expect(page.get_by_text("Rows that went in: 3; rejected: 0.")).to_be_visible()
