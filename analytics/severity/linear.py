@@ -92,6 +92,23 @@ _COLUMNS: Final = ("cycle_id", "ratee_id", "rater_id", "source", "department_id"
 _MOST_DENSE: Final = 12_000  # levels beside the largest factor: 1.2 GB and some minutes
 MOST_DEPARTMENTS: Final = 120  # each costs a coefficient
 _NUMBERS: Final = ("severity", "standard_error", "low", "high", "false_sign_rate", "reliability")
+_DEPARTMENTS: Final = (
+    "department_id",
+    "difference",
+    "standard_error",
+    "low",
+    "high",
+    "false_sign_rate",
+    "verdict",
+    "reason",
+    "n_raters",
+    "n_people",
+    "n_ratings",
+    "n_outside",
+    "n_accounting",
+    "n_flagged",
+    "n_cannot_tell",
+)
 
 
 @dataclass(frozen=True)
@@ -191,22 +208,7 @@ class Severity:
             frame="departments",
             group="department_id",
             people="n_people",
-            values=(
-                "difference",
-                "standard_error",
-                "low",
-                "high",
-                "false_sign_rate",
-                "verdict",
-                "reason",
-                "n_raters",
-                "n_people",
-                "n_ratings",
-                "n_outside",
-                "n_accounting",
-                "n_flagged",
-                "n_cannot_tell",
-            ),
+            values=_DEPARTMENTS[1:],
             additive=False,
         ),
     )
@@ -660,25 +662,6 @@ def _outside(rows: pl.DataFrame) -> pl.DataFrame:
         .group_by("department_id")
         .agg(pl.len().cast(pl.Int64).alias("n_outside"))
     )
-
-
-_DEPARTMENTS: Final = (
-    "department_id",
-    "difference",
-    "standard_error",
-    "low",
-    "high",
-    "false_sign_rate",
-    "verdict",
-    "reason",
-    "n_raters",
-    "n_people",
-    "n_ratings",
-    "n_outside",
-    "n_accounting",
-    "n_flagged",
-    "n_cannot_tell",
-)
 
 
 def _department_counts(kept: pl.DataFrame, raters: pl.DataFrame, outside: pl.DataFrame) -> pl.DataFrame:

@@ -275,18 +275,18 @@ def protected(version_id: str, viewer: Viewer, choice: RatingChoice) -> Protecte
     an earlier one; groups of it that would are withheld. Remembered is every set of people a figure was
     shown about, and what each picture hides, which is its total less what it shows.
     """
-    rows = load.rating_rows(version_id, viewer, choice)
-    groups = {
-        group: frozenset(people)
-        for group, people in rows.group_by("group").agg("ratee_id").iter_rows()
-        if group is not None
-    }
     # The same people in another cycle, from another source or in other data are other facts.
     about = f"ratings/{version_id}/{choice.cycle_id}/{choice.source}/{choice.stage}"
     settled: dict[object, Protected] = st.session_state.setdefault("protected", {})
     key = (viewer, about, choice)
     if key in settled:
         return settled[key]
+    rows = load.rating_rows(version_id, viewer, choice)
+    groups = {
+        group: frozenset(people)
+        for group, people in rows.group_by("group").agg("ratee_id").iter_rows()
+        if group is not None
+    }
     asked = frozenset(rows["ratee_id"])
     everybody = load.rating_rows(version_id, viewer, replace(choice, department_id=None))
     store, minimum = session.operations(), int(MINIMUM_GROUP.value)

@@ -1,4 +1,4 @@
-"""What pages show, computed once per version, viewer and choice: the only cached functions.
+"""What pages show, computed once per version, viewer and choice: every cached read of the warehouse.
 
 Every cached read takes the viewer, so that nobody is served what another may see; the one exception is
 the whole-company severity fit, which no page shows before it is narrowed to the viewer's reach and
