@@ -5,9 +5,9 @@ reaches, and returns a polars frame that ends in an explicit sort. The large tab
 joined inside the engine (the portable narwhals subset, see `data.engine`); only what one page needs
 comes back.
 
-``model_ratings`` is the one read that looks past the reach: a rater's severity is relative to everybody
-else's, so it can only be computed on the whole company. It carries no names and is for computation; what
-is shown of its result is narrowed by ``visible_raters``.
+The reads for models (``model_…``) look past the reach: a rater's severity is relative to everybody else's,
+so it can only be computed on the whole company. They carry no names and are for computation; what is shown
+of their results is narrowed by ``visible_raters`` and ``visible_ratees``.
 """
 
 from __future__ import annotations
@@ -283,42 +283,159 @@ def model_ratings(engine: Engine, *, cycle_ids: Sequence[str], rating_sources: S
     Returns
     -------
     polars.DataFrame
-        cycle_id, ratee_id, rater_id, source, department_id, score; sorted by cycle, ratee, rater, source.
+        cycle_id, ratee_id, rater_id, source, department_id (the ratee's when the cycle ended), score, level
+        (null on a continuous scale), scale_id; sorted by cycle, ratee, rater, source.
     """
-    wanted, sources_wanted = list(cycle_ids), list(rating_sources)
+    found = _model_rows(engine, cycle_ids, rating_sources, nw.col("dimension") == OVERALL)
+    return found.drop("dimension").sort("cycle_id", "ratee_id", "rater_id", "source")
+
+
+def model_dimension_ratings(
+    engine: Engine, *, cycle_ids: Sequence[str], rating_sources: Sequence[str]
+) -> pl.DataFrame:
+    """What was judged one by one, as `model_ratings` has it, with the ``dimension``.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of `model_ratings` and dimension, never the overall rating; sorted by cycle, ratee,
+        rater, source, dimension.
+    """
+    found = _model_rows(engine, cycle_ids, rating_sources, nw.col("dimension") != OVERALL)
+    return found.sort("cycle_id", "ratee_id", "rater_id", "source", "dimension")
+
+
+def _model_rows(
+    engine: Engine, cycle_ids: Sequence[str], rating_sources: Sequence[str], judged: nw.Expr
+) -> pl.DataFrame:
+    """Initial ratings with where the ratee stood when the cycle ended and the scale it was on."""
+    sources_wanted = list(rating_sources)
     frames: list[pl.DataFrame] = []
-    for cycle_id in wanted:
+    for cycle_id in cycle_ids:
         ends_on = _cycle_end(engine, cycle_id)
 
         def read(tables: Tables, cycle_id: str = cycle_id, ends_on: date = ends_on) -> Lazy:
             stood = standing(tables, ends_on).select(
                 nw.col("employee_id").alias("ratee_id"), nw.col("department_id").alias("stood_in")
             )
+            scale = tables("review_cycles").select("cycle_id", "scale_id")
             return (
                 tables("ratings")
                 .filter(
                     nw.col("cycle_id") == cycle_id,
                     nw.col("source").is_in(sources_wanted),
-                    nw.col("dimension") == OVERALL,
+                    judged,
                     nw.col("stage") == "initial",
                     ~nw.col("rater_id").str.starts_with(PANEL),
                 )
-                .select("cycle_id", "ratee_id", "rater_id", "source", "score", "department_id")
+                .select(
+                    "cycle_id",
+                    "ratee_id",
+                    "rater_id",
+                    "source",
+                    "dimension",
+                    "score",
+                    "level",
+                    "department_id",
+                )
                 .join(stood, on="ratee_id", how="left")
                 .with_columns(nw.coalesce("department_id", "stood_in").alias("department_id"))
                 .drop("stood_in")
+                .join(scale, on="cycle_id", how="left")
             )
 
         frames.append(engine.query(read).with_columns(pl.col("source").cast(pl.String)))
     if not frames:
         raise ValueError("cycle_ids must name at least one cycle")
-    return pl.concat(frames).sort("cycle_id", "ratee_id", "rater_id", "source")
+    return pl.concat(frames)
+
+
+def model_goals(engine: Engine) -> pl.DataFrame:
+    """Goals with an owner, of the whole company, as evidence beside ratings; no titles, no names.
+
+    Returns
+    -------
+    polars.DataFrame
+        As the contract has them without title, metric and data source; sorted by owner and goal.
+    """
+    return (
+        engine.query(
+            lambda tables: (
+                tables("goals")
+                .filter(~nw.col("owner_id").is_null())
+                .drop("title", "metric", "data_source", "_source_id", "_line", strict=False)
+            )
+        )
+        .with_columns(pl.col("scope", "framework", "perspective", "kind", "status").cast(pl.String))
+        .sort("owner_id", "goal_id")
+    )
+
+
+def model_check_ins(engine: Engine) -> pl.DataFrame:
+    """Check-ins of goals with an owner: goal_id, checked_at, value, target, confidence; sorted so."""
+
+    def read(tables: Tables) -> Lazy:
+        owned = tables("goals").filter(~nw.col("owner_id").is_null()).select("goal_id")
+        return (
+            tables("check_ins")
+            .select("goal_id", "checked_at", "value", "target", "confidence")
+            .join(owned, on="goal_id", how="semi")
+        )
+
+    return engine.query(read).sort("goal_id", "checked_at")
+
+
+def model_ratee_groups(viewer: Viewer, engine: Engine, *, cycle_ids: Sequence[str]) -> pl.DataFrame:
+    """Which groups everybody belonged to when each cycle ended, for comparing how groups are rated.
+
+    Protected attributes come only for those whose role opens them for the whole company; for others their
+    columns are null.
+
+    Returns
+    -------
+    polars.DataFrame
+        cycle_id, ratee_id, department_id, grade, job_family, location, gender; sorted by cycle and ratee.
+    """
+    _require(viewer, Permission.SEE_LENIENCY)
+    opened = Reach.COMPANY in viewer.reaches(Permission.SEE_PROTECTED)
+    frames: list[pl.DataFrame] = []
+    for cycle_id in cycle_ids:
+        ends_on = _cycle_end(engine, cycle_id)
+        stood = engine.query(
+            lambda tables, ends_on=ends_on: standing(tables, ends_on).select(  # type: ignore[misc]
+                nw.col("employee_id").alias("ratee_id"),
+                "department_id",
+                nw.col("level").alias("grade"),
+                "job_family",
+                "location",
+            )
+        )
+        frames.append(stood.select(pl.lit(cycle_id).alias("cycle_id"), pl.all()))
+    if not frames:
+        raise ValueError("cycle_ids must name at least one cycle")
+    found = pl.concat(frames)
+    if opened:
+        protected = engine.query(
+            lambda tables: tables("protected_attributes").select(
+                nw.col("employee_id").alias("ratee_id"), "gender"
+            )
+        ).with_columns(pl.col("gender").cast(pl.String))
+        found = found.join(protected, on="ratee_id", how="left")
+    else:
+        found = found.with_columns(pl.lit(None, dtype=pl.String).alias("gender"))
+    return found.sort("cycle_id", "ratee_id")
 
 
 def visible_raters(viewer: Viewer, engine: Engine, *, on: date) -> frozenset[str] | None:
     """Raters whose leniency the viewer may look at; None means everybody."""
     _require(viewer, Permission.SEE_LENIENCY)
     return _people(viewer, Permission.SEE_LENIENCY, engine, on=on)
+
+
+def visible_ratees(viewer: Viewer, engine: Engine, *, on: date) -> frozenset[str] | None:
+    """People whose ratings one by one the viewer may look at; None means everybody."""
+    _require(viewer, Permission.SEE_INDIVIDUAL_RATINGS)
+    return _people(viewer, Permission.SEE_INDIVIDUAL_RATINGS, engine, on=on)
 
 
 def beside_others(

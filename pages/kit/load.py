@@ -211,21 +211,41 @@ def group_names(version_id: str, viewer: Viewer, choice: RatingChoice) -> Mappin
     return names(version_id, viewer) if choice.by == "rater" else {}
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _company_severity(version_id: str, rating_sources: tuple[str, ...]) -> Severity:
-    """One fit over all cycles: moves between managers over time are what makes them comparable.
-
-    Departments are the branches at the top of the tree: a team of one manager is no department to compare.
-    """
-    known = cycles(version_id)
+@st.cache_resource(max_entries=8, show_spinner=False)
+def company_ratings(version_id: str, rating_sources: tuple[str, ...]) -> pl.DataFrame:
+    """Overall ratings of all cycles for models, departments rolled up to the top branches."""
     rows = queries.model_ratings(
-        engine(version_id), cycle_ids=tuple(known["cycle_id"]), rating_sources=rating_sources
+        engine(version_id), cycle_ids=_cycle_ids(version_id), rating_sources=rating_sources
     )
-    branches = departments(version_id, known["ends_on"][0]).branches(None)
+    return _in_branches(version_id, rows)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def company_dimensions(version_id: str, rating_sources: tuple[str, ...]) -> pl.DataFrame:
+    """What was judged one by one in all cycles, departments rolled up to the top branches."""
+    rows = queries.model_dimension_ratings(
+        engine(version_id), cycle_ids=_cycle_ids(version_id), rating_sources=rating_sources
+    )
+    return _in_branches(version_id, rows)
+
+
+def _cycle_ids(version_id: str) -> tuple[str, ...]:
+    return tuple(cycles(version_id)["cycle_id"])
+
+
+def _in_branches(version_id: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """A team of one manager is no department to compare: the branches at the top are."""
+    branches = departments(version_id, cycles(version_id)["ends_on"][0]).branches(None)
     branch = pl.col("department_id").replace_strict(
         branches, default=pl.col("department_id"), return_dtype=pl.String
     )
-    return severity(rows.with_columns(branch), sources=rating_sources)
+    return rows.with_columns(branch)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _company_severity(version_id: str, rating_sources: tuple[str, ...]) -> Severity:
+    """One fit over all cycles: moves between managers over time are what makes them comparable."""
+    return severity(company_ratings(version_id, rating_sources), sources=rating_sources)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -137,7 +137,40 @@ def test_the_model_read_holds_the_company_and_only_leaders_initial_ratings(engin
         engine, cycle_ids=["2025H2", "2026H1"], rating_sources=queries.LEADER_SOURCES
     )
     assert found.height == 10
-    assert found.columns == ["cycle_id", "ratee_id", "rater_id", "source", "score", "department_id"]
+    assert set(found.columns) == {
+        *("cycle_id", "ratee_id", "rater_id", "source", "score", "level", "department_id", "scale_id"),
+    }
+
+
+def test_what_was_judged_one_by_one_never_holds_the_overall_rating() -> None:
+    frames = company.frames()
+    one = frames["ratings"].filter(pl.col("rater_id") == "ben")[:1].with_columns(dimension=pl.lit("quality"))
+    engine = PolarsEngine(frames | {"ratings": pl.concat([frames["ratings"], one])}, version="dimension")
+    cycles, wanted = ["2025H2", "2026H1"], queries.LEADER_SOURCES
+    found = queries.model_dimension_ratings(engine, cycle_ids=cycles, rating_sources=wanted)
+    assert found["dimension"].to_list() == ["quality"]
+    overall = queries.model_ratings(engine, cycle_ids=cycles, rating_sources=wanted)
+    without = queries.model_ratings(company.in_memory(), cycle_ids=cycles, rating_sources=wanted)
+    assert_frame_equal(overall, without)
+
+
+def test_goals_as_evidence_have_an_owner_and_no_title(engine: Engine) -> None:
+    found = queries.model_goals(engine)
+    assert found["owner_id"].null_count() == 0
+    assert "title" not in found.columns
+    assert set(queries.model_check_ins(engine)["goal_id"]) <= set(found["goal_id"])
+
+
+def test_groups_are_those_of_the_time_and_protected_ones_open_only_with_that_permission(
+    engine: Engine,
+) -> None:
+    cycles = ["2025H2", "2026H1"]
+    found = queries.model_ratee_groups(HR, engine, cycle_ids=cycles)
+    dee = found.filter(pl.col("ratee_id") == "dee")
+    assert dee["department_id"].to_list() == [company.ENGINEERING, company.NORTH]
+    assert found.filter(pl.col("ratee_id") == "ada")["gender"].unique().to_list() == ["female"]
+    closed = queries.model_ratee_groups(PARTNER, engine, cycle_ids=cycles)
+    assert closed["gender"].null_count() == closed.height
 
 
 def test_a_raters_evidence_sets_each_ratee_beside_what_others_gave(engine: Engine) -> None:
