@@ -228,3 +228,33 @@ MOST_ISLANDS: Final = Threshold(
     "Our choice: each island costs a coefficient of its own",
     "Raters are compared within at most forty groups that share nobody with each other.",
 )
+MINIMUM_HABIT_RATEES: Final = Threshold(
+    8,
+    date(2026, 11, 22),
+    "Our choice: an interval of a correlation of seven people spans nearly the whole range",
+    "From fewer than eight people nobody can say how somebody uses a rating scale.",
+)
+HABIT_SHARE: Final = Threshold(
+    0.1,
+    date(2026, 11, 22),
+    "Our choice: one person in ten would have had another kind of level",
+    "Ten percentage points more of one kind of level than comparable people get is worth a talk.",
+)
+HABIT_RATIO: Final = Threshold(
+    0.8,
+    date(2026, 11, 22),
+    "Cohen (1988), Statistical Power Analysis, small effect: a fifth",
+    "Differences between people that are less than a fifth narrower than usual matter little.",
+)
+HABIT_CORRELATION: Final = Threshold(
+    0.3,
+    date(2026, 11, 22),
+    "Cohen (1988), Statistical Power Analysis, p. 115: medium q, a difference of Fisher-transformed correlations",
+    "Below this two correlations are alike for every practical purpose.",
+)
+HABIT_GAP: Final = Threshold(
+    0.5,
+    date(2026, 11, 22),
+    "Cohen (1988), Statistical Power Analysis, p. 26: medium effect",
+    "Half the usual spread of ratings more or less than the usual gap is one that people notice.",
+)
