@@ -258,3 +258,9 @@ HABIT_GAP: Final = Threshold(
     "Cohen (1988), Statistical Power Analysis, p. 26: medium effect",
     "Half the usual spread of ratings more or less than the usual gap is one that people notice.",
 )
+TELLING_EVIDENCE: Final = Threshold(
+    0.09,
+    date(2026, 11, 22),
+    "Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd ed., p. 80: medium r = .3",
+    "Evidence that explains less than nine per cent of the ratings cannot say who is rated too high.",
+)
