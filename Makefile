@@ -3,7 +3,7 @@ PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
 
-.PHONY: run test check bench demo clean
+.PHONY: run test check bench proofs demo clean
 
 .venv/run: requirements.txt
 	$(PYTHON) -m venv .venv
@@ -28,6 +28,9 @@ check: .venv/dev  ## what a commit must pass
 
 bench: .venv/dev  ## the measured bars, as ratios in one run where it can be
 	$(BIN)/python -m tests.bench
+
+proofs: .venv/dev  ## what the page on methods shows: published figures and simulations, computed anew
+	$(BIN)/python -m tests.proofs
 
 clean:  ## forget the environment; loaded data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache

@@ -50,6 +50,7 @@ chosen = st.navigation(
             page("sources/data", t("Data"), "data", Permission.SEE_IMPORTS),
             page("sources/sessions", t("Sessions"), "sessions", Permission.MANAGE_SESSIONS),
             page("sources/access", t("Access"), "access", Permission.SEE_ACCESS_LOG),
+            page("sources/methods", t("Methods"), "methods", Permission.SEE_OWN),
         ],
     }
 )

@@ -280,10 +280,16 @@ def _height(frame: pl.DataFrame, rows: int = 15) -> int | Literal["content"]:
 def method(t: Language, entries: Mapping[str, str]) -> None:
     """How do we know? Closed by default; method, n, who was left out, rule version, limits."""
     with st.expander(t("How do we know?")):
-        rows = "".join(
-            f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>" for name, words in entries.items() if words
-        )
-        st.html(f'<dl class="eh-method">{rows}</dl>')
+        definitions(entries)
+        st.page_link("pages/sources/methods.py", label=t("All methods, with formulas and proofs"))
+
+
+def definitions(entries: Mapping[str, str]) -> None:
+    """Terms with what is to be said about them; those without words are left out."""
+    rows = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(words)}</dd>" for name, words in entries.items() if words
+    )
+    st.html(f'<dl class="eh-method">{rows}</dl>')
 
 
 def state(headline: str, *lines: str) -> None:
