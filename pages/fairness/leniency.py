@@ -33,7 +33,7 @@ if released.value.identified:
         key=("departments", *key),
         alt=said,
     )
-evidence.rater(t, released, version=version, viewer=viewer, names=names, sources=scope.sources)
+evidence.one_rater(t, released, names=names)
 footer = cards.footer(t, viewer, released, version, about)
 told = released.value.raters["severity"].is_not_null()
 if told.any():

@@ -18,67 +18,87 @@ from data.access import Permission, Viewer
 from pages.kit import cards, filters, load, tables
 
 
-def rater(
-    t: Language,
-    released: Released[Severity],
-    *,
-    version: str,
-    viewer: Viewer,
-    names: Mapping[str, str],
-    sources: tuple[str, ...],
-) -> None:
-    """One rater: the sentence, the numbers, everybody they rated beside what others gave."""
+def raters_in_words(t: Language, released: Released[Severity], names: Mapping[str, str]) -> dict[str, str]:
+    """Raters to choose from, flags first: name and verdict; see `filters.with_chosen`."""
     ordered = filters.with_chosen(tables.raters_in_order(released), "rater_id", key="rater")
-    if ordered.is_empty():
-        return
-    cards.heading(t("One rater"))
     words = tables.verdict_words(t)
-    options = {
+    return {
         rater_id: f"{names.get(rater_id, rater_id)} · {words[verdict or 'cannot_tell']}"
         for rater_id, verdict in ordered.select("rater_id", "verdict").iter_rows()
     }
+
+
+def one_rater(t: Language, released: Released[Severity], *, names: Mapping[str, str]) -> None:
+    """A rater to choose, with the finding in a sentence and the way to everything known about them."""
+    options = raters_in_words(t, released, names)
+    if not options:
+        return
+    cards.heading(t("One rater"))
     chosen = filters.pick(t("Rater"), options, key="rater")
-    row = ordered.row(by_predicate=pl.col("rater_id") == chosen, named=True)
     with st.container(border=True):
-        if row["severity"] is None:
-            cards.say(tables.why_unknown(t, released, row))
-            return
-        name = names.get(chosen, chosen)
-        cards.say(severity_chart.reading(row, t, name=name))
-        digits = max(2, decimals(row["severity"], row["low"], row["high"]))
-        cards.facts(
-            {
-                t(
-                    "Severity (points)"
-                ): f"{signed(row['severity'], digits)} {interval(row['low'], row['high'], digits)}",
-                t("Chance of pointing the other way"): percent(row["false_sign_rate"], t),
-                t("How well told apart"): percent(row["reliability"], t),
-                t("People rated"): str(row["n_ratees"]),
-                t("… also rated by others"): str(row["n_shared"]),
-            }
+        cards.say(rater_reading(t, released, chosen, names))
+        st.page_link(
+            "pages/fairness/rater.py",
+            label=t("History, habits, people and what an average rater would have given"),
+            icon=":material/arrow_forward:",
+            icon_position="right",
+            query_params={"rater": chosen},
         )
-        if viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
-            found = load.rater_evidence(version, viewer, chosen, sources)
-            shared = found.drop_nulls("others")
-            if not shared.is_empty():
-                cards.remark(
-                    t(
-                        "Each person {name} rated, beside the mean of what others gave the same person in "
-                        "any cycle.",
-                        name=name,
-                    )
-                )
-                cards.plain_table(
-                    tables.beside_others(t, shared, names),
-                    alt=t("People rated by {name}, with their ratings and those by others.", name=name),
-                )
-        cards.remark(
-            t(
-                "Besides leniency, this could be explained by: a team that did better than the same people "
-                "did elsewhere, people who were moved here because they do well, or work others could not "
-                "see. Talk before concluding."
-            )
+
+
+def rater_reading(t: Language, released: Released[Severity], rater_id: str, names: Mapping[str, str]) -> str:
+    """One rater in a sentence, or why the data cannot tell."""
+    row = released.value.raters.row(by_predicate=pl.col("rater_id") == rater_id, named=True)
+    if row["severity"] is None:
+        return tables.why_unknown(t, released, row)
+    return severity_chart.reading(row, t, name=names.get(rater_id, rater_id))
+
+
+def rater_facts(t: Language, released: Released[Severity], rater_id: str) -> None:
+    """The numbers under a severity, where there is one."""
+    row = released.value.raters.row(by_predicate=pl.col("rater_id") == rater_id, named=True)
+    if row["severity"] is None:
+        return
+    digits = max(2, decimals(row["severity"], row["low"], row["high"]))
+    cards.facts(
+        {
+            t("Severity (points)"): f"{signed(row['severity'], digits)} "
+            f"{interval(row['low'], row['high'], digits)}",
+            t("Chance of pointing the other way"): percent(row["false_sign_rate"], t),
+            t("How well told apart"): percent(row["reliability"], t),
+            t("People rated"): str(row["n_ratees"]),
+            t("… also rated by others"): str(row["n_shared"]),
+        }
+    )
+
+
+def people_beside_others(
+    t: Language,
+    *,
+    version: str,
+    viewer: Viewer,
+    rater_id: str,
+    names: Mapping[str, str],
+    sources: tuple[str, ...],
+) -> None:
+    """Everybody a rater rated whom others rated too, with what each side gave; for those who may see it."""
+    if not viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
+        return
+    shared = load.rater_evidence(version, viewer, rater_id, sources).drop_nulls("others")
+    if shared.is_empty():
+        return
+    name = names.get(rater_id, rater_id)
+    cards.heading(t("The people both rated"))
+    cards.remark(
+        t(
+            "Each person {name} rated, beside the mean of what others gave the same person in any cycle.",
+            name=name,
         )
+    )
+    cards.plain_table(
+        tables.beside_others(t, shared, names),
+        alt=t("People rated by {name}, with their ratings and those by others.", name=name),
+    )
 
 
 def goal(

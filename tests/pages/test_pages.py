@@ -22,6 +22,7 @@ PAGES = {
     "pages/overview/overview.py": Permission.SEE_OWN,
     "pages/fairness/distributions.py": Permission.SEE_DISTRIBUTIONS,
     "pages/fairness/leniency.py": Permission.SEE_LENIENCY,
+    "pages/fairness/rater.py": Permission.SEE_LENIENCY,
     "pages/goals/risk.py": Permission.SEE_GOALS,
     "pages/mine/mine.py": Permission.SEE_OWN,
     "pages/sources/data.py": Permission.SEE_IMPORTS,
@@ -170,16 +171,17 @@ def test_an_employee_sees_only_their_own(open_app: Open, demo_home: Path) -> Non
 
 
 def test_a_rater_opens_their_evidence(open_app: Open, demo_home: Path) -> None:
-    app = open_app(demo_home, "pages/fairness/leniency.py")
+    app = open_app(demo_home, "pages/fairness/rater.py")
     said = words(app)
     assert "than an average rater would" in said
     assert "Talk before concluding" in said
+    assert any("Person" in list(frame.value.columns) for frame in app.dataframe)
 
 
 def test_who_may_not_see_individual_ratings_sees_no_person_under_a_flag(
     open_app: Open, demo_home: Path
 ) -> None:
-    app = open_app(demo_home, "pages/fairness/leniency.py", role="executive")
+    app = open_app(demo_home, "pages/fairness/rater.py", role="executive")
     assert not any("Person" in list(frame.value.columns) for frame in app.dataframe)
 
 

@@ -1,0 +1,41 @@
+"""How does one manager rate, since when, whom does it touch, and what would help?"""
+
+from __future__ import annotations
+
+from analytics.severity import chart
+from data.access import Permission
+from pages.kit import cards, evidence, filters, load, methods, reader, session
+
+viewer = session.require(Permission.SEE_LENIENCY)
+t, mode = reader.language(), reader.mode()
+version = cards.opened(t, viewer, needs="ratings")
+
+head = cards.head()
+scope = filters.leniency(t, version, viewer)
+with cards.waiting():
+    released = load.leniency(version, viewer, scope.sources, scope.department_id)
+names = load.names(version, viewer)
+options = evidence.raters_in_words(t, released, names)
+about = [*scope.words, t("all cycles up to {day}", day=t.day(released.as_of))]
+if not options:
+    with head:
+        cards.title(t("How does one manager rate?"), about)
+        cards.finding(chart.takeaway(released, t))
+else:
+    chosen = filters.pick(t("Rater"), options, key="rater")
+    with head:
+        cards.title(t("How does {name} rate?", name=names.get(chosen, chosen)), about)
+        cards.finding(evidence.rater_reading(t, released, chosen, names))
+    evidence.rater_facts(t, released, chosen)
+    evidence.people_beside_others(
+        t, version=version, viewer=viewer, rater_id=chosen, names=names, sources=scope.sources
+    )
+    cards.remark(
+        t(
+            "Besides leniency, this could be explained by: a team that did better than the same people did "
+            "elsewhere, people who were moved here because they do well, or work others could not see. Talk "
+            "before concluding."
+        )
+    )
+cards.method(t, methods.severity(t, released))
+session.record("looked", "rater")
