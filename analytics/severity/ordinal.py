@@ -1,0 +1,952 @@
+"""Which part of an ordered level belongs to each of several crossed groupings?
+
+Reads    a level per row, fixed covariates, for every random factor the level of it each row belongs to.
+Returns  thresholds, coefficients, variances in logits, and for every level of a factor its conditional mode
+         with two standard errors.
+
+The model is the cumulative logit ``P(level <= j) = F(theta_j - eta)``, ``eta = X b + sum_k Z_k u_k + Z_p v``,
+with ``F`` logistic and independent ``u_k ~ N(0, s_k^2)``, ``v ~ N(0, s_p^2)``: the higher ``eta``, the higher
+the level. Rows of several rating scales may be fitted together: each scale has its own thresholds upon the
+one latent unit.
+
+The likelihood is Laplace's approximation with the observed curvature, as in ``ordinal::clmm``: with ``b`` the
+effects in units of their standard deviations and ``H = I + S Z' W Z S`` the curvature at their mode,
+``log L = l(mode) - b'b / 2 - log|H| / 2``. For the logistic function the derivatives of a row in ``eta``
+are no more than ``F(A) + F(B) - 1``, ``-(f(A) + f(B))`` and ``f'(A) + f'(B)`` with ``A`` and ``B`` the
+distances of the thresholds around its level. ``H`` is never formed: pairs are eliminated first, which leaves
+to a pair of weight w the weight ``w / (1 + s_p^2 w)``; then the largest factor, whose block is diagonal; what
+remains is one dense symmetric block of all other levels. Gradients are analytic, through the movement of the
+mode: with leverages ``h_i`` and ``a = H^-1 S Z' (h_i dw_i / d eta_i)``, every derivative is one more sum over
+rows. The search is a quasi-Newton one that starts at each step from the curvature of the joint equations and
+the average information of the variances. A standard deviation is sought on the whole line, on which the
+likelihood is even, so that nought is an ordinary value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg, sparse, special
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from analytics.severity.crossed import (
+    PAIR,
+    Modes,
+    NotEstimable,
+    _codes,
+    _independent,
+    _Meetings,
+    _nested,
+    _totals,
+)
+
+REFERENCE: Final = (
+    "Christensen (2019), ordinal: Regression Models for Ordinal Data, R package; "
+    "Tuerlinckx et al. (2006), Br. J. Math. Stat. Psychol. 59(2). doi:10.1348/000711005X79857; "
+    "Breslow & Clayton (1993), J. Am. Stat. Assoc. 88(421). doi:10.1080/01621459.1993.10594284"
+)
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Weights = Floats | sparse.csr_matrix
+
+_MOST_STEPS: Final = 100
+_GAIN: Final = 1e-7  # expected gain in log likelihood below which the search stops
+_MOST_TURNS: Final = 200  # of the search for the mode
+_SETTLED: Final = 1e-12  # squared length of the last step towards the mode, in its own metric
+_START: Final = 0.7  # standard deviation of each factor, in logits
+_SMALL: Final = 0.05  # variance times what a level tells, below which it is tried whether it is nought
+_LITTLE: Final = 1e-5  # log likelihood that may be lost by it
+_REMEMBERED: Final = 12  # steps the search learns its curvature from
+_WIDEST: Final = 30.0  # standard deviation in logits that no ratings can tell from any larger one
+_AT_ONCE: Final = 512  # contrasts solved for together
+
+
+@dataclass(frozen=True)
+class OrdinalFit:
+    """What `fit_ordinal` found.
+
+    Attributes
+    ----------
+    log_likelihood
+        Laplace's approximation, as ``ordinal::clmm`` has it.
+    variances
+        Variance by factor, in squared logits; exactly 0 on the boundary. That of the pairs, if they were
+        asked for, is called ``crossed.PAIR``.
+    thresholds
+        By scale the upper bounds of its levels but the last, in logits, shape (levels - 1,). A level nobody
+        used has no width: its two bounds are equal, or infinite at the end of a scale.
+    threshold_errors
+        Their standard errors, in the same shape; null (not a number) where a bound is infinite.
+    coefficients, coefficient_errors
+        Fixed effects in logits and their standard errors by covariate, without the dropped ones.
+    dropped
+        Covariates that repeat what the scales and earlier ones already say.
+    separated
+        Covariates that part the levels so cleanly that no size of their effect is too large: their errors
+        are as good as infinite.
+    modes
+        Modes by factor, in logits.
+    predictor
+        ``eta`` of each row at the mode, in logits, shape (rows,).
+    n
+        Number of rows that say something: of scales of which more than one level was used.
+    steps
+        Steps of the search.
+    converged
+        Whether the search ended where nothing more could be gained.
+    """
+
+    log_likelihood: float
+    variances: Mapping[str, float]
+    thresholds: tuple[Floats, ...]
+    threshold_errors: tuple[Floats, ...]
+    coefficients: Mapping[str, float]
+    coefficient_errors: Mapping[str, float]
+    dropped: tuple[str, ...]
+    separated: tuple[str, ...]
+    modes: Mapping[str, Modes]
+    predictor: Floats
+    n: int
+    steps: int
+    converged: bool
+    _system: _System
+    _point: _Point
+
+    @property
+    def criterion(self) -> float:
+        """Minus twice the log likelihood."""
+        return -2.0 * self.log_likelihood
+
+    def contrasts(self, weights: Mapping[str, Weights]) -> Modes:
+        """Weighted sums of modes, with the same two standard errors.
+
+        Parameters
+        ----------
+        weights
+            By factor an array or sparse matrix of shape (contrasts, levels); factors left out weigh nothing.
+
+        Returns
+        -------
+        Modes
+            One entry per contrast, in logits.
+        """
+        unknown = set(weights) - set(self.variances)
+        if unknown or not weights:
+            raise ValueError(
+                f"weights must name factors among {', '.join(self.variances)}; got {sorted(unknown)}"
+            )
+        rows = {name: sparse.csr_matrix(matrix, dtype=np.float64) for name, matrix in weights.items()}
+        many = next(iter(rows.values())).shape[0]
+        with threadpool_limits(limits=1, user_api="blas"):
+            parts = [
+                self._system.contrasts(
+                    self._point, {name: matrix[at : at + _AT_ONCE] for name, matrix in rows.items()}
+                )
+                for at in range(0, many, _AT_ONCE)
+            ]
+        return Modes(
+            values=np.concatenate([part.values for part in parts]),
+            conditional_sd=np.concatenate([part.conditional_sd for part in parts]),
+            standard_error=np.concatenate([part.standard_error for part in parts]),
+        )
+
+
+def fit_ordinal(
+    level: npt.ArrayLike,
+    *,
+    factors: Mapping[str, npt.ArrayLike],
+    covariates: Mapping[str, npt.ArrayLike] | None = None,
+    pair: npt.ArrayLike | None = None,
+    scale: npt.ArrayLike | None = None,
+) -> OrdinalFit:
+    """Fit a cumulative logit mixed model with crossed random factors.
+
+    Parameters
+    ----------
+    level
+        Ordered levels, integers from 0 (the lowest), shape (rows,).
+    factors
+        By name the level of each row, integers 0 to levels - 1, shape (rows,). At least one.
+    covariates
+        By name a column of shape (rows,). There is no intercept: the thresholds are one. A column that
+        repeats the scales and the earlier ones is dropped and named.
+    pair
+        The pair each row belongs to, integers 0 to pairs - 1, shape (rows,), if its rows have an effect in
+        common. All rows of a pair must have the same level of every factor.
+    scale
+        The rating scale of each row, integers 0 to scales - 1, shape (rows,); by default all are on one.
+
+    Returns
+    -------
+    OrdinalFit
+        Thresholds, coefficients, variances, modes with standard errors.
+
+    Raises
+    ------
+    NotEstimable
+        If one level only was used, or the factors part the levels so cleanly that their variances have no
+        bound.
+    ValueError
+        If an argument has the wrong shape or is not finite.
+    """
+    if not factors:
+        raise ValueError("factors must name at least one random factor; got none")
+    if PAIR in factors:
+        raise ValueError(f"factors must not be called {PAIR!r}: that name is for the pairs")
+    y = _levels(level)
+    codes = {name: _codes(name, values, y.size) for name, values in factors.items()}
+    pairs = None if pair is None else _codes(PAIR, pair, y.size)
+    scales = np.zeros(y.size, dtype=np.int64) if scale is None else _codes("scale", scale, y.size)
+    columns = {}
+    for name, column in (covariates or {}).items():
+        values = np.asarray(column, dtype=np.float64)
+        if values.shape != y.shape or not np.isfinite(values).all():
+            raise ValueError(f"covariates must be finite and as long as level; {name!r} is not")
+        columns[name] = values
+    if pairs is not None and not all(_nested(pairs, level_of) for level_of in codes.values()):
+        raise ValueError("all rows of a pair must have the same level of every factor")
+
+    grid = _Grid.of(y, scales)
+    if not grid.telling.any():
+        raise NotEstimable("one level only was used on each scale")
+    with threadpool_limits(limits=1, user_api="blas"):
+        design, kept, dropped = _design(columns, grid)
+        system = _System(grid, design, codes, pairs)
+        point, steps, converged = _search(system)
+        if np.abs(point.deviations).max() > _WIDEST:
+            raise NotEstimable("the factors part the levels so cleanly that their variances have no bound")
+        modes = system.modes(point)
+    errors = np.sqrt(np.diag(point.fixed_covariance))
+    names = [*system.names, PAIR] if pairs is not None else list(system.names)
+    variances = dict(zip(names, (point.deviations**2).tolist(), strict=True))
+    t = grid.size
+    effects = np.asarray(errors[t:])
+    # Information so small that the effect is known to no more than dozens of logits is none.
+    reach = np.abs(design - design.mean(axis=0)).max(axis=0, initial=0.0)
+    separated = tuple(name for name, far in zip(kept, effects * reach > _WIDEST, strict=True) if far)
+    predictor = np.zeros(y.size)
+    for name, column in zip(kept, point.coefficients.tolist(), strict=True):
+        predictor += column * columns[name]
+    for name, level_of in codes.items():
+        predictor += modes[name].values[level_of]
+    if pairs is not None:
+        predictor += modes[PAIR].values[pairs]
+    return OrdinalFit(
+        log_likelihood=point.log_likelihood,
+        variances=MappingProxyType(variances),
+        thresholds=grid.spread(point.thresholds),
+        threshold_errors=grid.spread(errors[:t], ends=math.nan),
+        coefficients=MappingProxyType(dict(zip(kept, point.coefficients.tolist(), strict=True))),
+        coefficient_errors=MappingProxyType(dict(zip(kept, effects.tolist(), strict=True))),
+        dropped=dropped,
+        separated=separated,
+        modes=MappingProxyType(modes),
+        predictor=predictor,
+        n=int(grid.telling.sum()),
+        steps=steps,
+        converged=converged,
+        _system=system,
+        _point=point,
+    )
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The thresholds that the ratings speak of, those of all scales in one column.
+
+    Two more stand at its end: the infinite ones below and above all levels.
+    """
+
+    telling: npt.NDArray[np.bool_]  # rows of scales of which more than one level was used
+    scale: Integers  # by telling row its scale
+    above: Integers  # by telling row its upper threshold
+    below: Integers  # and its lower one
+    size: int
+    start: Floats  # where the thresholds would be without any effects
+    places: tuple[Integers, ...]  # by scale, the threshold above each level but the last
+
+    @classmethod
+    def of(cls, level: Integers, scale: Integers) -> _Grid:
+        telling = np.zeros(level.size, dtype=np.bool_)
+        upper, lower = np.zeros(level.size, dtype=np.int64), np.zeros(level.size, dtype=np.int64)
+        start: list[float] = []
+        places: list[Integers] = []
+        for one in range(int(scale.max()) + 1):
+            rows = scale == one
+            times = np.bincount(level[rows])
+            used = np.flatnonzero(times)
+            first = len(start)
+            # The threshold above a level is that above the nearest used one; -1 and -2 stand for the ends.
+            rank = np.searchsorted(used, np.arange(max(times.size - 1, 0)), side="right")
+            places.append(np.where(rank == 0, -1, np.where(rank == used.size, -2, first + rank - 1)))
+            if used.size < 2:
+                continue
+            share = np.cumsum(times[used])[:-1] / times.sum()
+            start.extend(special.logit(share).tolist())
+            place = np.searchsorted(used, level[rows])
+            telling |= rows
+            upper[rows] = np.where(place == used.size - 1, -2, first + place)
+            lower[rows] = np.where(place == 0, -1, first + place - 1)
+        size = len(start)
+        ends = {-1: size, -2: size + 1}
+        for column in (upper, lower, *places):
+            for end, at in ends.items():
+                column[column == end] = at
+        return cls(
+            telling, scale[telling], upper[telling], lower[telling], size, np.array(start), tuple(places)
+        )
+
+    def spread(self, values: Floats, *, ends: float = math.inf) -> tuple[Floats, ...]:
+        """By scale the values at its thresholds."""
+        whole = np.concatenate([values, [-ends, ends]])
+        return tuple(whole[place] for place in self.places)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Log likelihood of each row and its derivatives at some predictor; f stands for the density of F."""
+
+    log: Floats
+    slope: Floats  # in eta
+    weight: Floats  # minus the second derivative in eta
+    dense_above: Floats  # f at the upper threshold: the derivative of the slope in it
+    dense_below: Floats
+    bend_above: Floats  # f' at the upper threshold: the derivative of the weight in it
+    bend_below: Floats
+    below: Floats  # F at the lower threshold
+    above: Floats
+
+
+@dataclass(frozen=True)
+class _Point:
+    """The likelihood at given thresholds, coefficients and deviations.
+
+    ``pair``, ``first`` and ``stack`` are effects in units of their deviations.
+    """
+
+    thresholds: Floats
+    coefficients: Floats
+    deviations: Floats
+    log_likelihood: float
+    pair: Floats
+    first: Floats
+    stack: Floats
+    rows: _Rows
+    factor: _Factor
+    gradient: Floats | None = None
+    information: Floats | None = None  # of the joint equations about thresholds and coefficients
+    average: Floats | None = None  # average information about the deviations
+    inverse: Floats | None = None  # of the dense block, symmetric
+    toward: tuple[Floats, Floats, Floats] | None = None  # H^-1 times what ties effects to fixed, by block
+
+    @property
+    def values(self) -> Floats:
+        return np.concatenate([self.thresholds, self.coefficients, self.deviations])
+
+    @property
+    def fixed_covariance(self) -> Floats:
+        assert self.information is not None
+        # Where the information about a direction is nothing its variance is as large as can be said.
+        scale = 1.0 / np.sqrt(np.maximum(np.diag(self.information), 1e-300))
+        inner = self.information * scale * scale[:, None]
+        return np.asarray(
+            linalg.inv(inner + 1e-14 * np.eye(scale.size)) * scale * scale[:, None], dtype=np.float64
+        )
+
+
+@dataclass(frozen=True)
+class _Factor:
+    """The curvature of the effects, factored, at some weights."""
+
+    deviations: Floats
+    sums: Floats  # weights by cell
+    left: Floats  # by cell, what the pair leaves of them: 1 / (1 + variance x weight)
+    cell_weight: Floats
+    diagonal: Floats  # of the largest factor
+    cross: sparse.csr_matrix  # weights by level of the largest factor and of the dense block
+    meetings: _Meetings
+    upper: Floats  # Cholesky factor of the dense block
+    log_determinant: float
+
+
+class _System:
+    """The rows, the cells they fall into, and what follows from them at given parameters.
+
+    A cell holds the rows that have all levels in common: those of a pair, or of one meeting. Inside, factor 0
+    is the largest one, and the others are stacked into one dense block of ``self.size`` levels.
+    """
+
+    def __init__(
+        self, grid: _Grid, design: Floats, codes: Mapping[str, Integers], pairs: Integers | None
+    ) -> None:
+        self.grid, self.design = grid, design[grid.telling]
+        self.names = tuple(codes)
+        self.paired = pairs is not None
+        self.sizes_given = [int(levels.max()) + 1 for levels in codes.values()]
+        self.order = sorted(range(len(codes)), key=lambda k: (-self.sizes_given[k], k))
+        self.sizes = [self.sizes_given[k] for k in self.order]
+        levels = [list(codes.values())[k][grid.telling] for k in self.order]
+        self.n = levels[0].size
+        if pairs is None:
+            cell = np.zeros(self.n, dtype=np.int64)
+            for one, size in zip(levels, self.sizes, strict=True):
+                # Numbered anew after each factor, so that the product never overflows.
+                _, cell = np.unique(cell * size + one, return_inverse=True)
+            self.cells = int(cell.max()) + 1
+        else:
+            cell = pairs[grid.telling]
+            self.cells = int(pairs.max()) + 1
+        self.cell = cell
+        self.level_of = [np.zeros(self.cells, dtype=np.int64) for _ in levels]
+        for of_cell, one in zip(self.level_of, levels, strict=True):
+            of_cell[cell] = one
+        self.offsets = np.concatenate([[0], np.cumsum(self.sizes[1:])]).astype(np.int64)
+        self.size = int(self.offsets[-1])
+        self.fixed = grid.size + self.design.shape[1]
+        # Cells by level of the dense block, shape (cells, other factors).
+        self.places = (
+            np.stack(
+                [
+                    of_cell + offset
+                    for of_cell, offset in zip(self.level_of[1:], self.offsets[:-1], strict=True)
+                ],
+                axis=1,
+            )
+            if len(levels) > 1
+            else np.empty((self.cells, 0), dtype=np.int64)
+        )
+        keys = self.level_of[0][:, None] * max(self.size, 1) + self.places
+        met, entry = np.unique(keys, return_inverse=True)
+        self.entry = entry.reshape(keys.shape)
+        rows, columns = np.divmod(met, max(self.size, 1))
+        starts = np.searchsorted(rows, np.arange(self.sizes[0] + 1))
+        self.cross_shape = (self.sizes[0], self.size)
+        self.cross = sparse.csr_matrix((np.ones(met.size), columns, starts), shape=self.cross_shape)
+        self.meetings = _Meetings(self.cross)
+        self.spots = []
+        for k in range(self.places.shape[1]):
+            for other in range(k + 1, self.places.shape[1]):
+                where = self.places[:, k] * self.size + self.places[:, other]
+                self.spots.append(np.unique(where, return_inverse=True))
+        ones = np.ones(self.n)
+        self.gather = sparse.csr_matrix((ones, (self.cell, np.arange(self.n))), shape=(self.cells, self.n))
+        ones = np.ones(self.cells)
+        place = np.arange(self.cells)
+        self.to_first = sparse.csr_matrix(
+            (ones, (self.level_of[0], place)), shape=(self.sizes[0], self.cells)
+        )
+        self.to_stack = sparse.csr_matrix(
+            (np.ones(self.places.size), (self.places.ravel(), np.repeat(place, self.places.shape[1]))),
+            shape=(self.size, self.cells),
+        )
+
+    def start(self) -> Floats:
+        """Thresholds of the plain shares, no effects of covariates, deviations of `_START`."""
+        factors = len(self.sizes) + self.paired
+        # Levels have to part by more where what parts them is mixed.
+        stretch = math.sqrt(1.0 + factors * _START**2 / (math.pi**2 / 3.0))
+        return np.concatenate(
+            [stretch * self.grid.start, np.zeros(self.design.shape[1]), np.full(factors, _START)]
+        )
+
+    def _parted(self, values: Floats) -> tuple[Floats, Floats, Floats]:
+        return values[: self.grid.size], values[self.grid.size : self.fixed], values[self.fixed :]
+
+    def _scales(self, deviations: Floats) -> tuple[float, float, Floats]:
+        """Deviations of the pairs, the largest factor, and each level of the dense block."""
+        inside = np.array([deviations[k] for k in self.order])
+        pair = float(deviations[-1]) if self.paired else 0.0
+        return pair, float(inside[0]), np.repeat(inside[1:], self.sizes[1:])
+
+    def _shift(self, deviations: Floats, pair: Floats, first: Floats, stack: Floats) -> Floats:
+        """By cell what the effects add to the predictor."""
+        own, largest, dense = self._scales(deviations)
+        shift = largest * first[self.level_of[0]] + own * pair
+        if self.size:
+            shift += (dense * stack)[self.places].sum(axis=1)
+        return np.asarray(shift)
+
+    def rows_at(self, thresholds: Floats, predictor: Floats) -> _Rows:
+        """The rows' log likelihood and its derivatives."""
+        bounds = np.concatenate([thresholds, [-np.inf, np.inf]])
+        upper, lower = bounds[self.grid.above], bounds[self.grid.below]
+        above, below = special.expit(upper - predictor), special.expit(lower - predictor)
+        # F(A) - F(B) = F(A) (1 - F(B)) (1 - exp(B - A)), which loses no digits far out.
+        log = (
+            special.log_expit(upper - predictor)
+            + special.log_expit(predictor - lower)
+            + np.log(-np.expm1(lower - upper))
+        )
+        dense_above, dense_below = above * (1.0 - above), below * (1.0 - below)
+        return _Rows(
+            log=log,
+            slope=above + below - 1.0,
+            weight=dense_above + dense_below,
+            dense_above=dense_above,
+            dense_below=dense_below,
+            bend_above=dense_above * (1.0 - 2.0 * above),
+            bend_below=dense_below * (1.0 - 2.0 * below),
+            above=above,
+            below=below,
+        )
+
+    def factored(self, deviations: Floats, weight: Floats) -> _Factor:
+        """Eliminate the pairs, then the largest factor, and factor the dense block."""
+        own, largest, dense = self._scales(deviations)
+        sums = _totals(self.cell, weight, self.cells)
+        left = 1.0 / (1.0 + own**2 * sums)
+        cell_weight = sums * left
+        diagonal = 1.0 + largest**2 * _totals(self.level_of[0], cell_weight, self.sizes[0])
+        data = np.zeros(self.cross.nnz)
+        for column in self.entry.T:
+            data += np.bincount(column, cell_weight, data.size)
+        cross = sparse.csr_matrix((data, self.cross.indices, self.cross.indptr), shape=self.cross_shape)
+        meetings = self.meetings.holding(cross)
+        block = -meetings.product(largest**2 / diagonal)
+        for column in self.places.T:
+            total = np.bincount(column, cell_weight, self.size)
+            block[np.arange(self.size), np.arange(self.size)] += total
+        for spots, which in self.spots:
+            block.ravel()[spots] += np.bincount(which, cell_weight, spots.size)
+        block *= dense
+        block *= dense[:, None]
+        block[np.arange(self.size), np.arange(self.size)] += 1.0
+        logs = float(np.log(diagonal).sum() - np.log(left).sum())
+        upper = block
+        if self.size:
+            found, failed = linalg.lapack.dpotrf(block.T, lower=1, overwrite_a=1, clean=0)
+            if failed:
+                raise NotEstimable("the equations are singular")
+            upper = found.T
+            logs += 2.0 * float(np.log(np.diag(upper)).sum())
+        return _Factor(deviations, sums, left, cell_weight, diagonal, cross, meetings, upper, logs)
+
+    def solve(
+        self, factor: _Factor, pair: Floats, first: Floats, stack: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """``H^-1`` times a right-hand side given by block, each of shape (levels, sides)."""
+        own, largest, dense = self._scales(factor.deviations)
+        left, weight, diagonal = factor.left[:, None], factor.sums[:, None], factor.diagonal[:, None]
+        lost = own * weight * left * pair
+        first = first - largest * (self.to_first @ lost)
+        stack = stack - dense[:, None] * (self.to_stack @ lost)
+        shrunk = first / diagonal
+        if self.size:
+            right = stack - dense[:, None] * (factor.cross.T @ (largest * shrunk))
+            stack, _ = linalg.lapack.dpotrs(factor.upper.T, right, lower=1)
+            first = shrunk - largest / diagonal * (factor.cross @ (dense[:, None] * stack))
+        else:
+            first = shrunk
+        others = self._of_cells(largest * first, dense[:, None] * stack)
+        return left * (pair - own * weight * others), np.asarray(first), np.asarray(stack)
+
+    def _of_cells(self, first: Floats, stack: Floats) -> Floats:
+        """By cell the sum over its levels; shape (cells, sides)."""
+        found = first[self.level_of[0]]
+        for column in self.places.T:
+            found = found + stack[column]
+        return np.asarray(found)
+
+    def _back(self, deviations: Floats, cells: Floats) -> tuple[Floats, Floats, Floats]:
+        """``S Z'`` of sums by cell, shape (cells, sides), by block."""
+        own, largest, dense = self._scales(deviations)
+        return own * cells, largest * (self.to_first @ cells), dense[:, None] * (self.to_stack @ cells)
+
+    def at(self, values: Floats, near: _Point | None) -> _Point | None:
+        """The mode of the effects at these parameters, and the likelihood; None if there is none."""
+        thresholds, coefficients, deviations = self._parted(values)
+        bounds = np.concatenate([thresholds, [-np.inf, np.inf]])
+        if (bounds[self.grid.above] <= bounds[self.grid.below]).any():
+            return None
+        base = self.design @ coefficients
+        if near is None:
+            pair, first, stack = np.zeros(self.cells), np.zeros(self.sizes[0]), np.zeros(self.size)
+        else:
+            pair, first, stack = near.pair, near.first, near.stack
+
+        def height(pair: Floats, first: Floats, stack: Floats) -> tuple[float, _Rows]:
+            rows = self.rows_at(thresholds, base + self._shift(deviations, pair, first, stack)[self.cell])
+            penalty = float(pair @ pair + first @ first + stack @ stack)
+            return float(rows.log.sum()) - 0.5 * penalty, rows
+
+        value, rows = height(pair, first, stack)
+        if not math.isfinite(value):
+            return None
+        factor = self.factored(deviations, rows.weight) if near is None else near.factor
+        fresh, last = near is None, math.inf
+        for _ in range(_MOST_TURNS):
+            slopes = _totals(self.cell, rows.slope, self.cells)[:, None]
+            by_pair, by_first, by_stack = self._back(deviations, slopes)
+            rest = (by_pair - pair[:, None], by_first - first[:, None], by_stack - stack[:, None])
+            step = [part[:, 0] for part in self.solve(factor, *rest)]
+            gain = sum(float(a @ b[:, 0]) for a, b in zip(step, rest, strict=True))
+            if gain < _SETTLED:
+                break
+            # An older factor serves as long as it brings the mode nearer fast.
+            if not fresh and gain > 0.1 * last:
+                factor, fresh, last = self.factored(deviations, rows.weight), True, math.inf
+                continue
+            length = 1.0
+            while length > 1e-6:
+                trial = (pair + length * step[0], first + length * step[1], stack + length * step[2])
+                new, seen = height(*trial)
+                if new >= value - 1e-9 * abs(value):
+                    break
+                length *= 0.5
+            else:
+                if fresh:
+                    return None
+                factor, fresh, last = self.factored(deviations, rows.weight), True, math.inf
+                continue
+            (pair, first, stack), value, rows = trial, new, seen
+            fresh, last = False, gain
+        factor = self.factored(deviations, rows.weight)
+        return _Point(
+            thresholds=thresholds,
+            coefficients=coefficients,
+            deviations=deviations,
+            log_likelihood=value - 0.5 * factor.log_determinant,
+            pair=pair,
+            first=first,
+            stack=stack,
+            rows=rows,
+            factor=factor,
+        )
+
+    def sloped(self, point: _Point) -> _Point:
+        """The same point with its gradient and the information the search steps by."""
+        factor, rows = point.factor, point.rows
+        own, largest, dense = self._scales(point.deviations)
+        inverse = self._inverse(factor)
+        leverage, traces = self._leverages(point, inverse)
+        h = leverage[self.cell]
+
+        # What moves with the mode: a = H^-1 S Z' s, s the slopes of log|H| in the predictor.
+        change = -(rows.bend_above + rows.bend_below)
+        moved = _totals(self.cell, h * change, self.cells)[:, None]
+        a = self.solve(factor, *self._back(point.deviations, moved))
+        shift = (own * a[0] + self._of_cells(largest * a[1], dense[:, None] * a[2]))[self.cell, 0]
+
+        grid = self.grid
+        apart = self._apart(point.thresholds)
+        by_above = 1.0 - rows.above + apart - 0.5 * (h * rows.bend_above + shift * rows.dense_above)
+        by_below = -rows.below - apart - 0.5 * (h * rows.bend_below + shift * rows.dense_below)
+        thresholds = np.bincount(grid.above, by_above, grid.size + 2)
+        thresholds += np.bincount(grid.below, by_below, grid.size + 2)
+        coefficients = self.design.T @ (rows.slope - 0.5 * (h * change - shift * rows.weight))
+        deviations, average = self._about_deviations(point, traces, a)
+        information, toward = self._about_fixed(point)
+        return replace(
+            point,
+            gradient=np.concatenate([thresholds[: grid.size], coefficients, deviations]),
+            information=information,
+            average=average,
+            inverse=inverse,
+            toward=toward,
+        )
+
+    def _apart(self, thresholds: Floats) -> Floats:
+        """By row ``1 / (exp(A - B) - 1)``: nought where a level has no bound on one side."""
+        bounds = np.concatenate([thresholds, [-np.inf, np.inf]])
+        return np.asarray(1.0 / np.expm1(bounds[self.grid.above] - bounds[self.grid.below]))
+
+    def _inverse(self, factor: _Factor) -> Floats:
+        """Inverse of the dense block in the upper triangle."""
+        if not self.size:
+            return factor.upper
+        inverse, _ = linalg.lapack.dpotri(factor.upper.T.copy(order="F"), lower=1, overwrite_c=1)
+        return np.asarray(inverse.T)
+
+    def _leverages(self, point: _Point, inverse: Floats) -> tuple[Floats, Floats]:
+        """By cell the variance of its predictor; by block the traces of ``I - H^-1``, in the given order."""
+        factor = point.factor
+        own, largest, dense = self._scales(point.deviations)
+        shrink = largest**2 / factor.diagonal
+        plain = shrink[self.level_of[0]]
+        first = 1.0 / factor.diagonal
+        traces = []
+        if self.size:
+            scaled = inverse * dense
+            scaled *= dense[:, None]
+            across = factor.meetings.across(scaled)
+            quadratic = np.bincount(factor.meetings.entry_row, factor.cross.data * across, self.sizes[0])
+            mixed = across[self.entry].sum(axis=1)
+            inner = np.diag(scaled)[self.places].sum(axis=1)
+            for k in range(self.places.shape[1]):
+                for other in range(k + 1, self.places.shape[1]):
+                    inner += 2.0 * scaled[self.places[:, k], self.places[:, other]]
+            plain = plain + inner + plain**2 * quadratic[self.level_of[0]] - 2.0 * plain * mixed
+            first = first + (largest / factor.diagonal) ** 2 * quadratic
+            rest = 1.0 - np.diag(inverse)
+            traces = [
+                float(rest[a:b].sum()) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)
+            ]
+        inside = [float((1.0 - first).sum()), *traces]
+        found = np.empty(len(point.deviations))
+        found[self.order] = inside
+        if self.paired:
+            found[-1] = float((own**2 * factor.cell_weight - (own * factor.cell_weight) ** 2 * plain).sum())
+        return factor.left**2 * plain + own**2 * factor.left, found
+
+    def _about_deviations(
+        self, point: _Point, traces: Floats, a: tuple[Floats, Floats, Floats]
+    ) -> tuple[Floats, Floats]:
+        """Slope of the likelihood in the deviations, and their average information."""
+        factor = point.factor
+        own, largest, dense = self._scales(point.deviations)
+        parts = [(point.first, a[1][:, 0], largest)]
+        for k, (low, high) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+            parts.append((point.stack[low:high], a[2][low:high, 0], point.deviations[self.order[k + 1]]))
+        if self.paired:
+            parts.append((point.pair, a[0][:, 0], own))
+        order = [*self.order, len(self.order)] if self.paired else self.order
+        slope = np.zeros(len(order))
+        columns = np.zeros((self.cells, len(order)))
+        for place, k in enumerate(order):
+            effects, lifts, deviation = parts[place]
+            gain = float(effects @ effects - lifts @ effects) - traces[k]
+            slope[k] = gain / deviation if deviation else 0.0
+            if place == 0:
+                columns[:, k] = effects[self.level_of[0]]
+            elif place < len(self.sizes):
+                columns[:, k] = effects[self.level_of[place]]
+            else:
+                columns[:, k] = effects
+        weighted = factor.sums[:, None] * columns
+        solved = self.solve(factor, *self._back(point.deviations, weighted))
+        fitted = own * solved[0] + self._of_cells(largest * solved[1], dense[:, None] * solved[2])
+        average = 2.0 * columns.T @ (weighted - factor.sums[:, None] * fitted)
+        # Towards nought the slope itself is what bends the likelihood in a deviation.
+        pull = np.divide(slope, point.deviations, out=np.zeros_like(slope), where=point.deviations != 0)
+        average = 0.5 * (average + average.T) + np.diag(np.maximum(-pull, 0.0))
+        return slope, average
+
+    def _about_fixed(self, point: _Point) -> tuple[Floats, tuple[Floats, Floats, Floats]]:
+        """Information of the joint equations about thresholds and coefficients, the effects eliminated.
+
+        Beside it ``H^-1`` times what ties the effects to them.
+        """
+        rows, grid = point.rows, self.grid
+        t = grid.size
+        ties = np.zeros((self.n, t + 2))
+        place = np.arange(self.n)
+        ties[place, grid.above] = -rows.dense_above
+        ties[place, grid.below] -= rows.dense_below
+        tied = np.concatenate([ties[:, :t], rows.weight[:, None] * self.design], axis=1)
+        within = np.zeros((self.fixed, self.fixed))
+        gaps = self._apart(point.thresholds)
+        both = gaps * (1.0 + gaps)
+        square = np.zeros((t + 2) ** 2)
+        for one, other, value in (
+            (grid.above, grid.above, rows.dense_above + both),
+            (grid.below, grid.below, rows.dense_below + both),
+            (grid.above, grid.below, -both),
+            (grid.below, grid.above, -both),
+        ):
+            square += np.bincount(one * (t + 2) + other, value, square.size)
+        within[:t, :t] = square.reshape(t + 2, t + 2)[:t, :t]
+        within[t:, :] = self.design.T @ tied
+        within[:t, t:] = within[t:, :t].T
+        right = self._back(point.deviations, np.asarray(self.gather @ tied))
+        toward = self.solve(point.factor, *right)
+        for side, back in zip(right, toward, strict=True):
+            within -= side.T @ back
+        return 0.5 * (within + within.T), toward
+
+    def modes(self, point: _Point) -> dict[str, Modes]:
+        """Effects and standard errors by factor, in the order the factors were given."""
+        assert point.inverse is not None
+        assert point.toward is not None
+        factor = point.factor
+        own, largest, dense = self._scales(point.deviations)
+        spread = point.fixed_covariance
+        first = 1.0 / factor.diagonal
+        plain = (largest**2 * first)[self.level_of[0]]
+        stack = np.diag(point.inverse) if self.size else np.empty(0)
+        if self.size:
+            leverage, _ = self._leverages(point, point.inverse)
+            scaled = point.inverse * dense
+            scaled *= dense[:, None]
+            first = first + (largest * first) ** 2 * factor.meetings.quadratic(scaled)
+            plain = (leverage - own**2 * factor.left) / factor.left**2
+        pair = factor.left + (own * factor.cell_weight) ** 2 * plain
+        blocks: list[tuple[float, Floats, Floats, Floats]] = [(largest, point.first, first, point.toward[1])]
+        for k, (low, high) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+            blocks.append(
+                (
+                    float(point.deviations[self.order[k + 1]]),
+                    point.stack[low:high],
+                    stack[low:high],
+                    point.toward[2][low:high],
+                )
+            )
+        if self.paired:
+            blocks.append((own, point.pair, pair, point.toward[0]))
+        order = [*self.order, len(self.order)] if self.paired else self.order
+        names = (*self.names, PAIR)
+        found = {}
+        for k, (deviation, effects, known, toward) in zip(order, blocks, strict=True):
+            more = np.einsum("ij,ij->i", toward @ spread, toward)
+            found[names[k]] = Modes(
+                values=deviation * effects,
+                conditional_sd=abs(deviation) * np.sqrt(np.maximum(known, 0.0)),
+                standard_error=abs(deviation) * np.sqrt(np.maximum(known + more, 0.0)),
+            )
+        return {name: found[name] for name in names if name in found}
+
+    def contrasts(self, point: _Point, weights: dict[str, sparse.csr_matrix]) -> Modes:
+        """Weighted sums of effects: what each elimination leaves of their variance, and the dense block."""
+        assert point.inverse is not None
+        assert point.toward is not None
+        factor = point.factor
+        own, largest, dense = self._scales(point.deviations)
+        many = next(iter(weights.values())).shape[0]
+        sides = [
+            weights.get(self.names[k], sparse.csr_matrix((many, size)))
+            for k, size in zip(self.order, self.sizes, strict=True)
+        ]
+        none = sparse.csr_matrix((many, self.cells))
+        pair = sparse.csr_matrix(own * weights.get(PAIR, none)) if self.paired else none
+        first = sparse.csr_matrix(largest * sides[0])
+        stack = sparse.csr_matrix(sparse.hstack([*sides[1:], sparse.csr_matrix((many, 0))]))
+        stack = sparse.csr_matrix(stack @ sparse.diags_array(dense))
+        values = pair @ point.pair + first @ point.first + stack @ point.stack
+        reach = pair @ point.toward[0] + first @ point.toward[1] + stack @ point.toward[2]
+
+        known = np.asarray(pair.multiply(pair) @ factor.left)
+        lost = sparse.csr_matrix(pair @ sparse.diags_array(own * factor.cell_weight))
+        first = first - largest * (lost @ self.to_first.T)
+        stack = stack - (lost @ self.to_stack.T) @ sparse.diags_array(dense)
+        known = known + np.asarray(first.multiply(first) @ (1.0 / factor.diagonal))
+        if self.size:
+            through = sparse.csr_matrix(first @ sparse.diags_array(largest / factor.diagonal)) @ factor.cross
+            stack = sparse.csr_matrix(stack - through @ sparse.diags_array(dense))
+            stack.sort_indices()
+            known = known + _Meetings(stack).quadratic(point.inverse)
+        more = np.einsum("ij,ij->i", np.asarray(reach) @ point.fixed_covariance, np.asarray(reach))
+        return Modes(
+            values=np.asarray(values),
+            conditional_sd=np.sqrt(np.maximum(known, 0.0)),
+            standard_error=np.sqrt(np.maximum(known + more, 0.0)),
+        )
+
+
+def _search(system: _System) -> tuple[_Point, int, bool]:
+    """Quasi-Newton steps that start from the curvature at hand and learn from the last steps."""
+    start = system.at(system.start(), None)
+    if start is None:
+        raise NotEstimable("the likelihood has no value at the start")
+    here = system.sloped(start)
+    pairs: list[tuple[Floats, Floats]] = []
+    steps, converged = 0, False
+    while steps < _MOST_STEPS:
+        steps += 1
+        assert here.gradient is not None
+        step = _direction(system, here, pairs)
+        gain = float(here.gradient @ step)
+        if gain <= 0.0 and pairs:
+            pairs = []
+            continue
+        if gain < 2.0 * _GAIN:
+            converged = True
+            break
+        step = _bounded(system, here, step)
+        there, length = None, 1.0
+        while length > 1e-4:
+            there = system.at(here.values + length * step, here)
+            if there is not None and there.log_likelihood >= here.log_likelihood + 1e-4 * length * float(
+                here.gradient @ step
+            ):
+                break
+            there, length = None, 0.4 * length
+        if there is None:
+            if pairs:
+                pairs = []
+                continue
+            converged = gain < 1e-4
+            break
+        there = system.sloped(there)
+        assert there.gradient is not None
+        moved, turned = there.values - here.values, here.gradient - there.gradient
+        if float(moved @ turned) > 1e-10 * float(moved @ moved):
+            pairs = [*pairs, (moved, turned)][-_REMEMBERED:]
+        here = there
+    return _settled(system, here), steps, converged
+
+
+def _direction(system: _System, here: _Point, pairs: list[tuple[Floats, Floats]]) -> Floats:
+    """The gradient times the inverse curvature, which recent steps correct (Nocedal 1980)."""
+    assert here.gradient is not None
+    assert here.information is not None
+    assert here.average is not None
+    right = here.gradient.copy()
+    shares = []
+    for moved, turned in reversed(pairs):
+        share = float(moved @ right) / float(moved @ turned)
+        shares.append(share)
+        right = right - share * turned
+    step = np.concatenate(
+        [
+            _solved(here.information, right[: system.fixed]),
+            _solved(here.average, right[system.fixed :]),
+        ]
+    )
+    for (moved, turned), share in zip(pairs, reversed(shares), strict=True):
+        step = step + (share - float(turned @ step) / float(moved @ turned)) * moved
+    return step
+
+
+def _solved(matrix: Floats, right: Floats) -> Floats:
+    """Solve with a symmetric matrix that may be nearly singular."""
+    unit = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-12))
+    inner = matrix * unit * unit[:, None]
+    return np.asarray(unit * linalg.solve(inner + 1e-9 * np.eye(unit.size), unit * right, assume_a="sym"))
+
+
+def _bounded(system: _System, here: _Point, step: Floats) -> Floats:
+    """The step, shortened where deviations or thresholds would leap."""
+    deviations = np.abs(step[system.fixed :]) / np.maximum(np.abs(here.deviations), 0.5)
+    longest = max(float(deviations.max()) / 1.0, float(np.abs(step[: system.fixed]).max(initial=0.0)) / 4.0)
+    return step / max(longest, 1.0)
+
+
+def _settled(system: _System, here: _Point) -> _Point:
+    """The point with those deviations exactly nought that are so but for the last steps of the search."""
+    weight = float(here.factor.sums.sum())
+    sizes = [*system.sizes_given, system.cells] if system.paired else system.sizes_given
+    typical = weight / np.array(sizes, dtype=np.float64)
+    for k in np.flatnonzero((here.deviations**2 * typical < _SMALL) & (here.deviations != 0.0)):
+        values = here.values
+        values[system.fixed + k] = 0.0
+        there = system.at(values, here)
+        if there is not None and there.log_likelihood >= here.log_likelihood - _LITTLE:
+            here = system.sloped(there)
+    return here
+
+
+def _levels(level: npt.ArrayLike) -> Integers:
+    values = np.asarray(level)
+    if values.ndim != 1 or not values.size or not np.issubdtype(values.dtype, np.integer) or values.min() < 0:
+        raise ValueError("level must be one column of whole numbers from 0 with at least one row")
+    return values.astype(np.int64)
+
+
+def _design(columns: Mapping[str, Floats], grid: _Grid) -> tuple[Floats, list[str], tuple[str, ...]]:
+    """The covariates that say something beside the thresholds, which are an intercept for each scale."""
+    rows = grid.telling
+    given = {name: column[rows] for name, column in columns.items()}
+    scales = {}
+    for number in np.unique(grid.scale)[1:].tolist():
+        scales[f" scale {number}"] = (grid.scale == number).astype(np.float64)
+    _, kept, dropped = _independent({" one": np.ones(int(rows.sum())), **scales, **given})
+    names = [name for name in kept if name in given]
+    many = rows.size
+    design = np.stack([columns[name] for name in names], axis=1) if names else np.empty((many, 0))
+    return design, names, tuple(name for name in dropped if name in given)
