@@ -243,13 +243,13 @@ HABIT_SHARE: Final = Threshold(
 HABIT_RATIO: Final = Threshold(
     0.8,
     date(2026, 11, 22),
-    "Cohen (1988), Statistical Power Analysis, small effect: a fifth",
+    "Our choice, after the fifth of a spread that Cohen (1988) calls small",
     "Differences between people that are less than a fifth narrower than usual matter little.",
 )
 HABIT_CORRELATION: Final = Threshold(
     0.3,
     date(2026, 11, 22),
-    "Cohen (1988), Statistical Power Analysis, p. 115: medium q, a difference of Fisher-transformed correlations",
+    "Cohen (1988), Statistical Power Analysis, p. 115: medium q (difference of Fisher z)",
     "Below this two correlations are alike for every practical purpose.",
 )
 HABIT_GAP: Final = Threshold(
@@ -263,4 +263,22 @@ TELLING_EVIDENCE: Final = Threshold(
     date(2026, 11, 22),
     "Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, 2nd ed., p. 80: medium r = .3",
     "Evidence that explains less than nine per cent of the ratings cannot say who is rated too high.",
+)
+MINIMUM_COMPARISONS: Final = Threshold(
+    5,
+    date(2026, 11, 22),
+    "Same as the fewest people a rater must have rated",
+    "A rater whose comparison is as good as fewer than five people rated by both sides hangs by a thread.",
+)
+TOLD_APART: Final = Threshold(
+    0.5,
+    date(2026, 11, 22),
+    "Our choice; below it the estimate is nearer to the average rater than to what this rater's ratings say",
+    "Comparisons should tell more about a rater than is known about any rater.",
+)
+MOST_EXTRA_REVIEWS: Final = Threshold(
+    3,
+    date(2026, 11, 22),
+    "Our choice: what can be asked of one person in one cycle",
+    "Nobody is asked for, or looked at in, more than three extra reviews as long as others can be.",
 )
