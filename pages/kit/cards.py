@@ -50,6 +50,7 @@ def stylesheet(mode: Mode) -> None:
         .eh-say {{ font-size: 1.13rem; line-height: 1.5; margin: 4px 0 0; text-wrap: pretty; }}
         .eh-h2 {{ font-size: 1.13rem; font-weight: 600; margin: 16px 0 0; padding: 0; color: {k.ink}; }}
         .eh-note {{ color: {k.quiet}; font-size: 0.93rem; margin: 0; max-width: 62rem; }}
+        .eh-facts, .eh-method {{ margin-left: 0 !important; padding: 0 !important; }}
         .eh-method dt {{ font-weight: 600; margin-top: 10px; }}
         .eh-method dd {{ margin: 2px 0 0; color: {k.ink}; max-width: 62rem; }}
         .eh-state {{ border: 1px solid {k.hairline}; background: {k.surface}; border-radius: 8px;
