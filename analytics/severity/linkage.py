@@ -168,8 +168,8 @@ def coded(column: pl.Series) -> Integers:
 class _Walk(NamedTuple):
     """A depth-first walk over raters and ratees, and the ratees at whom it can be cut.
 
-    ``label`` is the component of each node, raters first. ``place`` and ``ends`` say where the subtree of a node begins and ends in the order of the walk, and
-    ``before`` how many raters stand before a place. ``child`` heads a subtree that its parent ``person`` (a
+    ``label`` is the component of each node, raters first. ``place`` and ``ends`` say where the subtree of a
+    node begins and ends in the order of the walk. ``child`` heads a subtree that its parent ``person`` (a
     ratee) cuts off: ``inside`` raters, with ``rest`` left on the side of the person's own parent. ``start``
     and ``end`` are the places of each component.
     """
