@@ -264,7 +264,11 @@ def evidence(
         "feedback": _beside_feedback(rows, others, sources),
     }
     plain = severity(rows, sources=sources) if without is None else without
-    kinds, people, departments, raters, beside = [], [], [], [], []
+    kinds: list[pl.DataFrame] = []
+    people: list[pl.DataFrame] = []
+    departments: list[pl.DataFrame] = []
+    raters: list[pl.DataFrame] = []
+    beside: list[pl.DataFrame] = []
     practical: dict[str, float] = {}
     for kind in KINDS:
         slope, told = _regressed(kind, known[kind])
