@@ -79,12 +79,13 @@ class Modes:
 
 @dataclass(frozen=True)
 class CrossedFit:
-    """What `fit_crossed` found.
+    """What a fit found, exact or iterative.
 
     Attributes
     ----------
     criterion
-        Minus twice the log likelihood, restricted if ``reml``, with the constant of lme4.
+        Minus twice the log likelihood, restricted if ``reml``, with the constant of lme4; None if it was
+        not computed.
     reml
         Whether the likelihood was restricted.
     variances
@@ -106,7 +107,7 @@ class CrossedFit:
         Whether the search ended where nothing more could be gained.
     """
 
-    criterion: float
+    criterion: float | None
     reml: bool
     variances: Mapping[str, float]
     residual: float
@@ -117,8 +118,6 @@ class CrossedFit:
     n: int
     steps: int
     converged: bool
-    _system: _System
-    _solution: _Solution
 
     def contrasts(self, weights: Mapping[str, Weights]) -> Modes:
         """Weighted sums of modes, with the same two standard errors.
@@ -142,9 +141,7 @@ class CrossedFit:
         many = next(iter(rows.values())).shape[0]
         with threadpool_limits(limits=1, user_api="blas"):
             parts = [
-                self._system.contrasts(
-                    self._solution, {name: matrix[at : at + _AT_ONCE] for name, matrix in rows.items()}
-                )
+                self._contrasts({name: matrix[at : at + _AT_ONCE] for name, matrix in rows.items()})
                 for at in range(0, many, _AT_ONCE)
             ]
         return Modes(
@@ -152,6 +149,21 @@ class CrossedFit:
             conditional_sd=np.concatenate([part.conditional_sd for part in parts]),
             standard_error=np.concatenate([part.standard_error for part in parts]),
         )
+
+    def _contrasts(self, weights: dict[str, sparse.csr_matrix]) -> Modes:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ExactFit(CrossedFit):
+    """What `fit_crossed` found: nothing is left to chance, and the criterion is known."""
+
+    criterion: float
+    _system: _System
+    _solution: _Solution
+
+    def _contrasts(self, weights: dict[str, sparse.csr_matrix]) -> Modes:
+        return self._system.contrasts(self._solution, weights)
 
 
 def fit_crossed(
@@ -161,7 +173,7 @@ def fit_crossed(
     covariates: Mapping[str, npt.ArrayLike] | None = None,
     pair: npt.ArrayLike | None = None,
     reml: bool = True,
-) -> CrossedFit:
+) -> ExactFit:
     """Fit a linear mixed model with crossed random factors.
 
     Parameters
@@ -181,7 +193,7 @@ def fit_crossed(
 
     Returns
     -------
-    CrossedFit
+    ExactFit
         Variances, coefficients, modes with standard errors.
 
     Raises
@@ -217,7 +229,7 @@ def fit_crossed(
         modes = system.modes(solution)
     ratios = {system.names[k]: solution.ratios[place] for place, k in enumerate(system.order)}
     errors = np.sqrt(solution.residual * np.diag(solution.coefficient_covariance))
-    return CrossedFit(
+    return ExactFit(
         criterion=solution.criterion,
         reml=reml,
         variances=MappingProxyType({name: solution.residual * float(ratios[name]) for name in system.names}),
@@ -844,7 +856,7 @@ def _search(system: _System) -> tuple[_Solution, int, bool]:
         # A ratio that hardly matters any more may go to nought at once; others only by a factor.
         lowest = np.where(here.ratios * rows < 0.05, floor, np.maximum(here.ratios / _LONGEST_STEP, floor))
         highest = np.minimum(here.ratios * _LONGEST_STEP, _CEILING)
-        step, gain = _newton(gradient, curvature, held, lowest - here.ratios, highest - here.ratios)
+        step, gain = newton(gradient, curvature, held, lowest - here.ratios, highest - here.ratios)
         converged = gain < _DECREMENT
         if converged:
             break
@@ -865,7 +877,7 @@ def _search(system: _System) -> tuple[_Solution, int, bool]:
     return here, steps, converged
 
 
-def _newton(
+def newton(
     gradient: Floats, curvature: Floats, held: Bools, down: Floats, up: Floats
 ) -> tuple[Floats, float]:
     """The step that gains most within the bounds ``down`` and ``up``, and what it is expected to gain.
@@ -951,12 +963,28 @@ def _independent(columns: Mapping[str, Floats]) -> tuple[Floats, list[str], tupl
     design = np.stack(list(columns.values()), axis=1)
     # Measured from their means, so that a large constant does not hide what a column says.
     apart = design - design.mean(axis=0)
-    size = np.sqrt((apart**2).sum(axis=0))
-    varies = size > 1e-12 * np.sqrt((design**2).sum(axis=0))
-    apart /= np.where(varies, size, 1.0)
-    inner = apart.T @ apart
-    kept, lower = [], np.zeros_like(inner)
-    for k in range(len(names)):
+    kept = independent(apart.T @ apart, (design**2).sum(axis=0))
+    dropped = tuple(name for k, name in enumerate(names) if k not in kept)
+    return np.ascontiguousarray(design[:, kept]), [names[k] for k in kept], dropped
+
+
+def independent(inner: Floats, squares: Floats) -> list[int]:
+    """Which columns add something to the ones before them; the first, a constant, always does.
+
+    Parameters
+    ----------
+    inner
+        Inner products of the columns measured from their means, shape (columns, columns).
+    squares
+        Sums of squares of the columns as they are, shape (columns,).
+    """
+    size = np.sqrt(np.clip(np.diag(inner), 0.0, None))
+    varies = size > 1e-12 * np.sqrt(squares)
+    unit = np.where(varies, size, 1.0)
+    inner = inner / np.outer(unit, unit)
+    kept: list[int] = []
+    lower = np.zeros_like(inner)
+    for k in range(squares.size):
         if k == 0:
             kept.append(k)
             continue
@@ -969,5 +997,4 @@ def _independent(columns: Mapping[str, Floats]) -> tuple[Floats, list[str], tupl
         if varies[k] and left > 1e-10:
             lower[k, len(kept) - 1] = math.sqrt(left)
             kept.append(k)
-    dropped = tuple(name for k, name in enumerate(names) if k not in kept)
-    return np.ascontiguousarray(design[:, kept]), [names[k] for k in kept], dropped
+    return kept

@@ -1,0 +1,1006 @@
+"""Which part of a score belongs to each of several crossed groupings, when there are very many levels?
+
+Reads    a score per row, classes and covariates with coefficients, and the level of every factor.
+Returns  what `crossed.fit_crossed` returns, by conjugate gradients instead of one dense block.
+
+The model is that of `crossed`, fitted by restricted likelihood. Its first factor (ratees) is eliminated, for
+its block is diagonal, and pairs re-weight the meetings of the first two factors (``kept = 1 / (1 + n t)`` for
+a pair of n rows). The second factor (raters), and levels that divide those of the second among themselves
+(a rater's cycles), are *iterated*: no matrix of theirs is ever formed, equations in them are solved by
+conjugate gradients, preconditioned by the exact block of each rater with its parts. All else is *small*:
+coefficients and the few levels of other factors. With ``A`` the equations of the iterated levels, ``B`` what
+connects them with the small ones and ``D`` the small ones' own, all after the elimination,
+
+    W = A^-1 B,  S = D - B' W,  inverse = [A^-1 + W S^-1 W', -W S^-1; -S^-1 W', S^-1]
+
+is exact for everything small. Of ``A^-1`` only the diagonal is needed. It is estimated by random signs z:
+the mean of ``z * (A^-1 z)`` is unbiased, and its noise comes from the elements beside the diagonal alone.
+Two steps of the preconditioner, ``P = 2 M^-1 - M^-1 A M^-1``, come close to ``A^-1`` and have the diagonal
+of ``M^-1``, so that only ``A^-1 - P`` is left to chance. Traces need no more. Gradient and average
+information of the restricted likelihood then are those of `crossed`; the likelihood itself would need a
+determinant and is not computed. Everything random follows from a seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from analytics.severity.crossed import (
+    PAIR,
+    CrossedFit,
+    Floats,
+    Integers,
+    Modes,
+    NotEstimable,
+    independent,
+    newton,
+)
+
+REFERENCE: Final = (
+    "Gilmour, Thompson & Cullis (1995), Biometrics 51, 1440-1450. doi:10.2307/2533274; "
+    "Hutchinson (1990), Commun. Stat. Simul. Comput. 19(2). doi:10.1080/03610919008812866; "
+    "Bekas, Kokiopoulou & Saad (2007), Appl. Numer. Math. 57. doi:10.1016/j.apnum.2007.01.003"
+)
+
+_MOST_STEPS: Final = 30
+_GAIN: Final = 3e-4  # expected gain in the criterion below which the search stops: a fortieth of an error
+_FLOOR: Final = 1e-6  # ratio x mean rows per level: as good as nought
+_LONGEST_STEP: Final = 10.0
+_SAMPLE: Final = 400_000  # rows from which the search starts
+_CHUNK: Final = 200_000  # rows looked at together
+_WIDTH: Final = 1_000_000  # numbers in one block of right-hand sides: what a processor keeps at hand
+_MOST_ITERATIONS: Final = 500
+_EXACT: Final = 1e-8
+_FINE: Final = 1e-6  # of contrasts
+_ROUGH: Final = 1e-4  # of probes, whose own noise is larger
+_NOISE: Final = 0.01  # relative error of standard errors from probing
+_MOST_PROBES: Final = 192
+_THREADS: Final = 2  # always, so that the digits do not depend on the machine
+_NOTHING: Final = 1e-24
+
+
+@dataclass(frozen=True)
+class Classes:
+    """A grouping of the rows with a coefficient for every level but the first.
+
+    Attributes
+    ----------
+    names
+        Of the coefficients: one for each level from the second.
+    codes
+        Level of each row from 0, shape (rows,).
+    """
+
+    names: tuple[str, ...]
+    codes: npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class IterativeFit(CrossedFit):
+    """What `fit_iterative` found: a `CrossedFit` without a criterion.
+
+    Standard errors of the small factors and of coefficients are exact. Those of the iterated levels rest on
+    probes and are off by a share of `monte_carlo` on average; those of the eliminated factor likewise, a
+    little more. Contrasts of one iterated level each with anything small use the probes, too; all others are
+    solved for.
+
+    Attributes
+    ----------
+    monte_carlo
+        Relative error of the standard errors of the iterated levels from probing, root mean square.
+    ratios, ratio_covariance
+        Variances divided by the residual one, by factor, and how uncertain they are, shape (factors,
+        factors).
+    """
+
+    monte_carlo: float
+    ratios: Mapping[str, float]
+    ratio_covariance: Floats
+    _system: _System
+    _solution: _Solution
+    _diagonal: Floats
+
+    def _contrasts(self, weights: dict[str, sparse.csr_matrix]) -> Modes:
+        return self._system.contrasts(self._solution, self._diagonal, weights)
+
+
+def fit_iterative(
+    score: npt.ArrayLike,
+    *,
+    factors: Mapping[str, npt.NDArray[np.integer]],
+    classes: Sequence[Classes] = (),
+    covariates: Mapping[str, npt.ArrayLike] | None = None,
+    pair: bool = False,
+    seed: int = 0,
+) -> IterativeFit:
+    """Fit a linear mixed model whose second factor has very many levels, by restricted likelihood.
+
+    Parameters
+    ----------
+    score
+        Shape (rows,).
+    factors
+        By name the level of each row from 0, shape (rows,). The first is eliminated, the second iterated; a
+        later one whose levels each belong to one level of the second, and are more than those, is iterated
+        with it (at most one); all others are small.
+    classes
+        Groupings with coefficients. An intercept is always first.
+    covariates
+        By name a column of shape (rows,), with one coefficient.
+    pair
+        Whether the rows of the same levels of the first two factors have an effect in common, called `PAIR`.
+    seed
+        What the probes follow from.
+
+    Returns
+    -------
+    IterativeFit
+        Variances, coefficients, modes with standard errors.
+
+    Raises
+    ------
+    NotEstimable
+        If nothing is left to estimate a residual from.
+    """
+    if len(factors) < 2:
+        raise ValueError(f"factors must name one to eliminate and one to iterate; got {', '.join(factors)}")
+    y = np.asarray(score, dtype=np.float64)
+    columns = {name: np.asarray(column, dtype=np.float64) for name, column in (covariates or {}).items()}
+    with threadpool_limits(limits=1, user_api="blas"):
+        sample = _sample(y, factors, classes, columns, seed)
+        start = None
+        if sample is not None:
+            small = _System(*sample, pair=pair, seed=seed)
+            start = _search(small, small.start()).solution.ratios
+            del small
+        system = _System(y, factors, classes, columns, pair=pair, seed=seed)
+        found = _search(system, system.start() if start is None else start)
+        return system.fit(found)
+
+
+def _sample(
+    y: Floats,
+    factors: Mapping[str, npt.NDArray[np.integer]],
+    classes: Sequence[Classes],
+    columns: Mapping[str, Floats],
+    seed: int,
+) -> tuple[Floats, dict[str, npt.NDArray[np.integer]], list[Classes], dict[str, Floats]] | None:
+    """All rows of some ratees, to start from; None where all rows are few enough."""
+    if y.size < 4 * _SAMPLE:
+        return None
+    name, first = next(iter(factors.items()))
+    many = int(first.max()) + 1
+    chosen = np.random.default_rng(seed).random(many) < _SAMPLE / y.size
+    rows = np.flatnonzero(chosen[first])
+    found = {other: codes[rows] for other, codes in factors.items()}
+    found[name] = (np.cumsum(chosen) - 1)[found[name]]
+    return (
+        y[rows],
+        found,
+        [Classes(part.names, part.codes[rows]) for part in classes],
+        {other: column[rows] for other, column in columns.items()},
+    )
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Some levels of the first factor with all their cells and rows."""
+
+    levels: slice
+    cells: slice
+    rows: slice
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A right-hand side of the equations; None is nought."""
+
+    first: Floats | None
+    iterated: Floats
+    small: Floats
+
+
+@dataclass(frozen=True)
+class _Equations:
+    """The equations at given ratios, and what has been solved of them."""
+
+    ratios: Floats
+    kept: Floats  # by cell
+    hidden: Floats  # by cell: t x kept
+    diagonal: Floats  # of the eliminated levels
+    own: sparse.csr_matrix  # iterated levels with themselves before the elimination, prior included
+    parts: list[sparse.csr_matrix]  # eliminated with iterated, over the root of the diagonal, by chunk
+    near: Floats  # inverse of the block of each rater, shape (raters, block, block)
+    places: Integers  # levels of each block, shape (raters, block)
+    meets: Floats  # W, shape (iterated, small)
+    inverse: Floats  # of S, shape (small, small)
+
+    def product(self, columns: Floats) -> Floats:
+        """``A columns``."""
+        out = self.own @ columns
+        for part in self.parts:
+            out -= part.T @ (part @ columns)
+        return np.asarray(out)
+
+    def nearby(self, columns: Floats) -> Floats:
+        """``M^-1 columns``: each rater by itself."""
+        if self.near.shape[1] == 1:
+            return self.near[:, 0] * columns
+        padded = np.concatenate([columns, np.zeros((1, columns.shape[1]))])
+        found = self.near @ padded[self.places]
+        out = np.empty_like(padded)
+        out[self.places] = found
+        return out[:-1]
+
+    def near_matrix(self) -> sparse.csr_matrix:
+        """``M^-1`` as a sparse matrix."""
+        size, (raters, width) = self.own.shape[0], self.places.shape
+        rows = np.broadcast_to(self.places[:, :, None], (raters, width, width)).ravel()
+        columns = np.broadcast_to(self.places[:, None, :], (raters, width, width)).ravel()
+        real = (rows < size) & (columns < size)
+        entries = (self.near.ravel()[real], (rows[real], columns[real]))
+        return sparse.csr_matrix(entries, shape=(size, size))
+
+    def inverse_known(self, coefficients: int) -> Floats:
+        """``S^-1`` when the coefficients are known: they come first."""
+        if coefficients == self.inverse.shape[0]:
+            return np.empty((0, 0))
+        free = slice(coefficients, None)
+        return np.asarray(np.linalg.inv(np.linalg.inv(self.inverse)[free, free]))
+
+    def alone(self, probes: Floats, probed: Floats) -> tuple[Floats, float]:
+        """Diagonal of ``A^-1``, and its noise as that of standard errors: relative, root mean square."""
+        first = self.nearby(probes)
+        left = probes * (probed - 2.0 * first + self.nearby(self.product(first)))
+        sure = np.zeros(self.own.shape[0])
+        width = np.arange(self.near.shape[1])
+        spots = self.places.ravel()
+        real = spots < sure.size
+        sure[spots[real]] = self.near[:, width, width].ravel()[real]
+        diagonal = sure + left.mean(axis=1)
+        error = left.std(axis=1, ddof=1) / math.sqrt(probes.shape[1])
+        return diagonal, 0.5 * float(np.sqrt(np.mean((error / diagonal) ** 2)))
+
+    def solve(self, sides: Floats, tolerance: float, start: Floats | None = None) -> Floats:
+        """``A^-1 sides``, some columns at a time."""
+        size, many = sides.shape
+        wide = max(1, min(16, _WIDTH // size))
+        cuts = [slice(a, min(a + wide, many)) for a in range(0, many, wide)]
+
+        def solved(cut: slice) -> Floats:
+            begin = None if start is None else start[:, cut]
+            return self._solve(np.ascontiguousarray(sides[:, cut]), tolerance, begin)
+
+        if not cuts:
+            return np.empty((size, 0))
+        with ThreadPoolExecutor(_THREADS) as threads:
+            return np.concatenate(list(threads.map(solved, cuts)), axis=1)
+
+    def _solve(self, sides: Floats, tolerance: float, start: Floats | None) -> Floats:
+        """Conjugate gradients, every column by itself, until the slowest is there."""
+        if start is None:
+            found, rest = np.zeros_like(sides), sides.copy()
+        else:
+            found, rest = start.copy(), sides - self.product(start)
+        aim = tolerance**2 * np.maximum(_columnwise(sides, self.nearby(sides)), 1e-300)
+        near = self.nearby(rest)
+        along, size = near, _columnwise(rest, near)
+        for _ in range(_MOST_ITERATIONS):
+            if (size <= aim).all():
+                break
+            ahead = self.product(along)
+            step = np.divide(size, _columnwise(along, ahead), out=np.zeros_like(size), where=size > 0)
+            found += step * along
+            rest -= step * ahead
+            near = self.nearby(rest)
+            after = _columnwise(rest, near)
+            along = near + np.divide(after, size, out=np.zeros_like(size), where=size > 0) * along
+            size = after
+        return found
+
+
+@dataclass(frozen=True)
+class _Solution:
+    """The equations solved for the scores."""
+
+    equations: _Equations
+    residual: float
+    first: Floats
+    iterated: Floats
+    small: Floats
+    pairs: Floats
+    alone: Floats  # of the scores, before the small levels have their say
+    probed: Floats  # A^-1 probes
+
+    @property
+    def ratios(self) -> Floats:
+        """By factor, pairs last."""
+        return self.equations.ratios
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Where the search for the ratios ended."""
+
+    solution: _Solution
+    curvature: Floats
+    steps: int
+    converged: bool
+
+
+class _System:
+    """The rows in the order of the eliminated factor, and what follows from them at given ratios.
+
+    A unit is the rows of one cell (levels of the first two factors) with the same part of the second level;
+    without parts it is the cell.
+    """
+
+    def __init__(
+        self,
+        y: Floats,
+        factors: Mapping[str, npt.NDArray[np.integer]],
+        classes: Sequence[Classes],
+        columns: Mapping[str, Floats],
+        *,
+        pair: bool,
+        seed: int,
+    ) -> None:
+        self.names, self.paired, self.seed = tuple(factors), pair, seed
+        codes = list(factors.values())
+        self.n, self.sizes = y.size, [int(code.max()) + 1 for code in codes]
+        self.raters = self.sizes[1]
+        self.part = next(
+            (k for k in range(2, len(codes)) if self.sizes[k] > self.raters and _divides(codes[k], codes[1])),
+            None,
+        )
+        self.few = [k for k in range(2, len(codes)) if k != self.part]
+        self.mean = float(y.mean())
+        if not math.isfinite(self.mean):
+            raise ValueError("score must be one column of finite numbers with at least one row")
+        order = self._rows(codes)
+        self.y = y[order] - self.mean
+        self._columns(classes, columns, codes, order)
+        self.freedom = self.n - self.p
+        if self.freedom <= 0:
+            raise NotEstimable("there are no more rows than coefficients")
+        self.scores = float(self.y @ self.y)
+        self.cell_scores = self._by_cell(self.y)
+
+    def _rows(self, codes: list[npt.NDArray[np.integer]]) -> Integers:
+        """Put rows in the order of the first factor, cell by cell, and say where each begins."""
+        fine = codes[1] if self.part is None else _within(codes[self.part], codes[1])
+        order = np.argsort(codes[0].astype(np.int64) * (int(fine.max()) + 1) + fine)
+        first, second = codes[0][order].astype(np.int32), codes[1][order].astype(np.int32)
+        self.row_starts = np.searchsorted(first, np.arange(self.sizes[0] + 1))
+        new = np.ones(self.n, dtype=bool)
+        new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+        self.cell_rows = np.append(np.flatnonzero(new), self.n)
+        starts = self.cell_rows[:-1]
+        self.times = np.diff(self.cell_rows).astype(np.float64)
+        self.owner, rater = first[starts], second[starts]
+        self.cell_starts = np.searchsorted(starts, self.row_starts)
+        self.counts = np.diff(self.row_starts).astype(np.float64)
+        if self.part is None:
+            self.iterated = self.raters
+            self.unit_rows, self.unit_levels = self.cell_rows, rater[:, None]
+            begins = np.arange(starts.size + 1, dtype=np.int32)
+            self.links = sparse.csr_matrix((self.times, rater, begins), shape=(starts.size, self.raters))
+            self.plain = sparse.csr_matrix(sparse.diags_array(self._unit_counts()))
+            self.places = np.arange(self.raters)[:, None]
+            return order
+        self.iterated = self.raters + self.sizes[self.part]
+        part = codes[self.part][order].astype(np.int32) + np.int32(self.raters)
+        new[1:] |= part[1:] != part[:-1]
+        self.unit_rows = np.append(np.flatnonzero(new), self.n)
+        units = self.unit_rows[:-1]
+        cell = np.searchsorted(starts, units, side="right") - 1
+        self.unit_levels = np.stack([rater[cell], part[units]], axis=1)
+        rows = (np.arange(starts.size), cell)
+        self.links = sparse.csr_matrix(
+            (
+                np.concatenate([self.times, np.diff(self.unit_rows)]),
+                (np.concatenate(rows), np.concatenate([rater, part[units]])),
+            ),
+            shape=(starts.size, self.iterated),
+        )
+        counts = self._unit_counts()
+        above = np.zeros(self.iterated, dtype=np.int64)
+        above[part] = second
+        above, lower = above[self.raters :], np.arange(self.raters, self.iterated)
+        across = sparse.csr_matrix((counts[self.raters :], (lower, above)), shape=(self.iterated,) * 2)
+        self.plain = sparse.csr_matrix(sparse.diags_array(counts) + across + across.T)
+        # The levels of each rater, filled up with a place beyond all.
+        many = np.bincount(above, minlength=self.raters)
+        by_rater = np.argsort(above, kind="stable")
+        rank = np.arange(by_rater.size) - np.repeat(np.cumsum(many) - many, many)
+        self.places = np.full((self.raters, 1 + int(many.max())), self.iterated)
+        self.places[:, 0] = np.arange(self.raters)
+        self.places[above[by_rater], 1 + rank] = self.raters + by_rater
+        return order
+
+    def _unit_counts(self) -> Floats:
+        times = np.diff(self.unit_rows).astype(np.float64)
+        return np.sum([np.bincount(levels, times, self.iterated) for levels in self.unit_levels.T], axis=0)
+
+    def _columns(
+        self,
+        classes: Sequence[Classes],
+        columns: Mapping[str, Floats],
+        codes: list[npt.NDArray[np.integer]],
+        order: Integers,
+    ) -> None:
+        """Find the columns of everything small: coefficients, then the levels of small factors.
+
+        Rows that agree in all classes and small factors have one profile, a row of a table.
+        """
+        groups = [(len(part.names) + 1, part.codes) for part in classes]
+        groups += [(self.sizes[k], codes[k]) for k in self.few]
+        profile = np.zeros(self.n, dtype=np.int64)
+        for size, levels in groups:
+            profile = profile * size + levels[order]
+        used, self.profile = _compact(profile, math.prod(size for size, _ in groups))
+        tables: list[Floats] = []
+        rest = used
+        for size, _ in reversed(groups):
+            tables.insert(0, np.eye(size)[rest % size])
+            rest = rest // size
+        fixed = [np.ones((used.size, 1)), *(table[:, 1:] for table in tables[: len(classes)])]
+        table = np.concatenate(fixed, axis=1)
+        numbers = [column[order] for column in columns.values()]
+        names = ["intercept", *(name for part in classes for name in part.names), *columns]
+        kept = self._kept(table, numbers)
+        self.coefficients = [names[k] for k in kept]
+        self.dropped = tuple(name for k, name in enumerate(names) if k not in kept)
+        dummies = [k for k in kept if k < table.shape[1]]
+        self.numbers = [numbers[k - table.shape[1]] for k in kept if k >= table.shape[1]]
+        self.p, self.dummies = len(kept), len(dummies)
+        self.table = np.concatenate([table[:, dummies], *tables[len(classes) :]], axis=1)
+        self.heads: dict[int, slice] = {}
+        self.small = self.p
+        for k in self.few:
+            self.heads[k] = slice(self.small, self.small + self.sizes[k])
+            self.small += self.sizes[k]
+
+    def _kept(self, table: Floats, numbers: list[Floats]) -> list[int]:
+        """Which of the columns add something to the ones before them."""
+        weight = np.bincount(self.profile, minlength=table.shape[0]).astype(np.float64)
+        apart = table - weight @ table / self.n
+        away = [column - float(column.mean()) for column in numbers]
+        sums = np.array([np.bincount(self.profile, column, weight.size) for column in away])
+        cross = sums.reshape(len(away), weight.size) @ apart
+        among = np.array([[float(a @ b) for b in away] for a in away]).reshape(len(away), len(away))
+        inner = np.block([[apart.T @ (apart * weight[:, None]), cross.T], [cross, among]])
+        whole = np.concatenate([weight @ table**2, [float(column @ column) for column in numbers]])
+        return independent(inner, whole)
+
+    # Rows and sums over them
+
+    def _chunks(self) -> Iterator[_Chunk]:
+        """All rows, some levels of the first factor at a time."""
+        cuts = np.searchsorted(self.row_starts, np.arange(_CHUNK, self.n, _CHUNK))
+        for a, b in pairwise(np.unique([0, *cuts, self.sizes[0]]).tolist()):
+            yield _Chunk(
+                slice(a, b),
+                slice(int(self.cell_starts[a]), int(self.cell_starts[b])),
+                slice(int(self.row_starts[a]), int(self.row_starts[b])),
+            )
+
+    def _design(self, rows: slice) -> Floats:
+        """Columns of everything small, shape (rows, small)."""
+        known = self.table[self.profile[rows]]
+        if not self.numbers:
+            return known
+        numbers = np.stack([column[rows] for column in self.numbers], axis=1)
+        return np.concatenate([known[:, : self.dummies], numbers, known[:, self.dummies :]], axis=1)
+
+    def _by_cell(self, rows: Floats) -> Floats:
+        return np.add.reduceat(rows, self.cell_rows[:-1])
+
+    def _by_first(self, cells: Floats) -> Floats:
+        return np.bincount(self.owner, cells, self.sizes[0])
+
+    def _by_iterated(self, rows: Floats) -> Floats:
+        units = np.add.reduceat(rows, self.unit_rows[:-1])
+        return np.sum([np.bincount(levels, units, self.iterated) for levels in self.unit_levels.T], axis=0)
+
+    def _by_small(self, rows: Floats) -> Floats:
+        sums = np.bincount(self.profile, rows, self.table.shape[0]) @ self.table
+        numbers = [float(column @ rows) for column in self.numbers]
+        return np.concatenate([sums[: self.dummies], numbers, sums[self.dummies :]])
+
+    def _said(self, small: Floats) -> Floats:
+        """What the small columns say of each row."""
+        after = self.dummies + len(self.numbers)
+        rows = (self.table @ np.concatenate([small[: self.dummies], small[after:]]))[self.profile]
+        for column, weight in zip(self.numbers, small[self.dummies : after], strict=True):
+            rows += weight * column
+        return np.asarray(rows)
+
+    # Equations
+
+    def start(self) -> Floats:
+        """Rough ratios from one-way analyses of variance, each factor by itself."""
+        square = np.zeros((self.p, self.p))
+        for chunk in self._chunks():
+            design = self._design(chunk.rows)[:, : self.p]
+            square += design.T @ design
+        least = np.linalg.solve(square, self._by_small(self.y)[: self.p])
+        rest = self.y - self._said(np.append(least, np.zeros(self.small - self.p)))
+        whole = float(rest @ rest)
+        total = whole / self.n
+        if total <= _NOTHING * (self.mean**2 + self.scores / self.n):
+            raise NotEstimable("every score is what the covariates say")
+        cells = self._by_cell(rest)
+        counts = self.plain.diagonal()
+        sums = self._by_iterated(rest)
+        found = [
+            _between(self._by_first(cells), self.counts, whole),
+            _between(sums[: self.raters], counts[: self.raters], whole),
+        ]
+        for k in range(2, len(self.names)):
+            if k != self.part:
+                found.append(0.02 * total)
+                continue
+            found.append(_between(sums[self.raters :], counts[self.raters :], whole) - found[1])
+        if self.paired:
+            found.append(_between(cells, self.times, whole) - found[0] - found[1])
+        variances = np.clip(found, 0.01 * total, None)
+        residual = max(total - float(variances.sum()), 0.2 * total)
+        return np.asarray(np.clip(variances / residual, 0.01, 10.0))
+
+    def floor(self) -> Floats:
+        """Ratios as good as nought, by factor, pairs last."""
+        sizes = [*self.sizes, *([self.times.size] if self.paired else [])]
+        return _FLOOR * np.array(sizes, dtype=np.float64) / self.n
+
+    def equations(self, ratios: Floats, before: _Equations | None) -> _Equations:
+        """Form the equations at these ratios and solve for what connects the iterated with the small."""
+        t = ratios[-1] if self.paired else 0.0
+        kept = 1.0 / (1.0 + self.times * t)
+        diagonal = self._by_first(self.times * kept) + 1.0 / ratios[0]
+        prior = np.full(self.iterated, 1.0 / ratios[1])
+        if self.part is not None:
+            prior[self.raters :] = 1.0 / ratios[self.part]
+        own = self.plain + sparse.diags_array(prior)
+        if self.paired:
+            own = own - self._inner(t * kept)
+        own = sparse.csr_matrix(own)
+        near = self._blocks(sparse.csr_matrix(own - self._inner(kept**2 / diagonal[self.owner])))
+        root = np.sqrt(diagonal)
+        data = self.links.data * np.repeat(kept / root[self.owner], np.diff(self.links.indptr))
+        starts = self.links.indptr[self.cell_starts]
+        parts = []
+        for chunk in self._chunks():
+            a, b = chunk.levels.start, chunk.levels.stop
+            inside = slice(int(starts[a]), int(starts[b]))
+            parts.append(
+                sparse.csr_matrix(
+                    (data[inside], self.links.indices[inside], starts[a : b + 1] - starts[a]),
+                    shape=(b - a, self.iterated),
+                )
+            )
+        none = np.empty((0, 0))
+        here = _Equations(ratios, kept, t * kept, diagonal, own, parts, near, self.places, none, none)
+        bonds, square = self._small(here)
+        meets = here.solve(bonds, _EXACT, None if before is None else before.meets)
+        schur = square - bonds.T @ meets
+        schur = 0.5 * (schur + schur.T)
+        unit = np.sqrt(np.clip(np.diag(schur), 1e-300, None))
+        try:
+            inverse = np.linalg.inv(schur / np.outer(unit, unit)) / np.outer(unit, unit)
+        except np.linalg.LinAlgError:
+            raise NotEstimable("the equations are singular") from None
+        return replace(here, meets=meets, inverse=inverse)
+
+    def _inner(self, weights: Floats) -> sparse.csr_matrix:
+        """``links' diag(weights) links``: nothing outside the blocks of the raters."""
+        if self.part is None:
+            total = np.bincount(self.links.indices, weights * self.times**2, self.raters)
+            return sparse.csr_matrix(sparse.diags_array(total))
+        scaled = self.links.copy()
+        scaled.data = scaled.data * np.repeat(weights, np.diff(scaled.indptr))
+        return sparse.csr_matrix(self.links.T @ scaled)
+
+    def _blocks(self, matrix: sparse.csr_matrix) -> Floats:
+        """Inverse of the block of each rater, shape (raters, block, block)."""
+        if self.part is None:
+            return np.asarray(1.0 / matrix.diagonal())[:, None, None]
+        width = self.places.shape[1]
+        real = np.nonzero(self.places < self.iterated)
+        block = np.empty((2, self.iterated), dtype=np.int64)
+        block[:, self.places[real]] = real
+        dense = np.zeros((self.raters, width, width))
+        dense[:, np.arange(width), np.arange(width)] = 1.0
+        entries = matrix.tocoo()
+        dense[block[0, entries.row], block[1, entries.row], block[1, entries.col]] = entries.data
+        return np.linalg.inv(dense)
+
+    def _small(self, here: _Equations) -> tuple[Floats, Floats]:
+        """What connects the iterated with the small, and the small with themselves, after elimination."""
+        bonds, square = np.zeros((self.iterated, self.small)), np.zeros((self.small, self.small))
+        for chunk, part in zip(self._chunks(), here.parts, strict=True):
+            design = self._design(chunk.rows)
+            square += design.T @ design
+            by_cell = np.add.reduceat(design, self._begin(chunk), axis=0)
+            if self.part is None:
+                bonds += self.links[chunk.cells].T @ (by_cell / self.times[chunk.cells, None])
+            else:
+                a, b = np.searchsorted(self.unit_rows, [chunk.rows.start, chunk.rows.stop])
+                by_unit = np.add.reduceat(design, self.unit_rows[a:b] - chunk.rows.start, axis=0)
+                marks = sparse.csr_matrix(
+                    (np.ones(2 * (b - a)), self.unit_levels[a:b].ravel(), np.arange(0, 2 * (b - a) + 1, 2)),
+                    shape=(b - a, self.iterated),
+                )
+                bonds += marks.T @ by_unit
+            if self.paired:
+                lost = here.hidden[chunk.cells, None] * by_cell
+                square -= by_cell.T @ lost
+                bonds -= self.links[chunk.cells].T @ lost
+            levels = self._levels(here, chunk, by_cell)
+            square -= levels.T @ levels
+            bonds -= part.T @ levels
+        for k, place in self.heads.items():
+            at = np.arange(place.start, place.stop)
+            square[at, at] += 1.0 / here.ratios[k]
+        return bonds, square
+
+    def _begin(self, chunk: _Chunk) -> Integers:
+        return np.asarray(self.cell_rows[chunk.cells] - chunk.rows.start)
+
+    def _levels(self, here: _Equations, chunk: _Chunk, by_cell: Floats) -> Floats:
+        """What connects the eliminated levels with the small ones, over the root of their diagonal."""
+        starts = self.cell_starts[chunk.levels.start : chunk.levels.stop + 1] - chunk.cells.start
+        many = by_cell.shape[0]
+        sums = sparse.csr_matrix(
+            (here.kept[chunk.cells], np.arange(many), starts), shape=(starts.size - 1, many)
+        )
+        return np.asarray(sums @ by_cell) / np.sqrt(here.diagonal[chunk.levels, None])
+
+    # Solving
+
+    def reduce(self, here: _Equations, sides: Sequence[_Side]) -> tuple[Floats, Floats]:
+        """Right-hand sides after the elimination: of the iterated and of the small levels, by column."""
+        iterated = np.empty((self.iterated, len(sides)))
+        small = np.empty((self.small, len(sides)))
+        for k, side in enumerate(sides):
+            iterated[:, k], small[:, k] = side.iterated, side.small
+            if side.first is None:
+                continue
+            weighted = side.first / here.diagonal
+            scaled = side.first / np.sqrt(here.diagonal)
+            for chunk, part in zip(self._chunks(), here.parts, strict=True):
+                iterated[:, k] -= part.T @ scaled[chunk.levels]
+            weight = np.repeat(here.kept * weighted[self.owner], np.diff(self.cell_rows))
+            small[:, k] -= self._by_small(weight)
+        return iterated, small
+
+    def scores_side(self, here: _Equations) -> _Side:
+        """The right-hand side that the scores make."""
+        first = self._by_first(here.kept * self.cell_scores)
+        lost = here.hidden * self.cell_scores
+        rows = self.y - np.repeat(lost, np.diff(self.cell_rows)) if self.paired else self.y
+        iterated = self._by_iterated(self.y)
+        if self.paired:
+            iterated = iterated - self.links.T @ lost
+        return _Side(first, iterated, self._by_small(rows))
+
+    def solve(self, ratios: Floats, before: _Solution | None, probes: Floats) -> _Solution:
+        """Solve for the scores and the probes at these ratios."""
+        here = self.equations(ratios, None if before is None else before.equations)
+        side = self.scores_side(here)
+        right, fixed = self.reduce(here, [side])
+        start = None if before is None else np.column_stack([before.alone])
+        alone = here.solve(right, _EXACT, start)
+        probed = here.solve(probes, _ROUGH, None if before is None else before.probed)
+        small = here.inverse @ (fixed[:, 0] - here.meets.T @ right[:, 0])
+        iterated = alone[:, 0] - here.meets @ small
+        said = self._said(small)
+        first = side.first / here.diagonal - self._through(here, iterated, said)
+        rest = self._by_cell(self.y - said) - self.links @ iterated - self.times * first[self.owner]
+        pairs = here.hidden * rest if self.paired else np.empty(0)
+        square = self.scores - float(here.hidden @ self.cell_scores**2)
+        square -= float(side.first @ first) + float(side.iterated @ iterated) + float(side.small @ small)
+        residual = square / self.freedom
+        if residual <= 1e-10 * self.scores / self.n:
+            raise NotEstimable("the scores leave no residual")
+        return _Solution(here, residual, first, iterated, small, pairs, alone[:, 0], probed)
+
+    def _through(self, here: _Equations, iterated: Floats, said: Floats) -> Floats:
+        """What the eliminated levels owe to the iterated and the small ones."""
+        cells = here.kept * (self.links @ iterated + self._by_cell(said))
+        return self._by_first(cells) / here.diagonal
+
+    # Variances
+
+    def probes(self, many: int, *, first: int = 0) -> Floats:
+        """Random signs for the iterated levels; column k is always the same."""
+        columns = [
+            np.random.default_rng([self.seed, k]).integers(0, 2, self.iterated) * 2.0 - 1.0
+            for k in range(first, first + many)
+        ]
+        return np.stack(columns, axis=1)
+
+    def few_probes(self) -> int:
+        """Probes for traces: the more levels, the less each says."""
+        return int(np.clip(60_000 // self.iterated, 4, 24))
+
+    def slope(self, solution: _Solution, probes: Floats) -> tuple[Floats, Floats]:
+        """Gradient and averaged curvature of the criterion in the ratios."""
+        here, residual = solution.equations, solution.residual
+        ratios = here.ratios
+        spreads = self.spreads(solution, probes)
+        traces = [float(spreads[name].sum()) for name in self.names]
+        traces = [(size - trace) for size, trace in zip(self.sizes, traces, strict=True)]
+        if self.paired:
+            traces.append(ratios[-1] * spreads[PAIR])
+        sums = [*self._effects(solution), *([solution.pairs] if self.paired else [])]
+        sums = [effect / ratio for effect, ratio in zip(sums, ratios.tolist(), strict=True)]
+        squares = np.array([float(s @ s) for s in sums])
+        gradient = np.array(traces) / ratios - squares / residual
+        sides = [self._placed(here, k, s) for k, s in enumerate(sums)]
+        iterated, small = self.reduce(here, sides)
+        alone = here.solve(iterated, _ROUGH)
+        beyond = small - here.meets.T @ iterated
+        through = iterated.T @ alone + beyond.T @ here.inverse @ beyond
+        for k, one in enumerate(sides):
+            for m, other in enumerate(sides):
+                if one.first is not None and other.first is not None:
+                    through[k, m] += float(one.first @ (other.first / here.diagonal))
+        if self.paired:
+            through[-1, -1] += float((here.hidden * sums[-1]) @ sums[-1])
+        curvature = (np.diag(squares / ratios) - through / np.outer(ratios, ratios)) / residual
+        curvature -= np.outer(squares, squares) / (self.freedom * residual**2)
+        return gradient, 0.5 * (curvature + curvature.T)
+
+    def _effects(self, solution: _Solution) -> list[Floats]:
+        """Effects by factor as given, pairs left out."""
+        found = [solution.first, solution.iterated[: self.raters]]
+        for k in range(2, len(self.names)):
+            found.append(
+                solution.iterated[self.raters :] if k == self.part else solution.small[self.heads[k]]
+            )
+        return found
+
+    def _placed(self, here: _Equations, k: int, values: Floats) -> _Side:
+        """A right-hand side that holds values at one factor (pairs last), and nothing elsewhere."""
+        iterated, small = np.zeros(self.iterated), np.zeros(self.small)
+        if k == 0:
+            return _Side(values, iterated, small)
+        if k == len(self.names):
+            # Eliminating the pairs hands their side on to whatever they meet.
+            lost = here.hidden * values
+            first = -self._by_first(self.times * lost)
+            rows = np.repeat(lost, np.diff(self.cell_rows))
+            return _Side(first, -(self.links.T @ lost), -self._by_small(rows))
+        if k == 1:
+            iterated[: self.raters] = values
+        elif k == self.part:
+            iterated[self.raters :] = values
+        else:
+            small[self.heads[k]] = values
+        return _Side(None, iterated, small)
+
+    def spreads(self, solution: _Solution, probes: Floats, *, known: bool = False) -> dict[str, Any]:
+        """Diagonal of the inverse of the equations over the ratio, by factor; of pairs the trace of ``1' P 1``.
+
+        With ``known`` the coefficients are known and not estimated; pairs are then left out.
+        """
+        here, ratios = solution.equations, solution.ratios
+        meets, inverse, free = here.meets, here.inverse, slice(None)
+        if known:
+            free = slice(self.p, None)
+            meets = meets[:, free]
+            inverse = here.inverse_known(self.p)
+        found: dict[str, Any] = {}
+        iterated = here.alone(probes, solution.probed)[0] + _rowwise(meets @ inverse, meets)
+        found[self.names[1]] = iterated[: self.raters] / ratios[1]
+        for k in range(2, len(self.names)):
+            if k == self.part:
+                found[self.names[k]] = iterated[self.raters :] / ratios[k]
+            else:
+                place = self.heads[k]
+                at = slice(place.start - self.p, place.stop - self.p) if known else place
+                found[self.names[k]] = np.diag(inverse)[at] / ratios[k]
+        first = np.empty(self.sizes[0])
+        near = here.near_matrix()
+        left = solution.probed - here.nearby(probes)
+        total = 0.0
+        pairs = self.paired and not known
+        for chunk, part in zip(self._chunks(), here.parts, strict=True):
+            root = np.sqrt(here.diagonal[chunk.levels])
+            by_cell = np.add.reduceat(self._design(chunk.rows)[:, free], self._begin(chunk), axis=0)
+            away = part @ meets - self._levels(here, chunk, by_cell)
+            toward = part @ probes
+            spread = _rowwise(away @ inverse, away)
+            spread += np.asarray((part @ near).multiply(part).sum(axis=1)).ravel()
+            spread += _rowwise(part @ left, toward) / probes.shape[1]
+            first[chunk.levels] = (1.0 + spread) / root**2
+            if not pairs:
+                continue
+            times, kept = self.times[chunk.cells], here.kept[chunk.cells]
+            owner = self.owner[chunk.cells] - chunk.levels.start
+            links = self.links[chunk.cells]
+            weighed = (times / root[owner])[:, None]
+            beyond = links @ meets - by_cell - weighed * away[owner]
+            there = links @ probes - weighed * toward[owner]
+            back = links @ solution.probed - weighed * (part @ solution.probed)[owner]
+            own = _rowwise(beyond @ inverse, beyond) + _rowwise(there, back) / probes.shape[1]
+            own += (times / root[owner]) ** 2
+            total += float((times * kept).sum() - (kept**2) @ own)
+        found[self.names[0]] = first / ratios[0]
+        if pairs:
+            found[PAIR] = total
+        return found
+
+    def fit(self, found: _Found) -> IterativeFit:
+        """Modes with standard errors, from as many probes as those take."""
+        solution, curvature = found.solution, found.curvature
+        here = solution.equations
+        probes = self.probes(solution.probed.shape[1])
+        noise = here.alone(probes, solution.probed)[1]
+        while noise > _NOISE and probes.shape[1] < _MOST_PROBES:
+            wanted = math.ceil(probes.shape[1] * (noise / (0.9 * _NOISE)) ** 2)
+            more = int(np.clip(wanted - probes.shape[1], 4, 64))
+            fresh = self.probes(more, first=probes.shape[1])
+            probes = np.concatenate([probes, fresh], axis=1)
+            probed = here.solve(fresh, _ROUGH)
+            solution = replace(solution, probed=np.concatenate([solution.probed, probed], axis=1))
+            noise = here.alone(probes, solution.probed)[1]
+        full = self.spreads(solution, probes)
+        known = self.spreads(solution, probes, known=True)
+        floor = 1.001 * self.floor()
+        ratios = np.where(here.ratios <= floor, 0.0, here.ratios)
+        names = [*self.names, *([PAIR] if self.paired else [])]
+        modes = {}
+        for k, effect in enumerate(self._effects(solution)):
+            name, variance = self.names[k], solution.residual * ratios[k]
+            modes[name] = Modes(
+                values=effect if ratios[k] > 0 else np.zeros_like(effect),
+                conditional_sd=np.sqrt(variance * np.clip(known[name], 0.0, None)),
+                standard_error=np.sqrt(variance * np.clip(full[name], 0.0, None)),
+            )
+        coefficients = solution.small[: self.p].copy()
+        coefficients[0] += self.mean
+        errors = np.sqrt(solution.residual * np.diag(here.inverse)[: self.p])
+        unit = np.sqrt(np.clip(np.diag(curvature), 1e-300, None))
+        uncertain = 2.0 * np.linalg.pinv(curvature / np.outer(unit, unit)) / np.outer(unit, unit)
+        return IterativeFit(
+            criterion=None,
+            reml=True,
+            variances=MappingProxyType(
+                {name: solution.residual * float(ratio) for name, ratio in zip(names, ratios, strict=True)}
+            ),
+            residual=solution.residual,
+            coefficients=MappingProxyType(dict(zip(self.coefficients, coefficients.tolist(), strict=True))),
+            coefficient_errors=MappingProxyType(dict(zip(self.coefficients, errors.tolist(), strict=True))),
+            dropped=self.dropped,
+            modes=MappingProxyType(modes),
+            n=self.n,
+            steps=found.steps,
+            converged=found.converged,
+            monte_carlo=noise,
+            ratios=MappingProxyType(dict(zip(names, ratios.tolist(), strict=True))),
+            ratio_covariance=uncertain,
+            _system=self,
+            _solution=solution,
+            _diagonal=here.alone(probes, solution.probed)[0],
+        )
+
+    def contrasts(
+        self, solution: _Solution, diagonal: Floats, weights: dict[str, sparse.csr_matrix]
+    ) -> Modes:
+        """Weighted sums of effects; those of one iterated level each take its probed diagonal."""
+        here = solution.equations
+        many = next(iter(weights.values())).shape[0]
+        if PAIR in weights:
+            raise ValueError(f"weights must not name {PAIR!r}: pairs have been eliminated")
+        effects = self._effects(solution)
+        values, small = np.zeros(many), np.zeros((many, self.small))
+        sides = []
+        for k, name in enumerate(self.names):
+            side = weights.get(name, sparse.csr_matrix((many, self.sizes[k])))
+            values += side @ effects[k]
+            sides.append(side)
+            if k in self.heads:
+                small[:, self.heads[k]] = side.toarray()
+        places = [1] if self.part is None else [1, self.part]
+        iterated = sparse.csr_matrix(sparse.hstack([sides[k] for k in places]))
+        if sides[0].nnz == 0 and (np.diff(iterated.indptr) <= 1).all():
+            full = np.asarray(iterated.multiply(iterated) @ diagonal)
+            beyond = np.asarray(iterated @ here.meets) - small
+        else:
+            firsts = sides[0].toarray()
+            rows = zip(firsts, iterated.toarray(), small, strict=True)
+            right, fixed = self.reduce(here, [_Side(*row) for row in rows])
+            alone = here.solve(right, _FINE)
+            full = (firsts**2) @ (1.0 / here.diagonal) + _columnwise(right, alone)
+            beyond = right.T @ here.meets - fixed.T
+        inner = beyond[:, self.p :]
+        known = full + _rowwise(inner @ here.inverse_known(self.p), inner)
+        full = full + _rowwise(beyond @ here.inverse, beyond)
+        return Modes(
+            values=values,
+            conditional_sd=np.sqrt(solution.residual * np.clip(known, 0.0, None)),
+            standard_error=np.sqrt(solution.residual * np.clip(full, 0.0, None)),
+        )
+
+
+def _search(system: _System, start: Floats) -> _Found:
+    """Average-information steps from a start; shorter ones where the last one led away."""
+    floor = system.floor()
+    probes = system.probes(system.few_probes())
+    ratios = np.maximum(start, floor)
+    before: _Solution | None = None
+    reach, gain = _LONGEST_STEP, math.inf
+    for step in range(1, _MOST_STEPS + 1):
+        here = system.solve(ratios, before, probes)
+        gradient, curvature = system.slope(here, probes)
+        held = (ratios <= floor) & (gradient >= 0)
+        # A ratio that hardly matters any more may go to nought at once; others only by a factor.
+        lowest = np.where(ratios * _FLOOR / floor < 0.05, floor, np.maximum(ratios / reach, floor))
+        move, ahead = newton(gradient, curvature, held, lowest - ratios, ratios * reach - ratios)
+        if ahead < _GAIN:
+            return _Found(here, curvature, step, converged=True)
+        if ahead > gain:
+            reach = max(1.2, math.sqrt(reach))
+        gain, before = ahead, here
+        aim = ratios + move
+        ratios = np.where(aim <= 1.001 * floor, floor, aim)
+    return _Found(here, curvature, _MOST_STEPS, converged=False)
+
+
+def _between(sums: Floats, times: Floats, whole: float) -> float:
+    """Variance between groups of a one-way layout with these sums; ``whole`` is the sum of squares."""
+    used = times > 0
+    sums, times = sums[used], times[used]
+    n, groups = float(times.sum()), times.size
+    between = float((sums**2 / times).sum())
+    if groups < 2 or groups >= n:
+        return 0.1 * whole / n
+    within = (whole - between) / (n - groups)
+    typical = (n - float((times**2).sum()) / n) / (groups - 1)
+    return (between / (groups - 1) - within) / typical
+
+
+def _divides(fine: npt.NDArray[np.integer], coarse: npt.NDArray[np.integer]) -> bool:
+    """Whether every level of the fine grouping lies in one of the coarse."""
+    above = np.zeros(int(fine.max()) + 1, dtype=coarse.dtype)
+    above[fine] = coarse
+    return bool((above[fine] == coarse).all())
+
+
+def _within(fine: npt.NDArray[np.integer], coarse: npt.NDArray[np.integer]) -> Integers:
+    """The levels of the fine grouping, numbered so that those of one coarse level follow each other."""
+    above = np.zeros(int(fine.max()) + 1, dtype=np.int64)
+    above[fine] = coarse
+    place = np.empty(above.size, dtype=np.int64)
+    place[np.argsort(above, kind="stable")] = np.arange(above.size)
+    return np.asarray(place[fine])
+
+
+def _compact(values: Integers, most: int) -> tuple[Integers, npt.NDArray[np.int32]]:
+    """The different values, and which of them each row has."""
+    if most > 4_000_000:
+        used, place = np.unique(values, return_inverse=True)
+        return used, place.astype(np.int32)
+    seen = np.bincount(values, minlength=most) > 0
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1).astype(np.int32)[values]
+
+
+def _rowwise(a: Floats, b: Floats) -> Floats:
+    return np.asarray(np.einsum("ij,ij->i", a, b))
+
+
+def _columnwise(a: Floats, b: Floats) -> Floats:
+    return np.asarray(np.einsum("ij,ij->j", a, b))
