@@ -1,0 +1,1240 @@
+"""How does each rater use the rating scale, compared with what the same people would get from others?
+
+Reads    one row per rating (overall, and where there are any by dimension), self-ratings, and the progress
+         of goals by half of a cycle.
+Returns  per rater and habit: an estimate with its interval, what is usual, how many people it rests on and
+         a reading; how far a rater's use of the levels lies from the department's and the company's.
+
+Everything is held against comparable people, never against a raw average. What other raters say of a ratee
+(in any cycle) and how softly the rater rates place every rating; ratings at the same place, with as many
+others to go by, given by anybody else, say what is usual there: how often the middle level, how wide a
+spread. So neither a strong team nor a soft hand passes for a habit. The habits:
+
+=================  ==========================================  ===========================  ===============
+habit              estimate                                    usual                        interval
+=================  ==========================================  ===========================  ===============
+middle             share of ratings at the middle level(s)     of the same people           Wilson
+ends               share of ratings at the two end levels      of the same people           Wilson
+spread             SD over people ÷ SD expected of them        1                            χ² of a variance
+contrast           correlation of residual and expectation     all raters                   Fisher z
+halo_correlation   mean correlation between dimensions         all raters                   Fisher z
+halo_spread        SD within a person over dimensions ÷ usual  1                            χ² of a variance
+self_gap           mean of self less manager, rating points    all raters                   Student
+recency            weight of late less early goal progress     all raters                   shrunken, normal
+=================  ==========================================  ===========================  ===============
+
+A contrast below the usual is centrality (those others rate high are rated lower, those low higher), above it
+extremism. A person counts once however often they were rated: effective numbers are divided by a design
+effect from the correlation, pooled over all raters, of what was given to the same person; degrees of freedom
+of variances follow the spread of squared deviations seen in the company, not a normal distribution. What all
+ratings of one cycle share beyond that (a mood) is not seen. A flag needs three things: a false discovery
+rate under the policy's among all raters told, an interval without the usual value, and a size that matters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import polars as pl
+from scipy import special, stats
+
+from analytics.disclosure import Cells
+from analytics.distribution.uncertainty import Floats, Ints, benjamini_hochberg, sums, wilson
+from analytics.policy import (
+    CONFIDENCE,
+    FALSE_DISCOVERY,
+    HABIT_CORRELATION,
+    HABIT_GAP,
+    HABIT_RATIO,
+    HABIT_SHARE,
+    MINIMUM_HABIT_RATEES,
+    MINIMUM_LINKED_RATERS,
+    SMALL_DIFFERENCE,
+)
+
+REFERENCE: Final = (
+    "Saal, Downey & Lahey (1980), Psychol. Bull. 88(2). doi:10.1037/0033-2909.88.2.413; "
+    "Myford & Wolfe (2003, 2004), J. Appl. Meas. 4(4), 5(2); Wolfe (2004), J. Appl. Meas. 5(1); "
+    "Heidemeier & Moser (2009), J. Appl. Psychol. 94(2). doi:10.1037/0021-9010.94.2.353; "
+    "Fisher (1925), Statistical Methods for Research Workers (intraclass z)"
+)
+
+SELF_LENIENCY: Final = 0.32
+"""Self less supervisor in standard deviations, and their correlation (Heidemeier & Moser 2009)."""
+SELF_CORRELATION: Final = 0.22
+
+HABITS: Final = (
+    "middle",
+    "ends",
+    "spread",
+    "contrast",
+    "halo_correlation",
+    "halo_spread",
+    "self_gap",
+    "recency",
+)
+"""Drift over the cycles is another question: how severity moves, not how the scale is used."""
+
+FLAGGED_SIDES: Final = {
+    "middle": ("more",),
+    "ends": ("more",),
+    "spread": ("less",),
+    "contrast": ("less", "more"),
+    "halo_correlation": ("more",),
+    "halo_spread": ("less",),
+    "self_gap": ("less", "more"),
+    "recency": ("less", "more"),
+}
+"""On which side of the usual a habit is one to talk about."""
+
+READINGS: Final = ("less", "more", "usual", "unsure", "cannot_tell")
+REASONS: Final = (
+    "few_people",  # cannot tell: rated fewer people than it takes
+    "few_raters",  # cannot tell: too few raters to say what is usual
+    "no_variation",  # cannot tell: nothing differs that could be compared
+    "not_rated",  # cannot tell: there are no such ratings (levels, dimensions, self-ratings, goals)
+)
+KINDS: Final = ("alike", "custom", "own", "unsure", "cannot_tell")
+
+_COLUMNS: Final = (
+    "cycle_id",
+    "ratee_id",
+    "rater_id",
+    "source",
+    "department_id",
+    "score",
+    "level",
+    "scale_id",
+)
+_OVERALL: Final = "overall"
+_CELL: Final = 100
+"""Ratings it takes for a place of its own to say what is usual there."""
+_PLACES: Final = 10
+_STRATA: Final = (1, 3, 6)
+"""Ratings by others from which on a ratee is known better."""
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """How raters use the scale.
+
+    Attributes
+    ----------
+    habits
+        One row per rater and habit, sorted by ``rater_id`` and in the order of `HABITS`: ``rater_id``,
+        ``department_id`` (of most of their ratees), ``habit``, ``estimate`` with ``low`` and ``high``,
+        ``usual`` (what comparable people get from others), ``q`` (false-discovery adjusted), ``n_people``,
+        ``n_ratings``, ``reading`` (`READINGS`), ``flag`` and ``reason`` (`REASONS`, null unless the reading
+        is ``cannot_tell``).
+    company
+        One row per habit: ``habit``, ``usual`` (mean over raters), ``band_low`` and ``band_high`` (where 8
+        of 10 raters told lie, as differences to their usual), ``n_raters`` told, ``n_flagged``, ``n_people``.
+    likeness
+        One row per rater, sorted: ``rater_id``, ``department_id``, ``to_company`` and ``to_department``
+        (1-Wasserstein distance in levels between what the rater gave and what the same people would get from
+        the company, or from the others of the department), ``by_chance`` and ``by_chance_department``
+        (distance chance alone would make), ``n_people``, ``n_ratings``, ``kind`` (`KINDS`): like the
+        company, a custom of the department, the rater's own way.
+    departments
+        One row per department, sorted: ``department_id``, ``distance`` to the company, ``by_chance``,
+        ``q``, ``n_raters``, ``n_people``, ``n_alike``, ``n_custom``, ``n_own``, and ``custom`` (whether its
+        raters share a way of their own).
+    points
+        Rating points of one standard deviation of ratings on the scale most used; null without ratings.
+    self_d, self_d_low, self_d_high, self_r
+        Self less manager in standard deviations, and the correlation of the two, in the whole company; to
+        hold against `SELF_LENIENCY` and `SELF_CORRELATION`. Null without self-ratings.
+    recency
+        Weight of late less early goal progress over all raters with its interval: ``estimate``, ``low``,
+        ``high``, ``n_people``; no row without goals.
+    n_ratings, n_raters, n_ratees
+        What all of it rests on.
+    """
+
+    habits: pl.DataFrame
+    company: pl.DataFrame
+    likeness: pl.DataFrame
+    departments: pl.DataFrame
+    recency: pl.DataFrame
+    points: float | None
+    self_d: float | None
+    self_d_low: float | None
+    self_d_high: float | None
+    self_r: float | None
+    n_ratings: int
+    n_raters: int
+    n_ratees: int
+
+    cells: ClassVar[tuple[Cells, ...]] = (
+        Cells(
+            frame="habits",
+            group="rater_id",
+            people="n_people",
+            values=(
+                "estimate",
+                "low",
+                "high",
+                "usual",
+                "q",
+                "n_people",
+                "n_ratings",
+                "reading",
+                "flag",
+                "reason",
+            ),
+            within=("habit",),
+            additive=False,
+        ),
+        Cells(
+            frame="likeness",
+            group="rater_id",
+            people="n_people",
+            values=(
+                "to_company",
+                "to_department",
+                "by_chance",
+                "by_chance_department",
+                "n_people",
+                "n_ratings",
+                "kind",
+            ),
+            additive=False,
+        ),
+        Cells(
+            frame="departments",
+            group="department_id",
+            people="n_people",
+            values=(
+                "distance",
+                "by_chance",
+                "q",
+                "n_raters",
+                "n_people",
+                "n_alike",
+                "n_custom",
+                "n_own",
+                "custom",
+            ),
+            additive=False,
+        ),
+        Cells(
+            frame="company",
+            group="habit",
+            people="n_people",
+            values=("usual", "band_low", "band_high", "n_raters", "n_flagged", "n_people"),
+            additive=False,
+        ),
+    )
+
+
+def profiles(
+    ratings: pl.DataFrame,
+    *,
+    dimensions: pl.DataFrame | None = None,
+    own: pl.DataFrame | None = None,
+    progress: pl.DataFrame | None = None,
+) -> Profiles:
+    """Describe how each rater uses the rating scale, with intervals and flags.
+
+    Parameters
+    ----------
+    ratings
+        One row per overall rating by somebody else: ``cycle_id``, ``ratee_id``, ``rater_id``, ``source``,
+        ``department_id`` (the ratee's), ``score`` in rating points, ``level`` (1 the lowest, null on a
+        continuous scale), ``scale_id``. Self-ratings among them are left out.
+    dimensions
+        The same columns and ``dimension``, for what was judged one by one. None: not kept.
+    own
+        Self-ratings with the columns of ``ratings``. None: not kept.
+    progress
+        ``cycle_id``, ``ratee_id``, ``early`` and ``late``: progress of their goals in the first and second
+        half of the cycle, as known then (see `analytics.severity.progress`). None: not kept.
+
+    Returns
+    -------
+    Profiles
+        All raters, also those about whom nothing can be said.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+    """
+    _check(ratings, dimensions, own, progress)
+    rows = _placed(_rows(ratings, dimensions))
+    raters = _raters(rows)
+    size = raters.height
+    rows = rows.join(raters.select("rater_id", "rater"), on="rater_id", maintain_order="left")
+    overall = rows.filter(pl.col("dimension") == _OVERALL)
+    points = _points(overall)
+    gap = _gap(overall, own, size)
+    late = _recency(overall, progress, size)
+    told = size >= MINIMUM_LINKED_RATERS.value
+    found = [
+        _share("middle", rows, size),
+        _share("ends", rows, size),
+        _spread(rows, size),
+        _contrast(rows, size),
+        *_halo(rows, size),
+        gap.habit.times(points),
+        late.habit,
+    ]
+    habits = pl.concat([_read(habit, raters, told=told) for habit in found]).sort(
+        "rater_id", pl.col("habit").cast(pl.Enum(HABITS))
+    )
+    likeness, departments = _likeness(overall, raters, told=told)
+    return Profiles(
+        habits=habits,
+        company=_company(habits, rows),
+        likeness=likeness,
+        departments=departments,
+        recency=late.company,
+        points=points,
+        self_d=gap.d,
+        self_d_low=gap.low,
+        self_d_high=gap.high,
+        self_r=gap.r,
+        n_ratings=rows.height,
+        n_raters=size,
+        n_ratees=rows["ratee_id"].n_unique(),
+    )
+
+
+def _check(
+    ratings: pl.DataFrame,
+    dimensions: pl.DataFrame | None,
+    own: pl.DataFrame | None,
+    progress: pl.DataFrame | None,
+) -> None:
+    needed: tuple[tuple[str, pl.DataFrame | None, Sequence[str]], ...] = (
+        ("ratings", ratings, _COLUMNS),
+        ("dimensions", dimensions, (*_COLUMNS, "dimension")),
+        ("own", own, ("cycle_id", "ratee_id", "score", "scale_id")),
+        ("progress", progress, ("cycle_id", "ratee_id", "early", "late")),
+    )
+    for name, frame, columns in needed:
+        missing = [] if frame is None else [column for column in columns if column not in frame.columns]
+        if missing:
+            raise ValueError(
+                f"{name} must have the columns {', '.join(columns)}; missing {', '.join(missing)}"
+            )
+
+
+# --- What comparable people get ------------------------------------------------------------------------
+
+
+def _rows(ratings: pl.DataFrame, dimensions: pl.DataFrame | None) -> pl.DataFrame:
+    """Every judgement of somebody else once, in spreads of its scale around the mean of its kind."""
+    columns = (*_COLUMNS, "dimension")
+    frames = [ratings.with_columns(pl.lit(_OVERALL).alias("dimension")).select(columns)]
+    if dimensions is not None:
+        frames.append(dimensions.select(columns))
+    rows = pl.concat(
+        [
+            frame.with_columns(
+                pl.col(
+                    "cycle_id", "ratee_id", "rater_id", "source", "department_id", "scale_id", "dimension"
+                ).cast(pl.String),
+                pl.col("score").cast(pl.Float64),
+                pl.col("level").cast(pl.Int64),
+            )
+            for frame in frames
+        ]
+    ).filter(
+        pl.col("score").is_finite(),
+        pl.col("rater_id") != pl.col("ratee_id"),
+        pl.col("source") != "self",
+        pl.all_horizontal(pl.col("cycle_id", "ratee_id", "rater_id", "scale_id").is_not_null()),
+    )
+    centred = pl.col("score") - pl.col("score").mean().over("scale_id", "cycle_id", "source", "dimension")
+    highest = pl.col("level").max().over("scale_id")
+    deviation = pl.col("_centred").std().over("scale_id")
+    # An even number of levels has two in the middle; fewer than three have none.
+    middle = (2 * pl.col("level") - highest - 1).abs() <= 1
+    return (
+        rows.sort(columns, nulls_last=True)
+        .with_columns(centred.alias("_centred"))
+        .with_columns(
+            pl.when(deviation > 1e-9).then(pl.col("_centred") / deviation).otherwise(0.0).alias("y"),
+            pl.when(highest >= 3).then(middle.cast(pl.Float64)).alias("middle"),
+            pl.when(highest >= 3)
+            .then(((pl.col("level") == 1) | (pl.col("level") == highest)).cast(pl.Float64))
+            .alias("ends"),
+            highest.alias("highest"),
+        )
+        .drop("_centred")
+    )
+
+
+def _raters(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row per rater with a number, and the department most of their ratees are in (ties: the first)."""
+    return (
+        rows.group_by("rater_id", "department_id")
+        .agg(pl.col("ratee_id").n_unique().alias("n"))
+        .sort("rater_id", pl.col("department_id").is_null(), -pl.col("n").cast(pl.Int64), "department_id")
+        .group_by("rater_id", maintain_order=True)
+        .agg(pl.col("department_id").first())
+        .with_row_index("rater")
+        .with_columns(pl.col("rater").cast(pl.Int64))
+    )
+
+
+def _placed(rows: pl.DataFrame) -> pl.DataFrame:
+    """Where others put each ratee, how softly the rater rates, and what is usual at that place."""
+    overall = rows.filter(pl.col("dimension") == _OVERALL)
+    given = overall.group_by("ratee_id", "rater_id").agg(pl.col("y").sum().alias("_y"), pl.len().alias("_n"))
+    others = given.with_columns(
+        (pl.col("_y").sum().over("ratee_id") - pl.col("_y")).alias("_others"),
+        (pl.col("_n").sum().over("ratee_id").cast(pl.Int64) - pl.col("_n")).alias("n_others"),
+    ).select(
+        "ratee_id",
+        "rater_id",
+        "n_others",
+        pl.when(pl.col("n_others") > 0)
+        .then(pl.col("_others") / pl.col("n_others"))
+        .otherwise(0.0)
+        .alias("_others"),
+    )
+    rows = rows.join(others, on=["ratee_id", "rater_id"], how="left", maintain_order="left").with_columns(
+        pl.col("n_others").fill_null(0), pl.col("_others").fill_null(0.0)
+    )
+    stratum = pl.sum_horizontal((pl.col("n_others") >= least).cast(pl.Int8) for least in _STRATA)
+    rows = rows.with_columns(stratum.alias("stratum"))
+    mean_y, mean_x = pl.col("y").mean().over("stratum"), pl.col("_others").mean().over("stratum")
+    spread_x = pl.col("_others").var(ddof=0).over("stratum")
+    both = ((pl.col("y") - mean_y) * (pl.col("_others") - mean_x)).mean().over("stratum")
+    slope = pl.when(spread_x > 1e-12).then(both / spread_x).otherwise(0.0)
+    rows = rows.with_columns((mean_y + slope * (pl.col("_others") - mean_x)).alias("merit"))
+    lean = _lean(rows)
+    rows = rows.join(lean, on="rater_id", maintain_order="left").with_columns(
+        (pl.col("merit") + pl.col("lean")).alias("place")
+    )
+    return _usual(
+        rows,
+        "place",
+        {
+            "middle": pl.col("middle"),
+            "ends": pl.col("ends"),
+            "y": pl.col("y"),
+            "square": pl.col("y") ** 2,
+        },
+    )
+
+
+def _lean(rows: pl.DataFrame) -> pl.DataFrame:
+    """How softly each rater rates, drawn towards the average the less is known (methods of moments)."""
+    by_person = rows.group_by("rater_id", "ratee_id").agg((pl.col("y") - pl.col("merit")).mean().alias("r"))
+    found = by_person.group_by("rater_id").agg(
+        pl.col("r").mean(), pl.col("r").var(ddof=1).alias("v"), pl.len().cast(pl.Float64).alias("n")
+    )
+    within = (
+        found.filter(pl.col("n") > 1)
+        .select((pl.col("v") * (pl.col("n") - 1)).sum() / (pl.col("n") - 1).sum())
+        .item()
+    )
+    within = 1.0 if within is None or not math.isfinite(within) else within
+    between = found.select(
+        ((pl.col("r") ** 2 - within / pl.col("n")) * pl.col("n")).sum() / pl.col("n").sum()
+    )
+    spread = max(float(between.item() or 0.0), 0.0)
+    kept = spread / (spread + within / pl.col("n")) if spread > 0 else pl.lit(0.0)
+    return found.select("rater_id", (kept * pl.col("r")).alias("lean"))
+
+
+def _usual(rows: pl.DataFrame, place: str, features: dict[str, pl.Expr]) -> pl.DataFrame:
+    """What everybody else gives at the same place: means of features, the rater's own ratings left out.
+
+    Places are tenths (fewer where there are few ratings) of the ratings of one scale and dimension whose
+    ratees are known about equally well. Where nobody else rated there, the whole scale and dimension serve.
+    """
+    kind = ["scale_id", "dimension", "stratum"]
+    places = (pl.len().over(kind) // _CELL).clip(1, _PLACES)
+    rank = (pl.col(place).round(9).rank("average").over(kind) - 0.5) / pl.len().over(kind)
+    named = {f"_f_{name}": feature for name, feature in features.items()}
+    rows = rows.with_columns(
+        (rank * places).floor().cast(pl.Int64).alias("_cell"),
+        *(feature.alias(name) for name, feature in named.items()),
+    )
+    for level, keys in (("fine", [*kind, "_cell"]), ("coarse", ["scale_id", "dimension"])):
+        total = rows.group_by(keys).agg(
+            *(pl.col(name).sum().alias(f"{name}_s") for name in named),
+            *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_n") for name in named),
+        )
+        mine = rows.group_by([*keys, "rater_id"]).agg(
+            *(pl.col(name).sum().alias(f"{name}_ms") for name in named),
+            *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_mn") for name in named),
+        )
+        usual = mine.join(total, on=keys).select(
+            *keys,
+            "rater_id",
+            *(
+                pl.when(pl.col(f"{name}_n") > pl.col(f"{name}_mn"))
+                .then(
+                    (pl.col(f"{name}_s") - pl.col(f"{name}_ms"))
+                    / (pl.col(f"{name}_n") - pl.col(f"{name}_mn"))
+                )
+                .alias(f"_{level}{name}")
+                for name in named
+            ),
+        )
+        rows = rows.join(usual, on=[*keys, "rater_id"], how="left", maintain_order="left")
+    return rows.with_columns(
+        pl.coalesce(f"_fine_f_{name}", f"_coarse_f_{name}").alias(f"usual_{name}") for name in features
+    ).drop(pl.selectors.starts_with("_fine", "_coarse", "_f_", "_cell"))
+
+
+def _points(overall: pl.DataFrame) -> float | None:
+    """Rating points of one spread on the scale most used."""
+    found = (
+        overall.group_by("scale_id")
+        .agg(pl.col("score").std().alias("sd"), pl.len().alias("n"))
+        .sort("n", "scale_id", descending=[True, False])
+    )
+    return None if found.is_empty() or not found["sd"][0] else float(found["sd"][0])
+
+
+# --- One habit at a time -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Habit:
+    """One habit of all raters by number; nan where there is nothing to say it from.
+
+    ``less`` and ``more`` are one-sided p-values of lying below and above the usual; ``matters`` says where
+    the size is one to talk about.
+    """
+
+    name: str
+    estimate: Floats
+    low: Floats
+    high: Floats
+    usual: Floats
+    less: Floats
+    more: Floats
+    matters: np.ndarray[Any, np.dtype[np.bool_]]
+    people: Ints
+    ratings: Ints
+
+    @classmethod
+    def unknown(cls, name: str, size: int) -> _Habit:
+        """Nothing to say it from, for anybody."""
+        nothing, none = np.full(size, np.nan), np.zeros(size, dtype=np.int64)
+        numbers = (nothing, nothing, nothing, nothing, nothing, nothing)
+        return cls(name, *numbers, none > 0, none, none)
+
+    def times(self, factor: float | None) -> _Habit:
+        """The same habit in another unit."""
+        by = 1.0 if factor is None else factor
+        return replace(
+            self,
+            estimate=self.estimate * by,
+            low=self.low * by,
+            high=self.high * by,
+            usual=self.usual * by,
+        )
+
+
+@dataclass(frozen=True)
+class _Gathered:
+    """Rows of one habit by rater and person: what the design effect and the counts need."""
+
+    rater: Ints
+    pair: Ints
+    of_pair: Ints
+    n: Floats
+    people: Floats
+    squares: Floats
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame, size: int) -> _Gathered:
+        """Number the pairs of rater and ratee."""
+        pairs = rows.select("rater", "ratee_id").unique(maintain_order=True).with_row_index("pair")
+        rater = rows["rater"].to_numpy()
+        pair = (
+            rows.select("rater", "ratee_id")
+            .join(pairs, on=["rater", "ratee_id"], how="left", maintain_order="left")["pair"]
+            .cast(pl.Int64)
+            .to_numpy()
+        )
+        of_pair = pairs["rater"].to_numpy()
+        times = np.bincount(pair, minlength=pairs.height).astype(float)
+        return cls(
+            rater=rater,
+            pair=pair,
+            of_pair=of_pair,
+            n=sums(rater, np.ones(rater.size), size),
+            people=sums(of_pair, np.ones(of_pair.size), size),
+            squares=sums(of_pair, times**2, size),
+        )
+
+    def total(self, values: Floats) -> Floats:
+        """Sums by rater."""
+        return sums(self.rater, values, self.n.size)
+
+    def mean(self, values: Floats) -> Floats:
+        """Means by rater."""
+        return _ratio(self.total(values), self.n)
+
+    def alike(self, values: Floats) -> float:
+        """Correlation of what one rater gave one person, pooled over raters (analysis of variance).
+
+        Raters with a value that is nan stay out.
+        """
+        known = np.isfinite(self.total(values)) & (self.n > 0)
+        residual = np.where(known[self.rater], values - self.mean(values)[self.rater], 0.0)
+        times = np.where(known[self.of_pair], np.bincount(self.pair, minlength=self.of_pair.size), 0.0)
+        by_pair = np.bincount(self.pair, residual, minlength=self.of_pair.size) / np.maximum(times, 1.0)
+        between = float((times * by_pair**2).sum())
+        within = float(((residual - by_pair[self.pair]) ** 2)[known[self.rater]].sum())
+        free_between = float((self.people - 1)[known].sum())
+        free_within = float(np.maximum(times - 1, 0).sum())
+        if free_between <= 0 or free_within <= 0:
+            return 0.0
+        # How many ratings of a pair count, on average within raters (Snedecor & Cochran).
+        times_each = float((self.n - _ratio(self.squares, self.n, empty=0.0))[known].sum()) / free_between
+        a, b = between / free_between, within / free_within
+        return float(np.clip((a - b) / max(a + (times_each - 1) * b, 1e-12), 0.0, 1.0))
+
+    def design(self, values: Floats) -> Floats:
+        """By rater, how many ratings count as one."""
+        return 1.0 + (_ratio(self.squares, self.n, empty=1.0) - 1.0) * self.alike(values)
+
+
+def _share(name: str, rows: pl.DataFrame, size: int) -> _Habit:
+    """Share of the middle or end levels beside the share the same people would get from others."""
+    rows = rows.filter(pl.col(name).is_not_null() & pl.col(f"usual_{name}").is_not_null())
+    gathered = _Gathered.of(rows, size)
+    hit, usual = rows[name].to_numpy(), rows[f"usual_{name}"].to_numpy()
+    share, expected = gathered.mean(hit), gathered.mean(usual)
+    worth = _ratio(gathered.n, gathered.design(hit - usual))
+    low, high = wilson(share, np.nan_to_num(worth), confidence=CONFIDENCE.value)
+    # Rare levels make shares skewed: the tail is Jeffreys', not the normal one.
+    hits = share * worth + 0.5
+    more = special.betainc(hits, worth + 1.0 - hits, expected)
+    return _Habit(
+        name,
+        share,
+        low,
+        high,
+        expected,
+        1.0 - more,
+        more,
+        np.abs(share - expected) >= HABIT_SHARE.value,
+        gathered.people.astype(np.int64),
+        gathered.n.astype(np.int64),
+    )
+
+
+def _spread(rows: pl.DataFrame, size: int) -> _Habit:
+    """Spread over people within a dimension beside the spread the same people would get from others."""
+    rows = rows.filter(pl.col("usual_y").is_not_null())
+    gathered = _Gathered.of(rows, size)
+    y, place = rows["y"].to_numpy(), rows["usual_y"].to_numpy()
+    noise = np.maximum(rows["usual_square"].to_numpy() - place**2, 0.0)
+    inside = (
+        rows.select(pl.struct("rater", "dimension").rank("dense").cast(pl.Int64) - 1).to_series().to_numpy()
+    )
+    count = np.bincount(inside).astype(float)
+
+    def deviation(values: Floats) -> Floats:
+        return np.asarray(values - (np.bincount(inside, values) / count)[inside])
+
+    # The mean taken out of n ratings takes with it as much as the ratings of one person agree.
+    times = rows.select(pl.len().over("rater", "dimension", "ratee_id")).to_series().to_numpy().astype(float)
+    design = 1.0 + (np.bincount(inside, times) / count - 1.0) * gathered.alike(y - place)
+    lost = np.bincount(inside, noise) / count * design / count
+    expected = np.maximum(noise + deviation(place) ** 2 - lost[inside], 0.0)
+    squares = deviation(y) ** 2
+    return _variance_habit("spread", squares, expected, gathered)
+
+
+def _variance_habit(name: str, squares: Floats, expected: Floats, gathered: _Gathered) -> _Habit:
+    """A ratio of observed to expected squares per rater, as a ratio of standard deviations.
+
+    Its degrees of freedom are those with which a χ² varies as much as the squares of this company do.
+    """
+    all_expected = float(expected.sum())
+    calibration = float(squares.sum()) / all_expected if all_expected > 0 else 1.0
+    expected = expected * calibration
+    ratio = _ratio(gathered.total(squares), gathered.total(expected))
+    enough = gathered.people >= MINIMUM_HABIT_RATEES.value
+    typical = _ratio(gathered.total(expected), gathered.n)
+    # In units of the expected square; raters of few people would only add noise.
+    relative = (
+        _ratio(squares, typical[gathered.rater])
+        - _ratio(expected, typical[gathered.rater]) * ratio[gathered.rater]
+    )
+    relative = np.where(enough[gathered.rater], relative, np.nan)
+    design = gathered.design(relative)
+    spare = float(np.isfinite(relative).sum() - enough.sum())
+    varying = float(np.nansum(relative**2)) / max(spare, 1.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = 2.0 * gathered.n / (varying * design)
+        freedom = np.where(freedom > 0, freedom, np.nan)
+        tail = (1 - CONFIDENCE.value) / 2
+        low = np.sqrt(ratio * freedom / stats.chi2.ppf(1 - tail, freedom))
+        high = np.sqrt(ratio * freedom / stats.chi2.ppf(tail, freedom))
+        less = np.asarray(stats.chi2.cdf(ratio * freedom, freedom))
+        more = np.asarray(stats.chi2.sf(ratio * freedom, freedom))
+        deviation = np.sqrt(ratio)
+        matters = (deviation <= HABIT_RATIO.value) | (deviation >= 1 / HABIT_RATIO.value)
+    return _Habit(
+        name,
+        deviation,
+        low,
+        high,
+        np.where(np.isfinite(deviation), 1.0, np.nan),
+        less,
+        more,
+        matters,
+        gathered.people.astype(np.int64),
+        gathered.n.astype(np.int64),
+    )
+
+
+def _contrast(rows: pl.DataFrame, size: int) -> _Habit:
+    """Correlation over people of what is left of a rating with what others would give them."""
+    by_person = (
+        rows.filter((pl.col("stratum") > 0) & pl.col("usual_y").is_not_null())
+        .group_by("rater", "ratee_id")
+        .agg(
+            (pl.col("y") - pl.col("usual_y")).mean().alias("left"),
+            pl.col("usual_y").mean().alias("expected"),
+            pl.len().alias("n"),
+        )
+        .sort("rater", "ratee_id")
+    )
+    rater = by_person["rater"].to_numpy()
+    n = sums(rater, np.ones(rater.size), size)
+
+    def around(values: Floats) -> Floats:
+        return np.asarray(values - _ratio(sums(rater, values, size), n)[rater])
+
+    a, b = around(by_person["left"].to_numpy()), around(by_person["expected"].to_numpy())
+    va, vb = sums(rater, a * a, size), sums(rater, b * b, size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = np.where((va > 1e-9) & (vb > 1e-9), sums(rater, a * b, size) / np.sqrt(va * vb), np.nan)
+    counted = by_person["n"].cast(pl.Int64).to_numpy()
+    return _correlation_habit("contrast", r, 1.0 / np.maximum(n - 3, 1e-9), n, sums(rater, counted, size))
+
+
+def _correlation_habit(
+    name: str, r: Floats, variance: Floats, people: Floats, ratings: Floats, *, together: int = 2
+) -> _Habit:
+    """A correlation of ``together`` variables beside the mean of all raters', on Fisher's scale."""
+    z = _fisher(r, together)
+    counts = np.isfinite(z) & (people >= MINIMUM_HABIT_RATEES.value)
+    weight = np.where(counts, 1.0 / variance, 0.0)
+    usual = float((weight * np.nan_to_num(z)).sum() / weight.sum()) if counts.any() else np.nan
+    error = np.sqrt(variance)
+    half = float(special.ndtri(0.5 + CONFIDENCE.value / 2)) * error
+    away = (z - usual) / error
+    return _Habit(
+        name,
+        r,
+        _correlation(z - half, together),
+        _correlation(z + half, together),
+        np.where(np.isfinite(r), _correlation(np.asarray(usual), together), np.nan),
+        special.ndtr(away),
+        special.ndtr(-away),
+        np.abs(z - usual) >= HABIT_CORRELATION.value,
+        people.astype(np.int64),
+        ratings.astype(np.int64),
+    )
+
+
+def _fisher(r: Floats, together: int) -> Floats:
+    """Fisher's z of an intraclass correlation of several variables; of two, the usual z."""
+    bound = np.clip(r, -1 / (together - 1) + 1e-6, 1 - 1e-6)
+    return np.asarray(0.5 * np.log((1 + (together - 1) * bound) / (1 - bound)))
+
+
+def _correlation(z: Floats, together: int) -> Floats:
+    grown = np.exp(np.clip(2 * z, -50, 50))
+    return np.asarray((grown - 1) / (grown + together - 1))
+
+
+def _halo(rows: pl.DataFrame, size: int) -> tuple[_Habit, _Habit]:
+    """How alike the dimensions of one person are rated, as a correlation and as a spread."""
+    key = ["rater", "ratee_id", "cycle_id", "source", "scale_id"]
+    overall = (
+        rows.filter(pl.col("dimension") == _OVERALL).group_by(key).agg(pl.col("level").max().alias("given"))
+    )
+    judged = rows.filter(pl.col("dimension") != _OVERALL)
+    wide = judged.group_by(*key, "rater_id").agg(pl.col("y").var(ddof=1).alias("w"), pl.len().alias("n"))
+    complete = max(wide["n"].to_list(), default=0)
+    wide = wide.filter((pl.col("n") == complete) & (complete >= 2)).sort(key)
+    if wide.is_empty():
+        return _Habit.unknown("halo_correlation", size), _Habit.unknown("halo_spread", size)
+
+    wide = wide.join(overall, on=key, how="left", maintain_order="left")
+    # Near the ends of the scale all dimensions are near the end: only ratings of the same level compare.
+    keys = ["scale_id", "given"]
+    everybody = [pl.col("w").sum().over(keys), pl.len().over(keys).cast(pl.Int64)]
+    mine = [pl.col("w").sum().over(*keys, "rater"), pl.len().over(*keys, "rater").cast(pl.Int64)]
+    wide = wide.with_columns(
+        pl.when(everybody[1] > mine[1])
+        .then((everybody[0] - mine[0]) / (everybody[1] - mine[1]))
+        .otherwise(pl.col("w").mean())
+        .alias("usual_w")
+    )
+    gathered = _Gathered.of(wide, size)
+    spread = _variance_habit("halo_spread", wide["w"].to_numpy(), wide["usual_w"].to_numpy(), gathered)
+
+    numbered = wide.with_row_index("row").select(*key, "row")
+    long = judged.join(numbered, on=key).sort("row", "dimension")
+    x = long["y"].to_numpy().reshape(wide.height, complete)
+    of = gathered.rater
+    x = x - np.column_stack([gathered.mean(column)[of] for column in x.T])
+    variances = np.column_stack([gathered.total(column**2) for column in x.T])
+    whole, single = gathered.total(x.sum(axis=1) ** 2), variances.sum(axis=1)
+    deviations = np.sqrt(variances)
+    products = deviations.sum(axis=1) ** 2 - single
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = np.where(products > 1e-9, (whole - single) / products, np.nan)
+    influence = x.sum(axis=1) ** 2 - (x**2).sum(axis=1) * (1 + (complete - 1) * np.nan_to_num(r)[of])
+    worth = _ratio(gathered.n, gathered.design(influence))
+    variance = complete / (2 * (complete - 1) * np.maximum(worth - 2, 1e-9))
+    correlation = _correlation_habit(
+        "halo_correlation", r, variance, gathered.people, gathered.n, together=complete
+    )
+    return correlation, spread
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """Self less manager per rater in spreads of the scale, and in the whole company."""
+
+    habit: _Habit
+    d: float | None = None
+    low: float | None = None
+    high: float | None = None
+    r: float | None = None
+
+
+def _gap(overall: pl.DataFrame, own: pl.DataFrame | None, size: int) -> _Gap:
+    """How far people rate themselves above their manager, by manager."""
+    empty = _Habit.unknown("self_gap", size)
+    if own is None or own.is_empty():
+        return _Gap(empty)
+    deviation = overall.group_by("scale_id").agg(pl.col("score").std().alias("_sd"))
+    mine = own.group_by("cycle_id", "ratee_id", "scale_id").agg(pl.col("score").mean().alias("_self"))
+    both = (
+        overall.filter(pl.col("source") == "manager")
+        .join(mine, on=["cycle_id", "ratee_id", "scale_id"], maintain_order="left")
+        .join(deviation, on="scale_id", maintain_order="left")
+        .filter(pl.col("_sd") > 1e-9)
+        .with_columns(
+            ((pl.col("_self") - pl.col("score")) / pl.col("_sd")).alias("gap"),
+            ((pl.col("_self") - pl.col("_self").mean().over("scale_id", "cycle_id")) / pl.col("_sd")).alias(
+                "s"
+            ),
+        )
+    )
+    by_person = both.group_by("rater", "ratee_id").agg(pl.col("gap").mean(), pl.len().alias("n"))
+    by_person = by_person.sort("rater", "ratee_id")
+    if by_person.height < 2:
+        return _Gap(empty)
+    rater, gap = by_person["rater"].to_numpy(), by_person["gap"].to_numpy()
+    n = sums(rater, np.ones(rater.size), size)
+    mean = _ratio(sums(rater, gap, size), n)
+    left = sums(rater, (gap - mean[rater]) ** 2, size)
+    # The spread between people is pooled: eight people alone say little about it.
+    freedom = float(np.maximum(n - 1, 0).sum())
+    error = np.sqrt(_ratio(np.full(size, left.sum() / max(freedom, 1.0)), n))
+    usual = float(gap.mean())
+    half = float(stats.t.ppf(0.5 + CONFIDENCE.value / 2, max(freedom, 1.0))) * error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = (mean - usual) / error
+    counted = sums(rater, by_person["n"].cast(pl.Float64).to_numpy(), size)
+    habit = _Habit(
+        "self_gap",
+        mean,
+        mean - half,
+        mean + half,
+        np.where(np.isfinite(mean), usual, np.nan),
+        special.ndtr(away),
+        special.ndtr(-away),
+        np.abs(mean - usual) >= HABIT_GAP.value,
+        n.astype(np.int64),
+        counted.astype(np.int64),
+    )
+    # Teams, not people, are the unit of the company's figure: a manager's severity is in every gap.
+    influence = sums(rater, gap - usual, size)
+    spread = math.sqrt(float((influence**2).sum())) / gap.size
+    reach = float(special.ndtri(0.5 + CONFIDENCE.value / 2)) * spread
+    r = both.select(pl.corr("s", "y")).item()
+    return _Gap(habit, usual, usual - reach, usual + reach, None if r is None or math.isnan(r) else float(r))
+
+
+@dataclass(frozen=True)
+class _Recency:
+    habit: _Habit
+    company: pl.DataFrame
+
+
+_NO_RECENCY: Final = pl.DataFrame(
+    schema={"estimate": pl.Float64, "low": pl.Float64, "high": pl.Float64, "n_people": pl.Int64}
+)
+
+
+def _recency(overall: pl.DataFrame, progress: pl.DataFrame | None, size: int) -> _Recency:
+    """Whether ratings follow what was reached late in the cycle more than what was reached early.
+
+    Within each rater, the rating (in spreads) is regressed on early and late progress (in spreads); the
+    difference of the two weights is drawn towards that of all raters, because one rater rates few people.
+    """
+    empty = _Habit.unknown("recency", size)
+    if progress is None or progress.is_empty():
+        return _Recency(empty, _NO_RECENCY.clone())
+    known = progress.filter(pl.col("early").is_finite() & pl.col("late").is_finite())
+    rows = overall.filter(pl.col("source") == "manager").join(
+        known.select("cycle_id", "ratee_id", "early", "late"),
+        on=["cycle_id", "ratee_id"],
+        maintain_order="left",
+    )
+    if rows.is_empty():
+        return _Recency(empty, _NO_RECENCY.clone())
+    # Goals are begun earlier in some cycles than in others: only differences within a cycle compare.
+    rows = rows.with_columns(
+        pl.col(part) - pl.col(part).mean().over("cycle_id") for part in ("early", "late")
+    )
+    gathered = _Gathered.of(rows, size)
+
+    def within(name: str) -> Floats:
+        values = rows[name].to_numpy()
+        return np.asarray(values - gathered.mean(values)[gathered.rater])
+
+    early, late, y = within("early"), within("late"), within("y")
+    early, late = (part / max(float(part.std()), 1e-9) for part in (early, late))
+    ee, ll, el = gathered.total(early**2), gathered.total(late**2), gathered.total(early * late)
+    ey, ly = gathered.total(early * y), gathered.total(late * y)
+    determinant = ee * ll - el**2
+    usable = (gathered.people >= MINIMUM_HABIT_RATEES.value) & (determinant > 0.05 * ee * ll) & (ee * ll > 0)
+    if not usable.any():
+        return _Recency(empty, _NO_RECENCY.clone())
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weight_early = np.where(usable, (ll * ey - el * ly) / determinant, np.nan)
+        weight_late = np.where(usable, (ee * ly - el * ey) / determinant, np.nan)
+        # c'S⁻¹c for c = (−1, 1), and each rating's influence c'S⁻¹x on the difference.
+        leverage = (ee + ll + 2 * el) / determinant
+        influence = ((late * (ee + el)[gathered.rater]) - early * (ll + el)[gathered.rater]) / determinant[
+            gathered.rater
+        ]
+    raw = weight_late - weight_early
+    inside = usable[gathered.rater]
+    explained = np.nan_to_num(weight_early)[gathered.rater] * early
+    explained = explained + np.nan_to_num(weight_late)[gathered.rater] * late
+    left = np.where(inside, y - explained, 0.0)
+    freedom = float((gathered.n - 3)[usable & (gathered.n > 3)].sum())
+    noise = float((left**2).sum()) / max(freedom, 1.0)
+    design = gathered.design(np.where(inside, np.nan_to_num(influence) * left, 0.0))
+    variance = np.where(usable, noise * leverage * design, np.nan)
+    mean, mean_variance, between = _pooled(raw[usable], variance[usable])
+    kept = between / (between + variance)
+    estimate = mean + kept * (raw - mean)
+    error = np.sqrt(kept * variance + (1 - kept) ** 2 * mean_variance)
+    reach = float(special.ndtri(0.5 + CONFIDENCE.value / 2))
+    away = (raw - mean) / np.sqrt(variance)
+    habit = _Habit(
+        "recency",
+        estimate,
+        estimate - reach * error,
+        estimate + reach * error,
+        np.where(usable, mean, np.nan),
+        special.ndtr(away),
+        special.ndtr(-away),
+        np.abs(estimate - mean) >= SMALL_DIFFERENCE.value,
+        gathered.people.astype(np.int64),
+        gathered.n.astype(np.int64),
+    )
+    half = reach * math.sqrt(mean_variance)
+    company = pl.DataFrame(
+        {
+            "estimate": [mean],
+            "low": [mean - half],
+            "high": [mean + half],
+            "n_people": [rows["ratee_id"].n_unique()],
+        }
+    )
+    return _Recency(habit, company)
+
+
+def _pooled(values: Floats, variances: Floats) -> tuple[float, float, float]:
+    """Random-effects mean, its variance, and the variance between (DerSimonian & Laird 1986).
+
+    The variance between is at least its own standard error under nought: where nought is but the best guess,
+    intervals as if it were known would be too short.
+    """
+    w = 1.0 / variances
+    fixed = float((w * values).sum() / w.sum())
+    excess = float((w * (values - fixed) ** 2).sum()) - (values.size - 1)
+    scale = float(w.sum() - (w**2).sum() / w.sum())
+    between = max(excess, math.sqrt(2.0 * (values.size - 1))) / scale if scale > 0 else 0.0
+    w = 1.0 / (variances + between)
+    return float((w * values).sum() / w.sum()), float(1.0 / w.sum()), between
+
+
+def _ratio(above: Floats, below: Floats, *, empty: float = np.nan) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(np.abs(below) > 1e-12, above / below, empty)
+
+
+# --- Readings ------------------------------------------------------------------------------------------
+
+
+def _read(habit: _Habit, raters: pl.DataFrame, *, told: bool) -> pl.DataFrame:
+    """A habit as rows: who is flagged, who is as usual, about whom nothing can be said and why."""
+    few = habit.people < MINIMUM_HABIT_RATEES.value
+    finite = np.isfinite(habit.estimate) & np.isfinite(habit.low) & np.isfinite(habit.high)
+    finite &= np.isfinite(habit.usual)
+    usable = finite & ~few & told
+    sides = FLAGGED_SIDES[habit.name]
+    p = (
+        np.minimum(1.0, 2 * np.minimum(habit.less, habit.more))
+        if len(sides) == 2
+        else (habit.more if sides == ("more",) else habit.less)
+    )
+    q = benjamini_hochberg(np.where(usable, p, np.nan))
+    above = habit.estimate > habit.usual
+    outside = (habit.low > habit.usual) | (habit.high < habit.usual)
+    of_concern = np.where(above, "more" in sides, "less" in sides)
+    flag = (
+        usable & of_concern & habit.matters & outside & (np.nan_to_num(q, nan=1.0) <= FALSE_DISCOVERY.value)
+    )
+    reading = np.where(
+        flag,
+        np.where(above, "more", "less"),
+        np.where(usable & of_concern & habit.matters, "unsure", np.where(usable, "usual", "cannot_tell")),
+    )
+    reason = np.select(
+        [usable, np.full(few.shape, not told), habit.ratings == 0, few],
+        ["", "few_raters", "not_rated", "few_people"],
+        "no_variation",
+    )
+
+    def shown(values: Floats) -> pl.Series:
+        return pl.Series(np.where(usable, values, np.nan)).fill_nan(None)
+
+    return raters.select("rater_id", "department_id").with_columns(
+        pl.lit(habit.name).alias("habit"),
+        shown(habit.estimate).alias("estimate"),
+        shown(habit.low).alias("low"),
+        shown(habit.high).alias("high"),
+        shown(habit.usual).alias("usual"),
+        shown(q).alias("q"),
+        pl.Series("n_people", habit.people),
+        pl.Series("n_ratings", habit.ratings),
+        pl.Series("reading", reading.astype(np.str_)),
+        pl.Series("flag", flag),
+        pl.Series("reason", reason.astype(np.str_)).replace({"": None}),
+    )
+
+
+def _company(habits: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """What is usual of each habit and how much raters differ in it."""
+    difference = pl.col("estimate") - pl.col("usual")
+    people = rows["ratee_id"].n_unique()
+    return (
+        habits.group_by("habit")
+        .agg(
+            pl.col("usual").mean(),
+            difference.quantile(0.1, "linear").alias("band_low"),
+            difference.quantile(0.9, "linear").alias("band_high"),
+            pl.col("estimate").count().cast(pl.Int64).alias("n_raters"),
+            pl.col("flag").sum().cast(pl.Int64).alias("n_flagged"),
+            pl.when(pl.col("estimate").count() > 0).then(pl.lit(people, dtype=pl.Int64)).alias("n_people"),
+        )
+        .sort(pl.col("habit").cast(pl.Enum(HABITS)))
+    )
+
+
+# --- A custom of the department, or a way of one's own -------------------------------------------------
+
+
+def _likeness(
+    overall: pl.DataFrame, raters: pl.DataFrame, *, told: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """How far each rater's, and each department's, use of the levels lies from the company's.
+
+    The 1-Wasserstein distance between two distributions over levels is the sum of the absolute differences
+    of their cumulative shares. Chance alone makes it positive; what it would be follows from the normal
+    distribution of those differences, whose absolute values have known means and covariances. Ratees are
+    placed by what others say of them alone, so that a soft hand is part of the way a scale is used.
+    """
+    size = raters.height
+    scale = overall.filter(pl.col("level").is_not_null())["scale_id"].mode().sort()
+    rows = overall.filter(
+        (pl.col("scale_id") == (scale[0] if scale.len() else "")) & pl.col("level").is_not_null()
+    )
+    highest = max(rows["highest"].to_list(), default=0)
+    places = raters.select("department_id").with_columns(pl.col("department_id").rank("dense").alias("d"))[
+        "d"
+    ]
+    home = places.fill_null(0).cast(pl.Int64).to_numpy() - 1
+    departments = raters["department_id"].drop_nulls().unique().sort()
+    if highest < 2 or not told:
+        return _no_likeness(raters), _no_departments(departments)
+
+    cuts = range(1, highest)
+    rows = _usual(rows, "merit", {f"to_{cut}": (pl.col("level") <= cut).cast(pl.Float64) for cut in cuts})
+    gathered = _Gathered.of(rows, size)
+    below = np.column_stack([(rows["level"].to_numpy() <= cut).astype(float) for cut in cuts])
+    usual = np.column_stack([rows[f"usual_to_{cut}"].to_numpy() for cut in cuts])
+    sampling = np.minimum(usual[:, :, None], usual[:, None, :]) - usual[:, :, None] * usual[:, None, :]
+    sampling = sampling.mean(axis=0)
+    difference = below - usual
+    design = gathered.design(difference.sum(axis=1))
+    away = np.column_stack([gathered.mean(column) for column in difference.T])
+    noise = _ratio(design, gathered.n)
+    enough = gathered.people >= MINIMUM_HABIT_RATEES.value
+
+    # The others of the department, and their own share of chance.
+    inside = home >= 0
+    at = np.where(inside, home, 0)
+    n_places = departments.len()
+    n = np.where(inside, gathered.n, 0.0)
+    totals = np.column_stack([sums(at, n * np.nan_to_num(column), n_places) for column in away.T])
+    counts = sums(at, n, n_places)
+    squares = sums(at, n**2 * np.nan_to_num(noise), n_places)
+    rest = counts[at] - n
+    others = (totals[at] - n[:, None] * np.nan_to_num(away)) / np.maximum(rest, 1e-12)[:, None]
+    others_noise = (squares[at] - n**2 * np.nan_to_num(noise)) / np.maximum(rest, 1e-12) ** 2
+
+    deviation = math.sqrt(float(np.diag(sampling).sum()))
+    matters = SMALL_DIFFERENCE.value * deviation
+    company = _Distance.of(away, noise[:, None, None] * sampling)
+    local = _Distance.of(away - others, (noise + others_noise)[:, None, None] * sampling)
+    comparable = enough & inside & (rest > 0)
+    far = _beyond(company, enough, matters)
+    own = _beyond(local, comparable, matters)
+
+    # A department's raters differ from each other anyway: a custom is more than their draw explains.
+    some = enough & np.isfinite(away).all(axis=1)
+    between = sampling
+    if some.sum() > 2:
+        spread = np.cov(away[some].T, aweights=gathered.n[some]).reshape(sampling.shape)
+        between = _positive(spread - sampling * float(np.average(noise[some], weights=gathered.n[some])))
+    share = sums(at, n**2, n_places) / np.maximum(counts, 1e-12) ** 2
+    of_department = _Distance.of(
+        totals / np.maximum(counts, 1e-12)[:, None],
+        share[:, None, None] * between + (squares / np.maximum(counts, 1e-12) ** 2)[:, None, None] * sampling,
+    )
+    n_raters = sums(at, (inside & enough).astype(float), n_places)
+    judged = n_raters >= 2
+    custom = _beyond(of_department, judged, matters)
+
+    kind = np.select(
+        [~enough, ~far.flag, own.flag, custom.flag[at] & inside],
+        ["cannot_tell", "alike", "own", "custom"],
+        "unsure",
+    )
+    likeness = raters.select("rater_id", "department_id").with_columns(
+        _series("to_company", company.distance, enough),
+        _series("to_department", local.distance, comparable),
+        _series("by_chance", company.chance, enough),
+        _series("by_chance_department", local.chance, comparable),
+        pl.Series("n_people", gathered.people.astype(np.int64)),
+        pl.Series("n_ratings", gathered.n.astype(np.int64)),
+        pl.Series("kind", kind.astype(np.str_)),
+    )
+    people = (
+        rows.join(raters.select("rater", pl.col("department_id").alias("_home")), on="rater")
+        .group_by(pl.col("_home").alias("department_id"))
+        .agg(pl.col("ratee_id").n_unique().cast(pl.Int64).alias("n_people"))
+    )
+    counted = likeness.group_by("department_id").agg(
+        (pl.col("kind") == kind_of).sum().cast(pl.Int64).alias(f"n_{kind_of}")
+        for kind_of in ("alike", "custom", "own")
+    )
+    table = (
+        pl.DataFrame({"department_id": departments})
+        .with_columns(
+            _series("distance", of_department.distance, judged),
+            _series("by_chance", of_department.chance, judged),
+            _series("q", custom.q, judged),
+            pl.Series("n_raters", n_raters.astype(np.int64)),
+            pl.Series("custom", custom.flag),
+        )
+        .join(people, on="department_id", how="left")
+        .join(counted, on="department_id", how="left")
+        .select(
+            *("department_id", "distance", "by_chance", "q", "n_raters", "n_people"),
+            *("n_alike", "n_custom", "n_own", "custom"),
+        )
+        .sort("department_id")
+    )
+    return likeness, table
+
+
+@dataclass(frozen=True)
+class _Distance:
+    """1-Wasserstein distances, what chance makes of them, and how often chance makes as much."""
+
+    distance: Floats
+    chance: Floats
+    p: Floats
+
+    @classmethod
+    def of(cls, differences: Floats, covariance: Floats) -> _Distance:
+        """Of differences (n, cuts) with the covariances (n, cuts, cuts) chance gives them.
+
+        For a bivariate normal with correlation r, E|a| = σ √(2/π) and
+        E|a||b| = σₐ σ_b (2/π) (√(1 − r²) + r arcsin r). The sum is matched by a gamma distribution.
+        """
+        variances = np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0.0)
+        error = np.sqrt(variances)
+        chance = math.sqrt(2 / math.pi) * error.sum(axis=1)
+        scale = error[:, :, None] * error[:, None, :]
+        r = np.clip(_ratio(covariance, scale, empty=0.0), -1.0, 1.0)
+        both = (2 / math.pi) * (np.sqrt(1 - r**2) + r * np.arcsin(r) - 1.0)
+        varying = (scale * both).sum(axis=(1, 2))
+        distance = np.abs(differences).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            p = stats.gamma.sf(distance, chance**2 / varying, scale=varying / chance)
+        return cls(distance, chance, p)
+
+
+@dataclass(frozen=True)
+class _Beyond:
+    flag: np.ndarray[Any, np.dtype[np.bool_]]
+    q: Floats
+
+
+def _beyond(found: _Distance, told: np.ndarray[Any, np.dtype[np.bool_]], matters: float) -> _Beyond:
+    """Which distances are more than chance makes, by enough to matter."""
+    q = benjamini_hochberg(np.where(told, found.p, np.nan))
+    enough = np.nan_to_num(found.distance - found.chance) >= matters
+    return _Beyond(told & enough & (np.nan_to_num(q, nan=1.0) <= FALSE_DISCOVERY.value), q)
+
+
+def _positive(covariance: Floats) -> Floats:
+    """The nearest covariance without negative variances."""
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
+
+
+def _series(name: str, values: Floats, told: np.ndarray[Any, np.dtype[np.bool_]]) -> pl.Series:
+    return pl.Series(name, np.where(told, values, np.nan)).fill_nan(None)
+
+
+def _no_likeness(raters: pl.DataFrame) -> pl.DataFrame:
+    unknown = ("to_company", "to_department", "by_chance", "by_chance_department")
+    return raters.select("rater_id", "department_id").with_columns(
+        *(pl.lit(None, dtype=pl.Float64).alias(name) for name in unknown),
+        *(pl.lit(0, dtype=pl.Int64).alias(name) for name in ("n_people", "n_ratings")),
+        pl.lit("cannot_tell").alias("kind"),
+    )
+
+
+def _no_departments(departments: pl.Series) -> pl.DataFrame:
+    counts = ("n_raters", "n_people", "n_alike", "n_custom", "n_own")
+    return pl.DataFrame({"department_id": departments}).with_columns(
+        *(pl.lit(None, dtype=pl.Float64).alias(name) for name in ("distance", "by_chance", "q")),
+        *(pl.lit(0, dtype=pl.Int64).alias(name) for name in counts),
+        pl.lit(False).alias("custom"),
+    )
