@@ -282,3 +282,21 @@ MOST_EXTRA_REVIEWS: Final = Threshold(
     "Our choice: what can be asked of one person in one cycle",
     "Nobody is asked for, or looked at in, more than three extra reviews as long as others can be.",
 )
+ADJUSTED_RANGE: Final = Threshold(
+    0.8,
+    date(2026, 11, 22),
+    "Custom of forecasts: in four of five cases within the range (Goldstein & Taleb 2007 use the same)",
+    "A range of levels that is right four times in five is narrow enough to talk about.",
+)
+MISFIT_LOW: Final = Threshold(
+    0.5,
+    date(2026, 11, 22),
+    "Linacre (2002), Rasch Meas. Trans. 16(2), p. 878: mean squares of .5 to 1.5 are productive",
+    "Ratings that scatter half as much as chance alone would make them are made by rote, not by looking.",
+)
+MISFIT_HIGH: Final = Threshold(
+    1.5,
+    date(2026, 11, 22),
+    "Linacre (2002), Rasch Meas. Trans. 16(2), p. 878: mean squares of .5 to 1.5 are productive",
+    "Ratings that scatter half as much again as chance explains follow something the others do not see.",
+)
