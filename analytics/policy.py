@@ -285,7 +285,7 @@ MOST_EXTRA_REVIEWS: Final = Threshold(
 ADJUSTED_RANGE: Final = Threshold(
     0.8,
     date(2026, 11, 22),
-    "Custom of forecasts: in four of five cases within the range (Goldstein & Taleb 2007 use the same)",
+    "Our choice",
     "A range of levels that is right four times in five is narrow enough to talk about.",
 )
 MISFIT_LOW: Final = Threshold(
