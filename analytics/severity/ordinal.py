@@ -93,8 +93,8 @@ class OrdinalFit:
         are as good as infinite.
     modes
         Modes by factor, in logits.
-    predictor
-        ``eta`` of each row at the mode, in logits, shape (rows,).
+    fixed, predictor
+        What the covariates add to each row, and all of ``eta`` at the mode, in logits, shape (rows,).
     n
         Number of rows that say something: of scales of which more than one level was used.
     steps
@@ -112,6 +112,7 @@ class OrdinalFit:
     dropped: tuple[str, ...]
     separated: tuple[str, ...]
     modes: Mapping[str, Modes]
+    fixed: Floats
     predictor: Floats
     n: int
     steps: int
@@ -231,11 +232,12 @@ def fit_ordinal(
     # Information so small that the effect is known to no more than dozens of logits is none.
     reach = np.abs(design - design.mean(axis=0)).max(axis=0, initial=0.0)
     separated = tuple(name for name, far in zip(kept, effects * reach > _WIDEST, strict=True) if far)
-    predictor = np.zeros(y.size)
-    for name, column in zip(kept, point.coefficients.tolist(), strict=True):
-        predictor += column * columns[name]
-    for name, level_of in codes.items():
-        predictor += modes[name].values[level_of]
+    fixed = np.zeros(y.size)
+    for name, coefficient in zip(kept, point.coefficients.tolist(), strict=True):
+        fixed += coefficient * columns[name]
+    predictor = fixed.copy()
+    for name, of_row in codes.items():
+        predictor += modes[name].values[of_row]
     if pairs is not None:
         predictor += modes[PAIR].values[pairs]
     return OrdinalFit(
@@ -248,6 +250,7 @@ def fit_ordinal(
         dropped=dropped,
         separated=separated,
         modes=MappingProxyType(modes),
+        fixed=fixed,
         predictor=predictor,
         n=int(grid.telling.sum()),
         steps=steps,
@@ -557,7 +560,11 @@ class _System:
     def _back(self, deviations: Floats, cells: Floats) -> tuple[Floats, Floats, Floats]:
         """``S Z'`` of sums by cell, shape (cells, sides), by block."""
         own, largest, dense = self._scales(deviations)
-        return own * cells, largest * (self.to_first @ cells), dense[:, None] * (self.to_stack @ cells)
+        return (
+            own * cells,
+            np.asarray(largest * (self.to_first @ cells)),
+            np.asarray(dense[:, None] * (self.to_stack @ cells)),
+        )
 
     def at(self, values: Floats, near: _Point | None) -> _Point | None:
         """The mode of the effects at these parameters, and the likelihood; None if there is none."""
