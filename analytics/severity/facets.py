@@ -14,7 +14,7 @@ calls severity or difficulty is minus the measure.
 
 A rater's answers about one person on one occasion are not independent given that person's work: they share
 an impression (halo). Taken as independent they would be counted as so many witnesses, and standard errors
-would be much too small. Therefore the impression is a part of the model, and ``halo_sd`` says how large it is.
+would be much too small. Therefore the impression is part of the model, and ``halo_sd`` says how large it is.
 The standard errors reported are never smaller than those of a sandwich over the people rated, which also
 allows for a liking that outlasts the occasion. Being ratees' own, abilities last over cycles.
 
