@@ -132,7 +132,8 @@ class Profiles:
         is ``cannot_tell``).
     company
         One row per habit: ``habit``, ``usual`` (mean over raters), ``band_low`` and ``band_high`` (where 8
-        of 10 raters told lie, as differences to their usual), ``n_raters`` told, ``n_flagged``, ``n_people``.
+        of 10 raters told lie, as differences to their usual), ``n_raters`` told, ``n_flagged``, ``n_people``,
+        ``matters`` (the size worth a talk; of correlations on Fisher's scale).
     likeness
         One row per rater, sorted: ``rater_id``, ``department_id``, ``to_company`` and ``to_department``
         (1-Wasserstein distance in levels between what the rater gave and what the same people would get from
@@ -289,7 +290,7 @@ def profiles(
     likeness, departments = _likeness(overall, raters, told=told)
     return Profiles(
         habits=habits,
-        company=_company(habits, rows),
+        company=_company(habits, rows, points),
         likeness=likeness,
         departments=departments,
         recency=late.company,
@@ -614,7 +615,7 @@ def _share(name: str, rows: pl.DataFrame, size: int) -> _Habit:
     low, high = wilson(share, np.nan_to_num(worth), confidence=CONFIDENCE.value)
     # Rare levels make shares skewed: the tail is Jeffreys', not the normal one.
     hits = share * worth + 0.5
-    more = special.betainc(hits, worth + 1.0 - hits, expected)
+    more = np.asarray(special.betainc(hits, worth + 1.0 - hits, expected), dtype=np.float64)
     return _Habit(
         name,
         share,
@@ -1035,8 +1036,18 @@ def _read(habit: _Habit, raters: pl.DataFrame, *, told: bool) -> pl.DataFrame:
     )
 
 
-def _company(habits: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def _company(habits: pl.DataFrame, rows: pl.DataFrame, points: float | None) -> pl.DataFrame:
     """What is usual of each habit and how much raters differ in it."""
+    matters = {
+        "middle": HABIT_SHARE.value,
+        "ends": HABIT_SHARE.value,
+        "spread": 1 - HABIT_RATIO.value,
+        "halo_spread": 1 - HABIT_RATIO.value,
+        "contrast": HABIT_CORRELATION.value,
+        "halo_correlation": HABIT_CORRELATION.value,
+        "self_gap": HABIT_GAP.value * (points or 1.0),
+        "recency": SMALL_DIFFERENCE.value,
+    }
     difference = pl.col("estimate") - pl.col("usual")
     people = rows["ratee_id"].n_unique()
     return (
@@ -1049,6 +1060,7 @@ def _company(habits: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
             pl.col("flag").sum().cast(pl.Int64).alias("n_flagged"),
             pl.when(pl.col("estimate").count() > 0).then(pl.lit(people, dtype=pl.Int64)).alias("n_people"),
         )
+        .with_columns(pl.col("habit").replace_strict(matters, return_dtype=pl.Float64).alias("matters"))
         .sort(pl.col("habit").cast(pl.Enum(HABITS)))
     )
 
