@@ -29,7 +29,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -55,10 +55,12 @@ REFERENCE: Final = (
 
 _MOST_STEPS: Final = 30
 _GAIN: Final = 3e-4  # expected gain in the criterion below which the search stops: a fortieth of an error
+_GAIN_SAMPLED: Final = 0.01  # the same where a sample has shown the way: a seventh of a very small error
 _FLOOR: Final = 1e-6  # ratio x mean rows per level: as good as nought
 _LONGEST_STEP: Final = 10.0
-_SAMPLE: Final = 400_000  # rows from which the search starts
-_CHUNK: Final = 200_000  # rows looked at together
+_SAMPLE: Final = 150_000  # rows from which the search starts
+_MOST_CHUNKS: Final = 4  # in which small columns are looked at for a trace they hardly change
+_CHUNK: Final = 100_000  # rows looked at together
 _WIDTH: Final = 1_000_000  # numbers in one block of right-hand sides: what a processor keeps at hand
 _MOST_ITERATIONS: Final = 500
 _EXACT: Final = 1e-8
@@ -66,6 +68,7 @@ _FINE: Final = 1e-6  # of contrasts
 _ROUGH: Final = 1e-4  # of probes, whose own noise is larger
 _NOISE: Final = 0.01  # relative error of standard errors from probing
 _MOST_PROBES: Final = 192
+_BUSY: Final = 5
 _THREADS: Final = 2  # always, so that the digits do not depend on the machine
 _NOTHING: Final = 1e-24
 
@@ -162,10 +165,13 @@ def fit_iterative(
         start = None
         if sample is not None:
             small = _System(*sample, pair=pair, seed=seed)
-            start = _search(small, small.start()).solution.ratios
+            start = _search(small, small.start(), _GAIN).solution.ratios
             del small
         system = _System(y, factors, classes, columns, pair=pair, seed=seed)
-        found = _search(system, system.start() if start is None else start)
+        if start is None:
+            found = _search(system, system.start(), _GAIN)
+        else:
+            found = _search(system, start, _GAIN_SAMPLED)
         return system.fit(found)
 
 
@@ -259,8 +265,8 @@ class _Equations:
         free = slice(coefficients, None)
         return np.asarray(np.linalg.inv(np.linalg.inv(self.inverse)[free, free]))
 
-    def alone(self, probes: Floats, probed: Floats) -> tuple[Floats, float]:
-        """Diagonal of ``A^-1``, and its noise as that of standard errors: relative, root mean square."""
+    def alone(self, probes: Floats, probed: Floats) -> tuple[Floats, Floats]:
+        """Diagonal of ``A^-1``, and how far off standard errors made with it may be, as a share."""
         first = self.nearby(probes)
         left = probes * (probed - 2.0 * first + self.nearby(self.product(first)))
         sure = np.zeros(self.own.shape[0])
@@ -270,7 +276,7 @@ class _Equations:
         sure[spots[real]] = self.near[:, width, width].ravel()[real]
         diagonal = sure + left.mean(axis=1)
         error = left.std(axis=1, ddof=1) / math.sqrt(probes.shape[1])
-        return diagonal, 0.5 * float(np.sqrt(np.mean((error / diagonal) ** 2)))
+        return diagonal, 0.5 * error / diagonal
 
     def solve(self, sides: Floats, tolerance: float, start: Floats | None = None) -> Floats:
         """``A^-1 sides``, some columns at a time."""
@@ -465,6 +471,7 @@ class _System:
         dummies = [k for k in kept if k < table.shape[1]]
         self.numbers = [numbers[k - table.shape[1]] for k in kept if k >= table.shape[1]]
         self.p, self.dummies = len(kept), len(dummies)
+        self.numbered = np.arange(self.dummies, self.p)
         self.table = np.concatenate([table[:, dummies], *tables[len(classes) :]], axis=1)
         self.heads: dict[int, slice] = {}
         self.small = self.p
@@ -496,14 +503,6 @@ class _System:
                 slice(int(self.row_starts[a]), int(self.row_starts[b])),
             )
 
-    def _design(self, rows: slice) -> Floats:
-        """Columns of everything small, shape (rows, small)."""
-        known = self.table[self.profile[rows]]
-        if not self.numbers:
-            return known
-        numbers = np.stack([column[rows] for column in self.numbers], axis=1)
-        return np.concatenate([known[:, : self.dummies], numbers, known[:, self.dummies :]], axis=1)
-
     def _by_cell(self, rows: Floats) -> Floats:
         return np.add.reduceat(rows, self.cell_rows[:-1])
 
@@ -531,11 +530,7 @@ class _System:
 
     def start(self) -> Floats:
         """Rough ratios from one-way analyses of variance, each factor by itself."""
-        square = np.zeros((self.p, self.p))
-        for chunk in self._chunks():
-            design = self._design(chunk.rows)[:, : self.p]
-            square += design.T @ design
-        least = np.linalg.solve(square, self._by_small(self.y)[: self.p])
+        least = np.linalg.solve(self._square()[: self.p, : self.p], self._by_small(self.y)[: self.p])
         rest = self.y - self._said(np.append(least, np.zeros(self.small - self.p)))
         whole = float(rest @ rest)
         total = whole / self.n
@@ -593,7 +588,7 @@ class _System:
         none = np.empty((0, 0))
         here = _Equations(ratios, kept, t * kept, diagonal, own, parts, near, self.places, none, none)
         bonds, square = self._small(here)
-        meets = here.solve(bonds, _EXACT, None if before is None else before.meets)
+        meets = here.solve(bonds, _FINE, None if before is None else before.meets)
         schur = square - bonds.T @ meets
         schur = 0.5 * (schur + schur.T)
         unit = np.sqrt(np.clip(np.diag(schur), 1e-300, None))
@@ -628,25 +623,25 @@ class _System:
 
     def _small(self, here: _Equations) -> tuple[Floats, Floats]:
         """What connects the iterated with the small, and the small with themselves, after elimination."""
-        bonds, square = np.zeros((self.iterated, self.small)), np.zeros((self.small, self.small))
+        bonds, square = np.zeros((self.iterated, self.small)), self._square()
         for chunk, part in zip(self._chunks(), here.parts, strict=True):
-            design = self._design(chunk.rows)
-            square += design.T @ design
-            by_cell = np.add.reduceat(design, self._begin(chunk), axis=0)
+            by_cell = self._small_by_cell(chunk)
+            if self.paired:
+                lost = here.hidden[chunk.cells, None] * by_cell
+                square -= by_cell.T @ lost
             if self.part is None:
-                bonds += self.links[chunk.cells].T @ (by_cell / self.times[chunk.cells, None])
+                weight = (here.kept / self.times)[chunk.cells, None]
+                bonds += _slice(self.links, chunk.cells).T @ (weight * by_cell)
             else:
                 a, b = np.searchsorted(self.unit_rows, [chunk.rows.start, chunk.rows.stop])
-                by_unit = np.add.reduceat(design, self.unit_rows[a:b] - chunk.rows.start, axis=0)
+                by_unit = self._small_sums(self.unit_rows[a : b + 1])
                 marks = sparse.csr_matrix(
                     (np.ones(2 * (b - a)), self.unit_levels[a:b].ravel(), np.arange(0, 2 * (b - a) + 1, 2)),
                     shape=(b - a, self.iterated),
                 )
                 bonds += marks.T @ by_unit
-            if self.paired:
-                lost = here.hidden[chunk.cells, None] * by_cell
-                square -= by_cell.T @ lost
-                bonds -= self.links[chunk.cells].T @ lost
+                if self.paired:
+                    bonds -= _slice(self.links, chunk.cells).T @ lost
             levels = self._levels(here, chunk, by_cell)
             square -= levels.T @ levels
             bonds -= part.T @ levels
@@ -655,8 +650,35 @@ class _System:
             square[at, at] += 1.0 / here.ratios[k]
         return bonds, square
 
-    def _begin(self, chunk: _Chunk) -> Integers:
-        return np.asarray(self.cell_rows[chunk.cells] - chunk.rows.start)
+    def _square(self) -> Floats:
+        """``X' X`` of the small columns."""
+        counts = np.bincount(self.profile, minlength=self.table.shape[0])
+        square = np.zeros((self.small, self.small))
+        known = np.delete(np.arange(self.small), self.numbered)
+        square[np.ix_(known, known)] = (self.table.T * counts) @ self.table
+        for k, column in zip(self.numbered, self.numbers, strict=True):
+            square[k] = square[:, k] = self._by_small(column)
+        return square
+
+    def _small_by_cell(self, chunk: _Chunk) -> Floats:
+        """Columns of everything small, summed by cell: shape (cells, small)."""
+        return self._small_sums(self.cell_rows[chunk.cells.start : chunk.cells.stop + 1])
+
+    def _small_sums(self, bounds: Integers) -> Floats:
+        """Columns of everything small, summed between bounds among the rows."""
+        rows = slice(int(bounds[0]), int(bounds[-1]))
+        marks = sparse.csr_matrix(
+            (np.ones(rows.stop - rows.start), self.profile[rows], bounds - rows.start),
+            shape=(bounds.size - 1, self.table.shape[0]),
+        )
+        sums = marks @ self.table
+        if not self.numbers:
+            return np.asarray(sums)
+        found = np.empty((bounds.size - 1, self.small))
+        found[:, np.delete(np.arange(self.small), self.numbered)] = sums
+        for k, column in zip(self.numbered, self.numbers, strict=True):
+            found[:, k] = np.add.reduceat(column[rows], bounds[:-1] - rows.start)
+        return found
 
     def _levels(self, here: _Equations, chunk: _Chunk, by_cell: Floats) -> Floats:
         """What connects the eliminated levels with the small ones, over the root of their diagonal."""
@@ -737,17 +759,11 @@ class _System:
 
     def slope(self, solution: _Solution, probes: Floats) -> tuple[Floats, Floats]:
         """Gradient and averaged curvature of the criterion in the ratios."""
-        here, residual = solution.equations, solution.residual
-        ratios = here.ratios
-        spreads = self.spreads(solution, probes)
-        traces = [float(spreads[name].sum()) for name in self.names]
-        traces = [(size - trace) for size, trace in zip(self.sizes, traces, strict=True)]
-        if self.paired:
-            traces.append(ratios[-1] * spreads[PAIR])
+        here, residual, ratios = solution.equations, solution.residual, solution.ratios
         sums = [*self._effects(solution), *([solution.pairs] if self.paired else [])]
         sums = [effect / ratio for effect, ratio in zip(sums, ratios.tolist(), strict=True)]
         squares = np.array([float(s @ s) for s in sums])
-        gradient = np.array(traces) / ratios - squares / residual
+        gradient = self.traces(solution, probes) - squares / residual
         sides = [self._placed(here, k, s) for k, s in enumerate(sums)]
         iterated, small = self.reduce(here, sides)
         alone = here.solve(iterated, _ROUGH)
@@ -767,9 +783,8 @@ class _System:
         """Effects by factor as given, pairs left out."""
         found = [solution.first, solution.iterated[: self.raters]]
         for k in range(2, len(self.names)):
-            found.append(
-                solution.iterated[self.raters :] if k == self.part else solution.small[self.heads[k]]
-            )
+            held = k in self.heads
+            found += [solution.small[self.heads[k]] if held else solution.iterated[self._places_of(k)]]
         return found
 
     def _placed(self, here: _Equations, k: int, values: Floats) -> _Side:
@@ -791,64 +806,101 @@ class _System:
             small[self.heads[k]] = values
         return _Side(None, iterated, small)
 
-    def spreads(self, solution: _Solution, probes: Floats, *, known: bool = False) -> dict[str, Any]:
-        """Diagonal of the inverse of the equations over the ratio, by factor; of pairs the trace of ``1' P 1``.
-
-        With ``known`` the coefficients are known and not estimated; pairs are then left out.
-        """
-        here, ratios = solution.equations, solution.ratios
-        meets, inverse, free = here.meets, here.inverse, slice(None)
-        if known:
-            free = slice(self.p, None)
-            meets = meets[:, free]
-            inverse = here.inverse_known(self.p)
-        found: dict[str, Any] = {}
-        iterated = here.alone(probes, solution.probed)[0] + _rowwise(meets @ inverse, meets)
-        found[self.names[1]] = iterated[: self.raters] / ratios[1]
-        for k in range(2, len(self.names)):
-            if k == self.part:
-                found[self.names[k]] = iterated[self.raters :] / ratios[k]
-            else:
-                place = self.heads[k]
-                at = slice(place.start - self.p, place.stop - self.p) if known else place
-                found[self.names[k]] = np.diag(inverse)[at] / ratios[k]
-        first = np.empty(self.sizes[0])
+    def spreads(self, solution: _Solution, probes: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """Diagonal of the inverse of the equations by factor: coefficients known, and estimated."""
+        here = solution.equations
+        own = here.alone(probes, solution.probed)[0]
+        known, full = {}, {}
+        for found, free in ((known, slice(self.p, None)), (full, slice(None))):
+            inverse = here.inverse if found is full else here.inverse_known(self.p)
+            meets = here.meets[:, free]
+            iterated = own + _rowwise(meets @ inverse, meets)
+            first = np.empty(self.sizes[0])
+            for chunk, part in zip(self._chunks(), here.parts, strict=True):
+                away = part @ meets - self._levels(here, chunk, self._small_by_cell(chunk)[:, free])
+                first[chunk.levels] = _rowwise(away @ inverse, away)
+            found[self.names[0]] = first
+            for k in range(1, len(self.names)):
+                if k in self.heads:
+                    found[self.names[k]] = np.diag(here.inverse)[self.heads[k]]
+                    if found is known:
+                        place = self.heads[k]
+                        found[self.names[k]] = np.diag(inverse)[place.start - self.p : place.stop - self.p]
+                else:
+                    found[self.names[k]] = iterated[self._places_of(k)]
         near = here.near_matrix()
         left = solution.probed - here.nearby(probes)
-        total = 0.0
-        pairs = self.paired and not known
         for chunk, part in zip(self._chunks(), here.parts, strict=True):
-            root = np.sqrt(here.diagonal[chunk.levels])
-            by_cell = np.add.reduceat(self._design(chunk.rows)[:, free], self._begin(chunk), axis=0)
-            away = part @ meets - self._levels(here, chunk, by_cell)
+            spread = self._near_spread(part, near) + _rowwise(part @ left, part @ probes) / probes.shape[1]
+            for found in (known, full):
+                found[self.names[0]][chunk.levels] += 1.0 + spread
+        for found in (known, full):
+            found[self.names[0]] /= here.diagonal
+        return known, full
+
+    def _places_of(self, k: int) -> slice:
+        """Where the levels of an iterated factor stand among the iterated ones."""
+        return slice(0, self.raters) if k == 1 else slice(self.raters, None)
+
+    def _near_spread(self, part: sparse.csr_matrix, near: sparse.csr_matrix) -> Floats:
+        """``c' M^-1 c`` for every row c."""
+        if self.part is None:
+            return np.asarray(part.power(2) @ near.diagonal())
+        return np.asarray((part @ near).multiply(part).sum(axis=1)).ravel()
+
+    def traces(self, solution: _Solution, probes: Floats) -> Floats:
+        """Trace of ``Z' P Z`` by factor, pairs last.
+
+        Whatever the small columns take from the traces of eliminated levels and pairs is at most of the
+        order of their number. Where there are many rows it is looked at in some of them.
+        """
+        here, ratios = solution.equations, solution.ratios
+        iterated = here.alone(probes, solution.probed)[0]
+        iterated += _rowwise(here.meets @ here.inverse, here.meets)
+        spread = np.empty(len(self.names))
+        for k in range(1, len(self.names)):
+            if k in self.heads:
+                spread[k] = np.diag(here.inverse)[self.heads[k]].sum()
+            else:
+                spread[k] = iterated[self._places_of(k)].sum()
+        near = here.near_matrix()
+        left = solution.probed - here.nearby(probes)
+        chunks = list(zip(self._chunks(), here.parts, strict=True))
+        stride = max(1, len(chunks) // _MOST_CHUNKS)
+        first, pairs, scale = float((1.0 / here.diagonal).sum()), 0.0, len(chunks) / len(chunks[::stride])
+        for place, (chunk, part) in enumerate(chunks):
+            diagonal = here.diagonal[chunk.levels]
             toward = part @ probes
-            spread = _rowwise(away @ inverse, away)
-            spread += np.asarray((part @ near).multiply(part).sum(axis=1)).ravel()
-            spread += _rowwise(part @ left, toward) / probes.shape[1]
-            first[chunk.levels] = (1.0 + spread) / root**2
-            if not pairs:
+            own = self._near_spread(part, near) + _rowwise(part @ left, toward) / probes.shape[1]
+            first += float((own / diagonal).sum())
+            looked = place % stride == 0
+            if looked:
+                by_cell = self._small_by_cell(chunk)
+                away = part @ here.meets - self._levels(here, chunk, by_cell)
+                first += scale * float((_rowwise(away @ here.inverse, away) / diagonal).sum())
+            if not self.paired:
                 continue
             times, kept = self.times[chunk.cells], here.kept[chunk.cells]
             owner = self.owner[chunk.cells] - chunk.levels.start
-            links = self.links[chunk.cells]
-            weighed = (times / root[owner])[:, None]
-            beyond = links @ meets - by_cell - weighed * away[owner]
+            links = _slice(self.links, chunk.cells)
+            weighed = (times / np.sqrt(diagonal)[owner])[:, None]
             there = links @ probes - weighed * toward[owner]
             back = links @ solution.probed - weighed * (part @ solution.probed)[owner]
-            own = _rowwise(beyond @ inverse, beyond) + _rowwise(there, back) / probes.shape[1]
-            own += (times / root[owner]) ** 2
-            total += float((times * kept).sum() - (kept**2) @ own)
-        found[self.names[0]] = first / ratios[0]
-        if pairs:
-            found[PAIR] = total
-        return found
+            taken = _rowwise(there, back) / probes.shape[1] + weighed[:, 0] ** 2
+            pairs += float(times @ kept - (kept**2) @ taken)
+            if looked:
+                beyond = links @ here.meets - by_cell - weighed * away[owner]
+                pairs -= scale * float((kept**2) @ _rowwise(beyond @ here.inverse, beyond))
+        spread[0] = first
+        traces = (np.array(self.sizes) - spread / ratios[: len(self.names)]) / ratios[: len(self.names)]
+        return np.append(traces, pairs) if self.paired else traces
 
     def fit(self, found: _Found) -> IterativeFit:
         """Modes with standard errors, from as many probes as those take."""
         solution, curvature = found.solution, found.curvature
         here = solution.equations
         probes = self.probes(solution.probed.shape[1])
-        noise = here.alone(probes, solution.probed)[1]
+        noise = self.noise(here, probes, solution)
         while noise > _NOISE and probes.shape[1] < _MOST_PROBES:
             wanted = math.ceil(probes.shape[1] * (noise / (0.9 * _NOISE)) ** 2)
             more = int(np.clip(wanted - probes.shape[1], 4, 64))
@@ -856,25 +908,24 @@ class _System:
             probes = np.concatenate([probes, fresh], axis=1)
             probed = here.solve(fresh, _ROUGH)
             solution = replace(solution, probed=np.concatenate([solution.probed, probed], axis=1))
-            noise = here.alone(probes, solution.probed)[1]
-        full = self.spreads(solution, probes)
-        known = self.spreads(solution, probes, known=True)
+            noise = self.noise(here, probes, solution)
+        known, full = self.spreads(solution, probes)
         floor = 1.001 * self.floor()
         ratios = np.where(here.ratios <= floor, 0.0, here.ratios)
         names = [*self.names, *([PAIR] if self.paired else [])]
         modes = {}
         for k, effect in enumerate(self._effects(solution)):
-            name, variance = self.names[k], solution.residual * ratios[k]
+            name, unit = self.names[k], solution.residual if ratios[k] > 0 else 0.0
             modes[name] = Modes(
                 values=effect if ratios[k] > 0 else np.zeros_like(effect),
-                conditional_sd=np.sqrt(variance * np.clip(known[name], 0.0, None)),
-                standard_error=np.sqrt(variance * np.clip(full[name], 0.0, None)),
+                conditional_sd=np.sqrt(unit * np.clip(known[name], 0.0, None)),
+                standard_error=np.sqrt(unit * np.clip(full[name], 0.0, None)),
             )
         coefficients = solution.small[: self.p].copy()
         coefficients[0] += self.mean
         errors = np.sqrt(solution.residual * np.diag(here.inverse)[: self.p])
-        unit = np.sqrt(np.clip(np.diag(curvature), 1e-300, None))
-        uncertain = 2.0 * np.linalg.pinv(curvature / np.outer(unit, unit)) / np.outer(unit, unit)
+        bend = np.sqrt(np.clip(np.diag(curvature), 1e-300, None))
+        uncertain = 2.0 * np.linalg.pinv(curvature / np.outer(bend, bend)) / np.outer(bend, bend)
         return IterativeFit(
             criterion=None,
             reml=True,
@@ -896,6 +947,16 @@ class _System:
             _solution=solution,
             _diagonal=here.alone(probes, solution.probed)[0],
         )
+
+    def noise(self, here: _Equations, probes: Floats, solution: _Solution) -> float:
+        """Error of standard errors from probing, as a share, among raters with more than a few cells.
+
+        Those with few have standard errors that hardly depend on others, and so hardly any noise.
+        """
+        shares = here.alone(probes, solution.probed)[1][: self.raters]
+        cells = np.bincount(self.unit_levels[:, 0], minlength=self.raters)
+        busy = cells >= min(_BUSY, int(cells.max()))
+        return float(np.sqrt(np.mean(shares[busy] ** 2)))
 
     def contrasts(
         self, solution: _Solution, diagonal: Floats, weights: dict[str, sparse.csr_matrix]
@@ -936,7 +997,7 @@ class _System:
         )
 
 
-def _search(system: _System, start: Floats) -> _Found:
+def _search(system: _System, start: Floats, enough: float) -> _Found:
     """Average-information steps from a start; shorter ones where the last one led away."""
     floor = system.floor()
     probes = system.probes(system.few_probes())
@@ -950,7 +1011,7 @@ def _search(system: _System, start: Floats) -> _Found:
         # A ratio that hardly matters any more may go to nought at once; others only by a factor.
         lowest = np.where(ratios * _FLOOR / floor < 0.05, floor, np.maximum(ratios / reach, floor))
         move, ahead = newton(gradient, curvature, held, lowest - ratios, ratios * reach - ratios)
-        if ahead < _GAIN:
+        if ahead < enough:
             return _Found(here, curvature, step, converged=True)
         if ahead > gain:
             reach = max(1.2, math.sqrt(reach))
@@ -996,6 +1057,16 @@ def _compact(values: Integers, most: int) -> tuple[Integers, npt.NDArray[np.int3
         return used, place.astype(np.int32)
     seen = np.bincount(values, minlength=most) > 0
     return np.flatnonzero(seen), (np.cumsum(seen) - 1).astype(np.int32)[values]
+
+
+def _slice(matrix: sparse.csr_matrix, rows: slice) -> sparse.csr_matrix:
+    """Some rows of a matrix, without copying them."""
+    begins = matrix.indptr[rows.start : rows.stop + 1]
+    inside = slice(int(begins[0]), int(begins[-1]))
+    return sparse.csr_matrix(
+        (matrix.data[inside], matrix.indices[inside], begins - begins[0]),
+        shape=(rows.stop - rows.start, matrix.shape[1]),
+    )
 
 
 def _rowwise(a: Floats, b: Floats) -> Floats:
