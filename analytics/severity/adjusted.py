@@ -1,0 +1,711 @@
+"""What would an average rater have given, and who did better under average raters?
+
+Reads    the ratings with their levels, and the severity that `linear.severity` found in them.
+Returns  per rating the chance of each level on an average rater's yardstick, the most likely level, its range
+         and the chance that it would have been another one; for people of one cycle the chance that one did
+         better than another, or is among the best.
+
+Advisory: for the talk in a meeting. Nothing is written back.
+
+Behind a level lies a judgement on a line; the level says between which two thresholds it fell. The judgement
+is ``work + severity + chance``. What is taken out is the rater's severity, with all the doubt about it; the
+work, what this rater thinks of this person beyond it, and chance stay as they were. It is the same judgement
+read with an average yardstick, not what another person would have said. A rater of no severity at all
+therefore changes nothing, and doubt about a severity alone can already make another level likely.
+
+The line is normal, its thresholds those that give the shares of levels of the whole scale. Severity and work
+come in rating points; a point is ``1 / c`` of the line with ``c`` the covariance of points and judgements,
+because the covariance of any part of a normal judgement with its points is ``c`` times that part's variance
+(Stein's lemma). What of the line's variance no part of the model has is chance. Given the severities, the
+work of a person is normal in closed form; the severity of the rater in question is then integrated over.
+
+Why from the severity in points and not from a model of levels: it is the same number for a rater as on every
+other page, it is there as soon as severity is, at any size, and in simulations its chances are as well
+calibrated, also where judgements follow another curve than the normal one.
+
+Ranking rests on the same parts: performance is what is known of a person's work over the cycles on record, in
+the department where they were in this cycle. Two people rated by one rater share that rater's severity, and
+two of one department its standard: neither makes their difference doubtful. People without a chain of shared
+raters between them cannot be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy import special, stats
+
+from analytics.disclosure import Cells
+from analytics.policy import ADJUSTED_RANGE, CONFIDENCE
+from analytics.severity.linear import SOURCES, Refusal, Severity
+
+REFERENCE: Final = (
+    "McCullagh (1980), J. R. Stat. Soc. B 42(2), a line behind the levels. "
+    "doi:10.1111/j.2517-6161.1980.tb01109.x; Stein (1981), Ann. Stat. 9(6). doi:10.1214/aos/1176345632; "
+    "Goldstein & Spiegelhalter (1996), J. R. Stat. Soc. A 159(3), doubt about ranks. doi:10.2307/2983325"
+)
+
+REASONS: Final = (
+    "few_ratees",  # the data cannot tell about the rater, as in linear.REASONS
+    "alone",
+    "island",
+    "refused",
+    "no_level",  # the scale has no levels, or points that do not rise with them
+    "one_level",  # nobody was ever given another level
+)
+
+Floats = npt.NDArray[np.float64]
+
+_KEYS: Final = ("cycle_id", "ratee_id", "rater_id", "source")
+_NODES: Final = 11
+_LEAST_CHANCE: Final = 0.05
+"""Of the variance of a judgement at least this much is chance, whatever the parts add up to."""
+_DRAWS: Final = 20_000
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """Ratings on an average rater's yardstick.
+
+    Attributes
+    ----------
+    ratings
+        One row per rating, sorted by cycle, ratee, rater, source: ``department_id``, ``scale_id``, ``level``
+        and ``score`` as given; ``expected`` (mean rating points under an average rater), ``likely`` (most
+        likely level), ``low`` and ``high`` (the fewest neighbouring levels that hold it with the chance of
+        `policy.ADJUSTED_RANGE` at least), ``flip`` (chance of another level than the given one), ``higher`` and
+        ``lower`` (its two parts), ``chances`` (by level of the scale, lowest first); ``severity`` of the
+        rater in points. All null where nothing can be said, and ``why`` (one of `REASONS`) then says why.
+    A record of single people: access decides who reads it.
+    departments
+        One row per department of ratees, sorted: ``n_people``, ``n_ratings``, ``n_told`` (of which something
+        can be said), and how many of those an average rater is expected to have given another level
+        (``flips``), a ``higher`` or a ``lower`` one.
+    levels
+        The levels in use: ``scale_id``, ``level``, ``score``, ``share`` of all ratings; sorted.
+    refusal
+        Why nobody's severity can be told; null if it can.
+    """
+
+    ratings: pl.DataFrame
+    departments: pl.DataFrame
+    levels: pl.DataFrame
+    refusal: Refusal | None = None
+
+    cells: ClassVar[tuple[Cells, ...]] = (
+        Cells(
+            "departments",
+            "department_id",
+            "n_people",
+            ("n_people", "n_ratings", "n_told", "flips", "higher", "lower"),
+            additive=False,
+        ),
+    )
+
+    def only(self, which: pl.Expr) -> Adjusted:
+        """The same about the ratings an expression over them chooses."""
+        ratings = self.ratings.filter(which)
+        return replace(self, ratings=ratings, departments=_departments(ratings))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How well people of one cycle are known to work, under average raters.
+
+    Attributes
+    ----------
+    people
+        One row per person, sorted by ``ratee_id``: ``department_id``, ``performance`` (rating points, nought
+        is average in the company), ``standard_error``, ``n_ratings``, ``n_raters``, ``component``.
+    cycle_id
+        Which cycle.
+    """
+
+    people: pl.DataFrame
+    cycle_id: str
+    _known: pl.DataFrame
+    _shares: pl.DataFrame
+
+    cells: ClassVar[tuple[Cells, ...]] = ()  # A person's standing is theirs; access decides who reads it.
+
+    def covariance(self, people: Sequence[str]) -> Floats:
+        """Covariance of the errors of performance, shape (people, people), in squared rating points."""
+        place = {person: at for at, person in enumerate(people)}
+        own = dict(self._known.select("ratee_id", "variance").iter_rows())
+        found = np.diag([own[person] for person in people])
+        shares = self._shares.filter(pl.col("ratee_id").is_in(list(people)))
+        for (_,), part in shares.group_by("of"):
+            side = np.zeros(len(people))
+            np.add.at(side, [place[one] for one in part["ratee_id"]], part["weight"].to_numpy())
+            found += np.outer(side, side) * float(part["doubt"][0])
+        return np.asarray(found)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two people beside each other.
+
+    Attributes
+    ----------
+    first, second
+        Whom.
+    above
+        Chance that the first did better than the second; null if nothing links their raters.
+    difference, low, high
+        First less second in rating points, with interval; null likewise.
+    told
+        Whether the ratings can tell them apart.
+    """
+
+    first: str
+    second: str
+    above: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    told: bool
+
+
+def adjusted(
+    ratings: pl.DataFrame,
+    found: Severity,
+    *,
+    sources: Sequence[str] = SOURCES,
+    cycle_id: str | None = None,
+) -> Adjusted:
+    """Read every rating with an average rater's yardstick.
+
+    Parameters
+    ----------
+    ratings
+        The ratings ``found`` rests on: ``cycle_id``, ``ratee_id``, ``rater_id``, ``source``,
+        ``department_id``, ``score``, and ``scale_id`` and ``level`` (null on a continuous scale).
+    found
+        What `linear.severity` made of them.
+    sources
+        Sources it compared.
+    cycle_id
+        Only ratings of this cycle are returned; all if None.
+
+    Returns
+    -------
+    Adjusted
+        One row per rating.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+    """
+    rows = _rows(ratings, found, sources)
+    levels = _levels(rows)
+    # Points that do not rise with the levels measure something else.
+    rising = levels.group_by("scale_id").agg((pl.col("score").diff().drop_nulls() > 0).all().alias("rising"))
+    chosen = (
+        rows.filter(True if cycle_id is None else pl.col("cycle_id") == cycle_id)
+        .join(rising, on="scale_id", how="left", maintain_order="left")
+        .with_columns(pl.coalesce("why", pl.when(~pl.col("rising")).then(pl.lit("no_level"))).alias("why"))
+    )
+    if found.refusal is not None:
+        said = _said(chosen.with_columns(pl.lit("refused").alias("why")), {})
+        return Adjusted(said, _departments(said), levels, found.refusal)
+    work = _work(rows, found)
+    chosen = chosen.join(work, on=["ratee_id", "rater_id"], how="left", maintain_order="left").with_columns(
+        (pl.col("context") + pl.col("merit") + pl.col("beside")).alias("work")
+    )
+    parts = [
+        _on_average_yardstick(part, levels.filter(pl.col("scale_id") == scale), rows, found)
+        for (scale,), part in chosen.filter(pl.col("why").is_null()).group_by("scale_id", maintain_order=True)
+    ]
+    told: dict[str, pl.DataFrame] = {"told": pl.concat(parts)} if parts else {}
+    said = _said(chosen, told)
+    return Adjusted(said, _departments(said), levels)
+
+
+def standing(
+    ratings: pl.DataFrame, found: Severity, *, cycle_id: str, sources: Sequence[str] = SOURCES
+) -> Standing:
+    """How well everybody rated in a cycle is known to work, and what they share in doubt.
+
+    Parameters
+    ----------
+    ratings, found, sources
+        As for `adjusted`; levels are not needed.
+    cycle_id
+        Whose people to compare.
+
+    Returns
+    -------
+    Standing
+        Empty where severity is refused.
+    """
+    rows = _rows(ratings, found, sources)
+    here = (
+        rows.filter(pl.col("cycle_id") == cycle_id)
+        .sort("ratee_id", pl.col("source") != "manager", "source", "rater_id")
+        .unique("ratee_id", keep="first", maintain_order=True)
+        .select("ratee_id", "department_id", "merit", "component")
+    )
+    if found.refusal is not None:
+        here = here.clear()
+    compared = here.join(
+        rows.select("ratee_id", "component").unique(), on=["ratee_id", "component"], how="semi"
+    )
+    pairs, people = _people(rows, found)
+    told = compared.join(people, on="ratee_id", how="inner").sort("ratee_id")
+    average = told.select((pl.col("merit") + pl.col("effect")).mean()).item() or 0.0
+    shares = _shares(pairs, told, found)
+    doubt = shares.group_by("ratee_id", "of").agg(pl.col("weight").sum(), pl.col("doubt").first())
+    doubt = doubt.group_by("ratee_id").agg((pl.col("weight") ** 2 * pl.col("doubt")).sum().alias("shared"))
+    shown = (
+        told.join(doubt, on="ratee_id", how="left")
+        .select(
+            "ratee_id",
+            "department_id",
+            (pl.col("merit") + pl.col("effect") - average).alias("performance"),
+            (pl.col("variance") + pl.col("shared").fill_null(0.0)).sqrt().alias("standard_error"),
+            "n_ratings",
+            "n_raters",
+            "component",
+        )
+        .sort("ratee_id")
+    )
+    return Standing(shown, cycle_id, told.select("ratee_id", "variance"), shares)
+
+
+def compare(known: Standing, *, first: str, second: str) -> Comparison:
+    """The chance that one person did better than another under average raters.
+
+    Raises
+    ------
+    ValueError
+        If one of them was not rated in the cycle, or both are the same.
+    """
+    pair = {row["ratee_id"]: row for row in known.people.iter_rows(named=True)}
+    unknown = [person for person in (first, second) if person not in pair]
+    if unknown or first == second:
+        raise ValueError(
+            f"first and second must be two people rated in {known.cycle_id}; got {unknown or first}"
+        )
+    if pair[first]["component"] != pair[second]["component"]:
+        return Comparison(first, second, None, None, None, None, told=False)
+    shared = known.covariance([first, second])
+    error = math.sqrt(max(shared[0, 0] + shared[1, 1] - 2.0 * shared[0, 1], 1e-12))
+    difference = pair[first]["performance"] - pair[second]["performance"]
+    reach = float(stats.norm.ppf(0.5 + CONFIDENCE.value / 2.0)) * error
+    above = float(stats.norm.cdf(difference / error))
+    return Comparison(
+        first,
+        second,
+        above,
+        difference,
+        difference - reach,
+        difference + reach,
+        told=max(above, 1.0 - above) >= CONFIDENCE.value,
+    )
+
+
+def among_best(known: Standing, *, people: Sequence[str], k: int, seed: int) -> pl.DataFrame:
+    """The chance of each of several people to be among the best ``k`` of them under average raters.
+
+    Parameters
+    ----------
+    known
+        Result of `standing`.
+    people
+        Whom to rank; people nothing links with most of the others are left out.
+    k
+        How many are the best.
+    seed
+        Of the draws, so that the same question has the same answer.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``ratee_id``, ``performance``, ``chance`` (0 to 1; together they make ``k``), ``low`` and ``high``
+        (ranks between which they lie with the chance of `policy.CONFIDENCE`); best first.
+
+    Raises
+    ------
+    ValueError
+        If ``k`` is less than one.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1; got {k}")
+    listed = known.people.filter(pl.col("ratee_id").is_in(list(people)))
+    linked = listed["component"].mode().sort()
+    listed = listed.filter(pl.col("component") == linked[0]) if len(linked) else listed
+    ids = listed["ratee_id"].to_list()
+    if not ids:
+        return pl.DataFrame(
+            schema={
+                "ratee_id": pl.String,
+                "performance": pl.Float64,
+                "chance": pl.Float64,
+                "low": pl.Int64,
+                "high": pl.Int64,
+            }
+        )
+    rng = np.random.default_rng(seed)
+    spread, turn = np.linalg.eigh(known.covariance(ids))
+    drawn = rng.standard_normal((_DRAWS, len(ids))) * np.sqrt(np.clip(spread, 0.0, None)) @ turn.T
+    drawn += listed["performance"].to_numpy()
+    ranks = len(ids) - np.argsort(np.argsort(drawn, axis=1), axis=1)
+    outside = 50.0 * (1.0 - CONFIDENCE.value)
+    low, high = np.percentile(ranks, [outside, 100.0 - outside], axis=0, method="nearest")
+    return listed.select(
+        "ratee_id",
+        "performance",
+        pl.Series("chance", (ranks <= k).mean(axis=0)),
+        pl.Series("low", low.astype(np.int64)),
+        pl.Series("high", high.astype(np.int64)),
+    ).sort(["performance", "ratee_id"], descending=[True, False])
+
+
+def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.DataFrame:
+    """The ratings with what the model says of their cycle, source and department, and of their rater."""
+    needed = (*_KEYS, "department_id", "score")
+    missing = [name for name in needed if name not in ratings.columns]
+    if missing:
+        raise ValueError(f"ratings must have the columns {', '.join(needed)}; missing {', '.join(missing)}")
+    optional = {"scale_id": pl.String, "level": pl.Int64}
+    own = (pl.col("source") == "self") | (pl.col("rater_id") == pl.col("ratee_id"))
+    terms = dict(found.fixed.select("term", "estimate").iter_rows())
+    prior = sum(dict(found.variances.select("part", "variance").iter_rows()).get(p, 0.0) for p in _RATER)
+
+    def coefficient(column: str, label: str) -> pl.Expr:
+        known = {name.removeprefix(label): value for name, value in terms.items() if name.startswith(label)}
+        return (
+            pl.col(column).cast(pl.String).replace_strict(known, default=0.0, return_dtype=pl.Float64)
+            if known
+            else pl.lit(0.0)
+        )
+
+    raters = found.raters.select(
+        "rater_id",
+        pl.col("department_id").alias("home"),
+        "severity",
+        "standard_error",
+        "component",
+        pl.when(pl.col("severity").is_null()).then("reason").alias("untold"),
+    )
+    return (
+        ratings.select(
+            *(pl.col(name).cast(pl.String) for name in (*_KEYS, "department_id")),
+            pl.col("score").cast(pl.Float64),
+            *(
+                (pl.col(name) if name in ratings.columns else pl.lit(None)).cast(dtype)
+                for name, dtype in optional.items()
+            ),
+        )
+        .filter(
+            ~own.fill_null(value=False), pl.col("source").is_in(list(sources)), pl.col("score").is_finite()
+        )
+        .drop_nulls(list(_KEYS))
+        .join(raters, on="rater_id", how="inner")
+        .with_columns(
+            (
+                pl.lit(terms.get("intercept", 0.0))
+                + coefficient("cycle_id", "cycle ")
+                + coefficient("source", "source ")
+                + coefficient("component", "island ")
+            ).alias("context"),
+            coefficient("department_id", "department ").alias("merit"),
+            pl.when(pl.col("untold").is_not_null())
+            .then("untold")
+            .when(pl.col("level").is_null() | pl.col("scale_id").is_null())
+            .then(pl.lit("no_level"))
+            .when(pl.col("level").n_unique().over("scale_id") < 2)
+            .then(pl.lit("one_level"))
+            .alias("why"),
+            # Whom nothing is known of may be anybody.
+            pl.col("severity").fill_null(0.0).alias("taken"),
+            (pl.col("standard_error") ** 2).fill_null(prior).alias("doubt"),
+        )
+        .sort(_KEYS)
+    )
+
+
+_RATER: Final = ("rater", "standard")
+_PERSON: Final = ("ratee", "department")
+
+
+def _parts(found: Severity) -> Mapping[str, float]:
+    variances = dict(found.variances.select("part", "variance").iter_rows())
+    return {
+        "person": sum(variances.get(part, 0.0) for part in _PERSON),
+        "pair": variances.get("pair", 0.0),
+        "residual": variances.get("residual", 0.0),
+    }
+
+
+def _people(rows: pl.DataFrame, found: Severity) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Everybody's work given the severities: per pair what it says, per person what follows.
+
+    Given severities ``b``, the mean of a pair's n ratings less cycle, source, department and ``b`` is the
+    person's effect plus noise of variance ``pair + residual / n``; the person's effect is then normal.
+    """
+    parts = _parts(found)
+    left = pl.col("score") - pl.col("context") - pl.col("merit") - pl.col("taken")
+    pairs = (
+        rows.group_by("ratee_id", "rater_id")
+        .agg(
+            left.mean().alias("mean"),
+            pl.len().cast(pl.Int64).alias("n"),
+            pl.col("doubt").first(),
+            pl.col("home").first(),
+        )
+        .with_columns((1.0 / (parts["pair"] + parts["residual"] / pl.col("n"))).alias("tells"))
+        .sort("ratee_id", "rater_id")
+    )
+    people = (
+        pairs.group_by("ratee_id")
+        .agg(
+            pl.col("tells").sum().alias("told"),
+            (pl.col("tells") * pl.col("mean")).sum().alias("sum"),
+            pl.col("n").sum().alias("n_ratings"),
+            pl.len().cast(pl.Int64).alias("n_raters"),
+        )
+        .with_columns((1.0 / (1.0 / max(parts["person"], 1e-12) + pl.col("told"))).alias("variance"))
+        .with_columns((pl.col("sum") * pl.col("variance")).alias("effect"))
+        .sort("ratee_id")
+    )
+    return pairs, people
+
+
+def _work(rows: pl.DataFrame, found: Severity) -> pl.DataFrame:
+    """Per pair: what the rater sees in the person beyond cycle, source and department.
+
+    ``beside`` is its mean at the rater's likeliest severity, ``variance`` its variance given that severity,
+    and it falls by ``falls`` for every point that severity is higher.
+    """
+    parts = _parts(found)
+    pairs, people = _people(rows, found)
+    keeps = parts["pair"] * pl.col("tells")
+    weight = pl.col("tells") * pl.col("variance")
+    carried = weight**2 * pl.col("doubt")
+    return (
+        pairs.join(people.select("ratee_id", "effect", "variance"), on="ratee_id")
+        .with_columns(
+            keeps.alias("keeps"),
+            weight.alias("weight"),
+            (carried.sum().over("ratee_id") - carried).alias("by_others"),
+        )
+        .select(
+            "ratee_id",
+            "rater_id",
+            (pl.col("effect") + pl.col("keeps") * (pl.col("mean") - pl.col("effect"))).alias("beside"),
+            (
+                parts["pair"] * (1.0 - pl.col("keeps"))
+                + (1.0 - pl.col("keeps")) ** 2 * (pl.col("variance") + pl.col("by_others"))
+            ).alias("variance"),
+            (pl.col("keeps") + (1.0 - pl.col("keeps")) * pl.col("weight")).alias("falls"),
+        )
+    )
+
+
+def _shares(pairs: pl.DataFrame, told: pl.DataFrame, found: Severity) -> pl.DataFrame:
+    """What doubts people's performances rest on: the severity of raters and the standards of departments.
+
+    A doubt about a standard is one about the work of its department as well, with the opposite sign: what
+    both make together is well known.
+    """
+    own = pairs.join(told.select("ratee_id", "variance", "department_id"), on="ratee_id").with_columns(
+        (-pl.col("tells") * pl.col("variance")).alias("weight")
+    )
+    columns = ["ratee_id", "of", "weight", "doubt"]
+    standards = {
+        department: error**2
+        for department, error in found.departments.select("department_id", "standard_error").iter_rows()
+        if error is not None
+    }
+    if not (found.variances["part"] == "standard").any() or not standards:
+        return own.with_columns(pl.format("rater {}", "rater_id").alias("of")).select(columns)
+
+    def of_standard(column: str) -> pl.Expr:
+        return pl.col(column).replace_strict(standards, default=0.0, return_dtype=pl.Float64)
+
+    raters = own.with_columns(
+        pl.format("rater {}", "rater_id").alias("of"),
+        (pl.col("doubt") - of_standard("home")).clip(0.0).alias("doubt"),
+    )
+    homes = own.with_columns(
+        pl.format("standard {}", pl.col("home").fill_null("")).alias("of"), of_standard("home").alias("doubt")
+    )
+    work = (
+        own.group_by("ratee_id", "department_id")
+        .agg((-1.0 - pl.col("weight").sum()).alias("weight"))
+        .with_columns(
+            pl.format("standard {}", pl.col("department_id").fill_null("")).alias("of"),
+            of_standard("department_id").alias("doubt"),
+        )
+    )
+    return pl.concat([frame.select(columns) for frame in (raters, homes, work)])
+
+
+def _levels(rows: pl.DataFrame) -> pl.DataFrame:
+    """The levels in use and how often."""
+    return (
+        rows.drop_nulls(["scale_id", "level"])
+        .group_by("scale_id", "level")
+        .agg(pl.col("score").mean(), pl.len().alias("n"))
+        .with_columns((pl.col("n") / pl.col("n").sum().over("scale_id")).alias("share"))
+        .drop("n")
+        .sort("scale_id", "level")
+    )
+
+
+def _on_average_yardstick(
+    part: pl.DataFrame, levels: pl.DataFrame, rows: pl.DataFrame, found: Severity
+) -> pl.DataFrame:
+    """Chances of the levels of one scale for each of its ratings."""
+    share, points = levels["share"].to_numpy(), levels["score"].to_numpy()
+    thresholds = special.ndtri(np.cumsum(share)[:-1])
+    # Covariance of points and judgement: every step of the points counts with the density at its threshold.
+    unit = float(np.diff(points) @ stats.norm.pdf(thresholds))
+
+    parts = _parts(found)
+    raters = sum(
+        dict(found.variances.select("part", "variance").iter_rows()).get(name, 0.0) for name in _RATER
+    )
+    fixed = (
+        rows.filter(pl.col("scale_id") == levels["scale_id"][0])
+        .select((pl.col("context") + pl.col("merit")).alias("fixed"))
+        .to_series()
+    )
+    between = parts["person"] + parts["pair"] + raters + float(fixed.var() or 0.0)  # type: ignore[arg-type]
+    chance = math.sqrt(max(1.0 - between / unit**2, _LEAST_CHANCE))
+    middle = float(fixed.mean() or 0.0)  # type: ignore[arg-type]
+    given = np.searchsorted(levels["level"].to_numpy(), part["level"].to_numpy())
+    chances = _chances(
+        given,
+        thresholds,
+        work=(part["work"].to_numpy() - middle) / unit,
+        variance=part["variance"].to_numpy() / unit**2,
+        falls=part["falls"].to_numpy(),
+        severity=part["taken"].to_numpy() / unit,
+        doubt=part["doubt"].to_numpy() / unit**2,
+        chance=chance,
+    )
+    low, high = _range(chances, ADJUSTED_RANGE.value)
+    names = levels["level"].to_numpy()
+    rank = np.arange(names.size)
+    return part.select(_KEYS).with_columns(
+        pl.Series("expected", chances @ points),
+        pl.Series("likely", names[np.argmax(chances, axis=1)]),
+        pl.Series("low", names[low]),
+        pl.Series("high", names[high]),
+        pl.Series("flip", 1.0 - chances[np.arange(given.size), given]),
+        pl.Series("higher", (chances * (rank > given[:, None])).sum(axis=1)),
+        pl.Series("lower", (chances * (rank < given[:, None])).sum(axis=1)),
+        pl.Series("chances", chances.tolist(), dtype=pl.List(pl.Float64)),
+    )
+
+
+def _chances(
+    given: npt.NDArray[np.int64],
+    thresholds: Floats,
+    *,
+    work: Floats,
+    variance: Floats,
+    falls: Floats,
+    severity: Floats,
+    doubt: Floats,
+    chance: float,
+) -> Floats:
+    """Chance of each level once severity is taken out, shape (ratings, levels), all in units of the line.
+
+    With severity ``b`` and work ``w`` known, the judgement is normal about ``w + b`` between the thresholds
+    of the given level, and what is asked is where it lies less ``b``: nothing but normal areas. Both are
+    then averaged over by Gauss and Hermite's rule.
+    """
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    weights = weights / weights.sum()
+    edges = np.concatenate([[-np.inf], thresholds, [np.inf]])
+    low, high = edges[given][:, None], edges[given + 1][:, None]
+    below = np.zeros((given.size, thresholds.size))
+    for node, of_severity in zip(nodes, weights, strict=True):
+        off = np.sqrt(doubt) * node
+        taken = (severity + off)[:, None]
+        reached = np.clip(thresholds[None, :] + taken, low, high)
+        for other, of_work in zip(nodes, weights, strict=True):
+            centre = (work - falls * off + np.sqrt(variance) * other)[:, None] + taken
+            share = _share((low - centre) / chance, (reached - centre) / chance, (high - centre) / chance)
+            below += of_severity * of_work * share
+    return np.asarray(np.diff(below, axis=1, prepend=0.0, append=1.0).clip(0.0, 1.0))
+
+
+def _range(chances: Floats, enough: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First and last of the fewest neighbouring levels, from the likeliest on, that hold enough."""
+    rows = np.arange(len(chances))
+    padded = np.pad(chances, ((0, 0), (1, 1)), constant_values=-1.0)
+    low = np.argmax(chances, axis=1)
+    high = low.copy()
+    held = chances[rows, low]
+    for _ in range(chances.shape[1] - 1):
+        before, after = padded[rows, low], padded[rows, high + 2]
+        wanting = held < enough - 1e-9
+        down = wanting & (before >= after)
+        held = held + np.where(wanting, np.maximum(before, after), 0.0)
+        low, high = low - down, high + (wanting & ~down)
+    return low, high
+
+
+def _share(low: Floats, at: Floats, high: Floats) -> Floats:
+    """Share of the normal area between ``low`` and ``high`` that lies below ``at``.
+
+    Where all lies in the upper tail the lower one is taken, which has the digits.
+    """
+    upper = low > 0
+    first = np.where(upper, -special.ndtr(-low), special.ndtr(low))
+    last = np.where(upper, -special.ndtr(-high), special.ndtr(high))
+    here = np.where(upper, -special.ndtr(-at), special.ndtr(at))
+    area = last - first
+    # So far out that nothing is left, all lies at the nearer end.
+    nearer = np.where(upper, at > low, at >= high).astype(np.float64)
+    return np.asarray(np.where(area > 0, (here - first) / np.where(area > 0, area, 1.0), nearer))
+
+
+def _departments(ratings: pl.DataFrame) -> pl.DataFrame:
+    """How many ratings an average rater is expected to have given otherwise, by department."""
+    return (
+        ratings.filter(pl.col("department_id").is_not_null())
+        .group_by("department_id")
+        .agg(
+            pl.col("ratee_id").n_unique().cast(pl.Int64).alias("n_people"),
+            pl.len().cast(pl.Int64).alias("n_ratings"),
+            pl.col("flip").count().cast(pl.Int64).alias("n_told"),
+            pl.col("flip").sum().alias("flips"),
+            pl.col("higher").sum(),
+            pl.col("lower").sum(),
+        )
+        .sort("department_id")
+    )
+
+
+def _said(chosen: pl.DataFrame, told: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The ratings as given beside what an average rater would have given."""
+    columns: dict[str, pl.DataType | type[pl.DataType]] = {
+        "expected": pl.Float64,
+        "likely": pl.Int64,
+        "low": pl.Int64,
+        "high": pl.Int64,
+        "flip": pl.Float64,
+        "higher": pl.Float64,
+        "lower": pl.Float64,
+        "chances": pl.List(pl.Float64),
+    }
+    base = chosen.select(*_KEYS, "department_id", "scale_id", "level", "score", "severity", "why")
+    if told:
+        base = base.join(told["told"], on=list(_KEYS), how="left")
+    else:
+        base = base.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in columns.items())
+    return base.select(
+        *_KEYS, "department_id", "scale_id", "level", "score", *columns, "severity", "why"
+    ).sort(_KEYS)
