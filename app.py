@@ -39,6 +39,7 @@ chosen = st.navigation(
                 Permission.SEE_DISTRIBUTIONS,
             ),
             page("fairness/leniency", t("Leniency"), "leniency", Permission.SEE_LENIENCY),
+            page("fairness/habits", t("Rating habits"), "habits", Permission.SEE_LENIENCY),
             page("fairness/rater", t("One rater"), "rater", Permission.SEE_LENIENCY),
         ],
         t("Strategy"): [

@@ -525,6 +525,28 @@ def coaching(row: Row, t: Language, *, name: str | None = None) -> str:
     )
 
 
+def advice(released: Released[Profiles], t: Language, *, rater_id: str, name: str | None = None) -> list[str]:
+    """What a rater might try next time: `coaching` of each flag, once where two flags say the same.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    rater_id
+        For whom.
+    name
+        What to call the rater; by default "This rater".
+    """
+    flagged = {row["habit"]: row for row in _rows_of(released, rater_id) if row["flag"]}
+    if "halo_spread" in flagged:
+        flagged.pop("halo_correlation", None)
+    if "middle" in flagged:
+        flagged.pop("spread", None)
+    return [coaching(row, t, name=name) for row in flagged.values()]
+
+
 def numbers(row: Row, t: Language) -> tuple[str, str, str]:
     """What was seen, its likely range, and what is usual, each with its unit; for a table.
 

@@ -8,9 +8,10 @@ from analytics.distribution.shares import Distribution
 from analytics.goals import chart as goal_chart
 from analytics.goals.chart import preset_words
 from analytics.goals.pace import GoalPace
-from analytics.language import Language, percent
-from analytics.policy import FALSE_SIGN_RATE, PACE_PRESETS
+from analytics.language import Language, percent, signed
+from analytics.policy import FALSE_DISCOVERY, FALSE_SIGN_RATE, MINIMUM_HABIT_RATEES, PACE_PRESETS
 from analytics.severity.linear import Severity
+from analytics.severity.profile import SELF_CORRELATION, SELF_LENIENCY, Profiles
 
 
 def distribution(t: Language, released: Released[Distribution]) -> dict[str, str]:
@@ -93,6 +94,72 @@ def severity(t: Language, released: Released[Severity]) -> dict[str, str]:
             "Severity is a tendency over the years on record, not a judgement of any single rating."
         ),
         t("Sources"): "Bates et al. (2015), J. Stat. Softw. 67(1); Stephens (2017), Biostatistics 18(2)",
+        t("Rules"): _rules(t, released),
+    }
+
+
+def habits(t: Language, released: Released[Profiles]) -> dict[str, str]:
+    """Behind the habits of using the rating scale."""
+    found = released.value
+    late = next(iter(found.recency.iter_rows(named=True)), None)
+    return {
+        t("Method"): t(
+            "Every rating is held against ratings of comparable people by all other raters: people of whom "
+            "others think about as much, rated by somebody about as soft. So neither a strong team nor a "
+            "soft hand counts as a habit. A person counts once, however often they were rated."
+        ),
+        t("Counted"): t(
+            "{ratings} judgements (overall and by dimension) of {ratees} people by {raters} raters.",
+            ratings=_number(t, found.n_ratings),
+            ratees=_number(t, found.n_ratees),
+            raters=_number(t, found.n_raters),
+        ),
+        t("Habits"): t(
+            "Middle and ends: share of those levels. Sets people apart: spread of the ratings against the "
+            "spread expected. Overdraws differences: correlation of what others would give with what is "
+            "left of the rating; below the usual it levels differences. Rates dimensions alike: mean "
+            "correlation between dimensions, and the spread within one person. Stays below self-ratings: "
+            "mean of self less manager. Follows the end of the cycle: weight of goal progress in the second "
+            "half less that in the first."
+        ),
+        t("Flags"): t(
+            "A flag needs a size that matters, an interval that does not reach the usual, and a false "
+            "discovery rate of at most {rate} among all raters (Benjamini–Hochberg).",
+            rate=percent(FALSE_DISCOVERY.value, t),
+        ),
+        t("When it refuses"): t(
+            "Raters of fewer than {minimum} people are not described.",
+            minimum=int(MINIMUM_HABIT_RATEES.value),
+        ),
+        t("Self-ratings"): ""
+        if found.self_d is None or found.self_d_low is None or found.self_d_high is None
+        else t(
+            "In this company self-ratings lie {d} standard deviations above those of managers (likely {low} "
+            "to {high}) and correlate with them by {r}; in published studies {published_d} and "
+            "{published_r}.",
+            d=f"{found.self_d:.2f}",
+            low=f"{found.self_d_low:.2f}",
+            high=f"{found.self_d_high:.2f}",
+            r="–" if found.self_r is None else f"{found.self_r:.2f}",
+            published_d=f"{SELF_LENIENCY:.2f}",
+            published_r=f"{SELF_CORRELATION:.2f}",
+        ),
+        t("Goals"): ""
+        if late is None
+        else t(
+            "Over all raters, late progress weighs {value} more than early progress (likely {low} to "
+            "{high}), in standard deviations. One rater rates few people, so each is drawn towards this.",
+            value=signed(late["estimate"], 2),
+            low=signed(late["low"], 2),
+            high=signed(late["high"], 2),
+        ),
+        t("Limits"): t(
+            "Where hardly anybody else rated the same people, they are compared with the average. What all "
+            "of a rater's ratings of one cycle share is not seen. A gap to self-ratings also holds how "
+            "softly the rater rates. A rater can be right: a flag is a reason to ask."
+        ),
+        t("Sources"): "Saal, Downey & Lahey (1980), Psychol. Bull. 88(2); Myford & Wolfe (2003, 2004), "
+        "J. Appl. Meas. 4(4), 5(2); Heidemeier & Moser (2009), J. Appl. Psychol. 94(2)",
         t("Rules"): _rules(t, released),
     }
 

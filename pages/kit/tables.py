@@ -20,6 +20,8 @@ from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language
 from analytics.severity.chart import reason
 from analytics.severity.linear import Severity
+from analytics.severity.profile import HABITS, Profiles
+from analytics.severity.profile_chart import numbers, side
 
 
 def named(frame: pl.DataFrame, column: str, names: Mapping[str, str]) -> pl.Expr:
@@ -316,3 +318,70 @@ def ratings_counted(t: Language, released: Released[Severity]) -> str:
 def goals_counted(t: Language, released: Released[GoalPace]) -> str:
     """How many goals are open."""
     return t.plural("{n} open goal", "{n} open goals", released.value.goals.filter("open").height)
+
+
+def habits(
+    t: Language,
+    released: Released[Profiles],
+    names: Mapping[str, str],
+    departments: Mapping[str, str],
+    habit: str | None = None,
+) -> pl.DataFrame:
+    """What stands out of how raters use the scale, surest first within each habit; of one habit if named."""
+    flagged = released.value.habits.filter("flag")
+    if habit:
+        flagged = flagged.filter(pl.col("habit") == habit)
+    frame = flagged.sort(pl.col("habit").cast(pl.Enum(HABITS)), "q", "rater_id")
+    rows = list(frame.iter_rows(named=True))
+    said = [numbers(row, t) for row in rows]
+    return frame.select(
+        named(frame, "rater_id", names).alias(t("Rater")),
+        named(frame, "department_id", departments).alias(t("Department")),
+        pl.Series(t("What stands out"), [side(row, t) for row in rows], dtype=pl.String),
+        pl.Series(t("Seen"), [one[0] for one in said], dtype=pl.String),
+        pl.Series(t("Likely range"), [one[1] for one in said], dtype=pl.String),
+        pl.Series(t("Usual"), [one[2] for one in said], dtype=pl.String),
+        pl.col("n_people").alias(t("People rated")),
+    )
+
+
+def raters_by_habits(released: Released[Profiles]) -> pl.DataFrame:
+    """Raters about whom anything can be said with how much stands out, most first: rater_id, flags."""
+    return (
+        released.value.habits.filter(pl.col("estimate").is_not_null())
+        .group_by("rater_id")
+        .agg(pl.col("flag").sum().alias("flags"))
+        .sort("flags", "rater_id", descending=[True, False])
+    )
+
+
+def customs(t: Language, released: Released[Profiles], departments: Mapping[str, str]) -> pl.DataFrame:
+    """How alike the raters of each department use the levels, furthest from the company first."""
+    frame = released.value.departments.sort(
+        "distance", "department_id", descending=[True, False], nulls_last=True
+    )
+    return frame.select(
+        named(frame, "department_id", departments).alias(t("Department")),
+        pl.col("distance").alias(t("Distance to the company (levels)")),
+        pl.col("by_chance").alias(t("… by chance")),
+        pl.col("n_alike").alias(t("Raters like the company")),
+        pl.col("n_custom").alias(t("… like the department only")),
+        pl.col("n_own").alias(t("… like neither")),
+        pl.col("n_people").alias(t("People rated")),
+    )
+
+
+def judgements_counted(t: Language, released: Released[Profiles]) -> str:
+    """How many judgements a description of habits rests on."""
+    return t(
+        "{ratings} judgements by {raters} raters",
+        ratings=f"{released.value.n_ratings:,}",
+        raters=f"{released.value.n_raters:,}",
+    )
+
+
+def rater_with_flags(t: Language, name: str, flags: int) -> str:
+    """A rater in a list to choose from, with how much stands out."""
+    if not flags:
+        return name
+    return t("{name} · {flags}", name=name, flags=t.plural("{n} flag", "{n} flags", flags))

@@ -22,6 +22,7 @@ PAGES = {
     "pages/overview/overview.py": Permission.SEE_OWN,
     "pages/fairness/distributions.py": Permission.SEE_DISTRIBUTIONS,
     "pages/fairness/leniency.py": Permission.SEE_LENIENCY,
+    "pages/fairness/habits.py": Permission.SEE_LENIENCY,
     "pages/fairness/rater.py": Permission.SEE_LENIENCY,
     "pages/goals/risk.py": Permission.SEE_GOALS,
     "pages/mine/mine.py": Permission.SEE_OWN,

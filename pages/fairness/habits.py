@@ -1,0 +1,80 @@
+"""How do managers use the rating scale?"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from analytics.severity import profile_chart as chart
+from data.access import Permission
+from pages.kit import cards, filters, load, load_severity, methods, reader, session, tables
+
+viewer = session.require(Permission.SEE_LENIENCY)
+t, mode = reader.language(), reader.mode()
+version = cards.opened(t, viewer, needs="ratings")
+
+head = cards.head()
+scope = filters.leniency(t, version, viewer)
+with cards.waiting():
+    released = load_severity.habits(version, viewer, scope.sources, scope.department_id)
+names = load.names(version, viewer)
+departments = load.departments(version, released.as_of).names
+said = chart.takeaway(released, t)
+about = [*scope.words, t("all cycles up to {day}", day=t.day(released.as_of))]
+key = (version, viewer, scope, t, mode)
+with head:
+    cards.title(t("How do managers use the rating scale?"), [*about, tables.judgements_counted(t, released)])
+    cards.finding(said)
+load.picture(
+    lambda: chart.overview_figure(released, t, mode=mode, names=names), key=("habits", *key), alt=said
+)
+footer = cards.footer(t, viewer, released, version, about)
+
+cards.heading(t("Who stands out, and in what"))
+habit = filters.pick(t("Habit"), {filters.EVERYTHING: t("All habits"), **chart.habit_names(t)}, key="habit")
+cards.table(
+    t,
+    lambda: tables.habits(t, released, names, departments, habit),
+    name="habits",
+    key=(habit, *key),
+    footer=footer,
+    alt=said,
+)
+
+listed = filters.with_chosen(tables.raters_by_habits(released), "rater_id", key="rater")
+if not listed.is_empty():
+    cards.heading(t("One rater"))
+    options = {
+        rater_id: tables.rater_with_flags(t, names.get(rater_id, rater_id), flags)
+        for rater_id, flags in listed.iter_rows()
+    }
+    rater = filters.pick(t("Rater"), options, key="rater")
+    with st.container(border=True):
+        name = names.get(rater, rater)
+        readings = chart.readings(released, t, rater_id=rater, name=name)
+        load.picture(
+            lambda: chart.figure(released, t, mode=mode, rater_id=rater, name=name),
+            key=("rater", rater, *key),
+            alt=" ".join(readings),
+        )
+        for line in readings:
+            cards.remark(line)
+        for line in chart.advice(released, t, rater_id=rater, name=name):
+            cards.say(line)
+
+local = chart.departments_takeaway(released, t, names=departments)
+cards.section(t("A habit of one rater, or a custom of the department?"), local)
+load.picture(
+    lambda: chart.departments_figure(released, t, mode=mode, names=departments),
+    key=("customs", *key),
+    alt=local,
+)
+cards.table(
+    t,
+    lambda: tables.customs(t, released, departments),
+    name="customs",
+    key=key,
+    footer=footer,
+    alt=local,
+)
+cards.method(t, methods.habits(t, released))
+session.record("looked", "habits")
