@@ -627,7 +627,7 @@ def _fitted(
         _, pair = np.unique(
             pair * (int(levels["department"].max()) + 1) + levels["department"], return_inverse=True
         )
-    fit = fit_ordinal(level, factors=levels, covariates=columns, pair=pair, scale=scale)
+    fit = fit_ordinal(level, factors=levels, covariates=columns, pair=pair, scale=scale, restricted=True)
     rest = {name: codes for name, codes in levels.items() if name not in {"rater", "standard"}}
     without = fit_ordinal(level, factors=rest, covariates=columns, pair=pair, scale=scale)
     gain = max(without.criterion - fit.criterion, 0.0)

@@ -49,7 +49,8 @@ from analytics.severity.crossed import (
 REFERENCE: Final = (
     "Christensen (2019), ordinal: Regression Models for Ordinal Data, R package; "
     "Tuerlinckx et al. (2006), Br. J. Math. Stat. Psychol. 59(2). doi:10.1348/000711005X79857; "
-    "Breslow & Clayton (1993), J. Am. Stat. Assoc. 88(421). doi:10.1080/01621459.1993.10594284"
+    "Breslow & Clayton (1993), J. Am. Stat. Assoc. 88(421). doi:10.1080/01621459.1993.10594284; "
+    "Cox & Reid (1987), J. R. Stat. Soc. B 49(1). doi:10.1111/j.2517-6161.1987.tb01422.x"
 )
 
 Floats = npt.NDArray[np.float64]
@@ -75,7 +76,7 @@ class OrdinalFit:
     Attributes
     ----------
     log_likelihood
-        Laplace's approximation, as ``ordinal::clmm`` has it.
+        Laplace's approximation, as ``ordinal::clmm`` has it, at its maximum.
     variances
         Variance by factor, in squared logits; exactly 0 on the boundary. That of the pairs, if they were
         asked for, is called ``crossed.PAIR``.
@@ -166,6 +167,7 @@ def fit_ordinal(
     covariates: Mapping[str, npt.ArrayLike] | None = None,
     pair: npt.ArrayLike | None = None,
     scale: npt.ArrayLike | None = None,
+    restricted: bool = False,
 ) -> OrdinalFit:
     """Fit a cumulative logit mixed model with crossed random factors.
 
@@ -183,6 +185,11 @@ def fit_ordinal(
         common. All rows of a pair must have the same level of every factor.
     scale
         The rating scale of each row, integers 0 to scales - 1, shape (rows,); by default all are on one.
+    restricted
+        Whether variances allow for thresholds and coefficients being estimated, as restricted likelihood
+        does for scores (Cox & Reid 1987): the likelihood is that of the point divided by the square root of
+        the information about them. Otherwise they are those of maximum likelihood, which are too small
+        where there are few levels to a factor.
 
     Returns
     -------
@@ -221,6 +228,11 @@ def fit_ordinal(
         design, kept, dropped = _design(columns, grid)
         system = _System(grid, design, codes, pairs)
         point, steps, converged = _search(system)
+        likeliest = point.log_likelihood
+        if restricted and np.abs(point.deviations).max() <= _WIDEST:
+            point, more, converged = _restricted(system, point)
+            steps += more
+        point = _settled(system, point)
         if np.abs(point.deviations).max() > _WIDEST:
             raise NotEstimable("the factors part the levels so cleanly that their variances have no bound")
         modes = system.modes(point)
@@ -241,7 +253,7 @@ def fit_ordinal(
     if pairs is not None:
         predictor += modes[PAIR].values[pairs]
     return OrdinalFit(
-        log_likelihood=point.log_likelihood,
+        log_likelihood=likeliest,
         variances=MappingProxyType(variances),
         thresholds=grid.spread(point.thresholds),
         threshold_errors=grid.spread(errors[:t], ends=math.nan),
@@ -344,6 +356,7 @@ class _Point:
     rows: _Rows
     factor: _Factor
     gradient: Floats | None = None
+    lift: Floats | None = None  # what knowing fixed parts but roughly adds to the slope in the deviations
     information: Floats | None = None  # of the joint equations about thresholds and coefficients
     average: Floats | None = None  # average information about the deviations
     inverse: Floats | None = None  # of the dense block, symmetric
@@ -650,7 +663,7 @@ class _System:
         coefficients = self.design.T @ (rows.slope - 0.5 * (h * change - shift * rows.weight))
         deviations, average = self._about_deviations(point, traces, a)
         information, toward = self._about_fixed(point)
-        return replace(
+        found = replace(
             point,
             gradient=np.concatenate([thresholds[: grid.size], coefficients, deviations]),
             information=information,
@@ -658,6 +671,21 @@ class _System:
             inverse=inverse,
             toward=toward,
         )
+        return replace(found, lift=self._lift(found))
+
+    def _lift(self, point: _Point) -> Floats:
+        """Slope of ``-log|information| / 2`` in the deviations, the weights as they are."""
+        assert point.toward is not None
+        pair, first, stack = point.toward
+        spread = point.fixed_covariance
+        parts = [first, *(stack[a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True))]
+        lift = np.zeros(point.deviations.size)
+        for k, part in zip(self.order, parts, strict=True):
+            lift[k] = float(((part @ spread) * part).sum())
+        if self.paired:
+            lift[-1] = float(((pair @ spread) * pair).sum())
+        moving = point.deviations != 0
+        return np.asarray(np.divide(lift, point.deviations, out=np.zeros_like(lift), where=moving))
 
     def _apart(self, thresholds: Floats) -> Floats:
         """By row ``1 / (exp(A - B) - 1)``: nought where a level has no bound on one side."""
@@ -730,10 +758,7 @@ class _System:
         solved = self.solve(factor, *self._back(point.deviations, weighted))
         fitted = own * solved[0] + self._of_cells(largest * solved[1], dense[:, None] * solved[2])
         average = 2.0 * columns.T @ (weighted - factor.sums[:, None] * fitted)
-        # Towards nought the slope itself is what bends the likelihood in a deviation.
-        pull = np.divide(slope, point.deviations, out=np.zeros_like(slope), where=point.deviations != 0)
-        average = 0.5 * (average + average.T) + np.diag(np.maximum(-pull, 0.0))
-        return slope, average
+        return slope, 0.5 * (average + average.T)
 
     def _about_fixed(self, point: _Point) -> tuple[Floats, tuple[Floats, Floats, Floats]]:
         """Information of the joint equations about thresholds and coefficients, the effects eliminated.
@@ -851,61 +876,104 @@ def _search(system: _System) -> tuple[_Point, int, bool]:
     if start is None:
         raise NotEstimable("the likelihood has no value at the start")
     here = system.sloped(start)
-    pairs: list[tuple[Floats, Floats]] = []
-    steps, converged = 0, False
-    while steps < _MOST_STEPS:
-        steps += 1
+    learnt: list[tuple[Floats, Floats]] = []
+    for steps in range(1, _MOST_STEPS):
         assert here.gradient is not None
-        step = _direction(system, here, pairs)
+        step = _direction(system, here, here.gradient, learnt)
         gain = float(here.gradient @ step)
-        if gain <= 0.0 and pairs:
-            pairs = []
+        if gain <= 0.0 and learnt:
+            learnt = []
             continue
         if gain < 2.0 * _GAIN:
-            converged = True
-            break
+            return here, steps, True
         step = _bounded(system, here, step)
+        slope = float(here.gradient @ step)
         there, length = None, 1.0
-        while length > 1e-4:
+        while there is None and length > 1e-4:
             there = system.at(here.values + length * step, here)
-            if there is not None and there.log_likelihood >= here.log_likelihood + 1e-4 * length * float(
-                here.gradient @ step
-            ):
-                break
-            there, length = None, 0.4 * length
+            if there is not None and there.log_likelihood < here.log_likelihood + 1e-4 * length * slope:
+                there = None
+            length *= 0.4
         if there is None:
-            if pairs:
-                pairs = []
-                continue
-            converged = gain < 1e-4
-            break
+            if not learnt:
+                return here, steps, gain < 1e-4
+            learnt = []
+            continue
         there = system.sloped(there)
         assert there.gradient is not None
-        moved, turned = there.values - here.values, here.gradient - there.gradient
-        if float(moved @ turned) > 1e-10 * float(moved @ moved):
-            pairs = [*pairs, (moved, turned)][-_REMEMBERED:]
+        learnt = _learning(learnt, there.values - here.values, here.gradient - there.gradient)
         here = there
-    return _settled(system, here), steps, converged
+    return here, _MOST_STEPS, False
 
 
-def _direction(system: _System, here: _Point, pairs: list[tuple[Floats, Floats]]) -> Floats:
-    """The gradient times the inverse curvature, which recent steps correct (Nocedal 1980)."""
-    assert here.gradient is not None
+def _restricted(system: _System, here: _Point) -> tuple[_Point, int, bool]:
+    """From the likeliest point to where the slopes with `_Point.lift` vanish.
+
+    There is no function whose slopes these are, so steps go by how large the slopes are in the metric of
+    the curvature.
+    """
+    learnt: list[tuple[Floats, Floats]] = []
+    pull = _pull(system, here)
+    for steps in range(1, _MOST_STEPS):
+        step = _direction(system, here, pull, learnt)
+        gain = float(pull @ step)
+        if gain <= 0.0 and learnt:
+            learnt = []
+            continue
+        if gain < 2.0 * _GAIN:
+            return here, steps, True
+        step, length = _bounded(system, here, step), 1.0
+        there, new = None, pull
+        while there is None and length > 1e-3:
+            there = system.at(here.values + length * step, here)
+            if there is not None:
+                there = system.sloped(there)
+                new = _pull(system, there)
+                # Beyond the aim the slopes turn against the step.
+                if float(new @ step) < -0.9 * float(pull @ step):
+                    there = None
+            length *= 0.4
+        if there is None:
+            return here, steps, gain < 1e-3
+        learnt = _learning(learnt, there.values - here.values, pull - new)
+        here, pull = there, new
+    return here, _MOST_STEPS, False
+
+
+def _pull(system: _System, point: _Point) -> Floats:
+    """The slopes of the restricted search."""
+    assert point.gradient is not None
+    assert point.lift is not None
+    return np.concatenate([point.gradient[: system.fixed], point.gradient[system.fixed :] + point.lift])
+
+
+def _learning(
+    learnt: list[tuple[Floats, Floats]], moved: Floats, turned: Floats
+) -> list[tuple[Floats, Floats]]:
+    """The last steps and how the slopes turned, this one among them if it bends the right way."""
+    if float(moved @ turned) > 1e-10 * float(moved @ moved):
+        return [*learnt, (moved, turned)][-_REMEMBERED:]
+    return learnt
+
+
+def _direction(system: _System, here: _Point, slopes: Floats, learnt: list[tuple[Floats, Floats]]) -> Floats:
+    """The slopes times the inverse curvature, which recent steps correct (Nocedal 1980)."""
     assert here.information is not None
     assert here.average is not None
-    right = here.gradient.copy()
+    # Towards nought the slope itself is what bends the likelihood in a deviation.
+    toward = slopes[system.fixed :]
+    bend = np.divide(-toward, here.deviations, out=np.zeros_like(toward), where=here.deviations != 0)
+    curvature = here.average + np.diag(np.maximum(bend, 0.0))
+    right = slopes.copy()
     shares = []
-    for moved, turned in reversed(pairs):
+    for moved, turned in reversed(learnt):
         share = float(moved @ right) / float(moved @ turned)
         shares.append(share)
         right = right - share * turned
     step = np.concatenate(
-        [
-            _solved(here.information, right[: system.fixed]),
-            _solved(here.average, right[system.fixed :]),
-        ]
+        [_solved(here.information, right[: system.fixed]), _solved(curvature, right[system.fixed :])]
     )
-    for (moved, turned), share in zip(pairs, reversed(shares), strict=True):
+    for (moved, turned), share in zip(learnt, reversed(shares), strict=True):
         step = step + (share - float(turned @ step) / float(moved @ turned)) * moved
     return step
 
