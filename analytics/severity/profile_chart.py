@@ -109,7 +109,6 @@ def figure(
             xref="paper",
             xanchor="right",
             y=i,
-            yshift=12,
             text=escape(_numbers(row, t)),
             showarrow=False,
             font={"color": tokens.ink if row["flag"] else tokens.quiet, "size": 13},
@@ -147,8 +146,6 @@ def overview_figure(
         )
         unit = _unit(habit)
         rows = list(flagged.iter_rows(named=True))
-        if not rows:
-            continue
         places = [_position(row["estimate"] - row["usual"], unit) for row in rows]
         # Dots side by side would cover each other: the golden ratio spreads them without order.
         lift = [0.5 * ((nth * 0.618034) % 1.0) - 0.25 for nth in range(len(rows))]
@@ -172,10 +169,9 @@ def overview_figure(
             xref="paper",
             xanchor="right",
             y=i,
-            yshift=14,
             text=escape(t("{flagged} of {told}", flagged=len(rows), told=habit["n_raters"])),
             showarrow=False,
-            font={"color": tokens.ink, "size": 13},
+            font={"color": tokens.ink if rows else tokens.quiet, "size": 13},
         )
     return fig
 
@@ -269,7 +265,7 @@ def departments_figure(
         font={"color": tokens.quiet, "size": 13},
     )
     _note(fig, notes, tokens)
-    fig.update_xaxes(rangemode="tozero", tickformat=".1f")
+    fig.update_xaxes(rangemode="tozero", tickformat=".2f")
     fig.update_yaxes(
         range=[len(rows) - 0.5, -0.9],
         tickmode="array",
@@ -544,6 +540,7 @@ def advice(released: Released[Profiles], t: Language, *, rater_id: str, name: st
         flagged.pop("halo_correlation", None)
     if "middle" in flagged:
         flagged.pop("spread", None)
+        flagged.pop("contrast", None)
     return [coaching(row, t, name=name) for row in flagged.values()]
 
 
@@ -570,7 +567,7 @@ def side(row: Row, t: Language) -> str:
     more = row["estimate"] > row["usual"]
     words = {
         "middle": t("Mostly the middle level"),
-        "ends": t("Often the highest or lowest level"),
+        "ends": t("Often the ends of the scale"),
         "spread": t("Sets people apart little"),
         "contrast": t("Overdraws differences") if more else t("Levels differences"),
         "halo_correlation": t("Rates all dimensions alike"),
@@ -704,8 +701,8 @@ def _about_self(flags: pl.DataFrame, t: Language) -> list[str]:
         return []
     return [
         t.plural(
-            "{n} rates unusually far from what people say of themselves: {below} below it, {above} above it.",
-            "{n} rate unusually far from what people say of themselves: {below} below it, {above} above it.",
+            "{n} rates unusually far from what people say of themselves ({below} below it, {above} above).",
+            "{n} rate unusually far from what people say of themselves ({below} below it, {above} above).",
             gaps.height,
             below=below,
             above=above,
@@ -830,7 +827,10 @@ def _frame(
         )
     _note(fig, notes, tokens, shift=-10)
     edge = _FURTHEST + 0.2
-    fig.update_xaxes(range=[-edge, edge], showticklabels=False, showgrid=False, showline=False, ticks="")
+    # The right of the picture is for the numbers.
+    fig.update_xaxes(
+        domain=[0, 0.8], range=[-edge, edge], showticklabels=False, showgrid=False, showline=False, ticks=""
+    )
     fig.update_yaxes(
         range=[len(rows) - 0.5, -0.5],
         tickmode="array",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from analytics.severity import profile_chart as chart
 from data.access import Permission
 from pages.kit import cards, filters, load, load_severity, methods, reader, session, tables
@@ -39,27 +37,6 @@ cards.table(
     footer=footer,
     alt=said,
 )
-
-listed = filters.with_chosen(tables.raters_by_habits(released), "rater_id", key="rater")
-if not listed.is_empty():
-    cards.heading(t("One rater"))
-    options = {
-        rater_id: tables.rater_with_flags(t, names.get(rater_id, rater_id), flags)
-        for rater_id, flags in listed.iter_rows()
-    }
-    rater = filters.pick(t("Rater"), options, key="rater")
-    with st.container(border=True):
-        name = names.get(rater, rater)
-        readings = chart.readings(released, t, rater_id=rater, name=name)
-        load.picture(
-            lambda: chart.figure(released, t, mode=mode, rater_id=rater, name=name),
-            key=("rater", rater, *key),
-            alt=" ".join(readings),
-        )
-        for line in readings:
-            cards.remark(line)
-        for line in chart.advice(released, t, rater_id=rater, name=name):
-            cards.say(line)
 
 local = chart.departments_takeaway(released, t, names=departments)
 cards.section(t("A habit of one rater, or a custom of the department?"), local)

@@ -345,16 +345,6 @@ def habits(
     )
 
 
-def raters_by_habits(released: Released[Profiles]) -> pl.DataFrame:
-    """Raters about whom anything can be said with how much stands out, most first: rater_id, flags."""
-    return (
-        released.value.habits.filter(pl.col("estimate").is_not_null())
-        .group_by("rater_id")
-        .agg(pl.col("flag").sum().alias("flags"))
-        .sort("flags", "rater_id", descending=[True, False])
-    )
-
-
 def customs(t: Language, released: Released[Profiles], departments: Mapping[str, str]) -> pl.DataFrame:
     """How alike the raters of each department use the levels, furthest from the company first."""
     frame = released.value.departments.sort(
@@ -362,11 +352,11 @@ def customs(t: Language, released: Released[Profiles], departments: Mapping[str,
     )
     return frame.select(
         named(frame, "department_id", departments).alias(t("Department")),
-        pl.col("distance").alias(t("Distance to the company (levels)")),
-        pl.col("by_chance").alias(t("… by chance")),
-        pl.col("n_alike").alias(t("Raters like the company")),
-        pl.col("n_custom").alias(t("… like the department only")),
-        pl.col("n_own").alias(t("… like neither")),
+        pl.col("distance").alias(t("Distance (levels)")),
+        pl.col("by_chance").alias(t("By chance (levels)")),
+        pl.col("n_alike").alias(t("Like the company (raters)")),
+        pl.col("n_custom").alias(t("Like the department")),
+        pl.col("n_own").alias(t("Like neither")),
         pl.col("n_people").alias(t("People rated")),
     )
 
@@ -378,10 +368,3 @@ def judgements_counted(t: Language, released: Released[Profiles]) -> str:
         ratings=f"{released.value.n_ratings:,}",
         raters=f"{released.value.n_raters:,}",
     )
-
-
-def rater_with_flags(t: Language, name: str, flags: int) -> str:
-    """A rater in a list to choose from, with how much stands out."""
-    if not flags:
-        return name
-    return t("{name} · {flags}", name=name, flags=t.plural("{n} flag", "{n} flags", flags))
