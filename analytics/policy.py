@@ -222,6 +222,13 @@ MINIMUM_REPEATS: Final = Threshold(
     "With fewer than thirty ratings of somebody the rater had rated before, nobody can say how much raters "
     "like or dislike particular people.",
 )
+MINIMUM_MOODS: Final = Threshold(
+    30,
+    date(2026, 11, 22),
+    "Our choice: thirty degrees of freedom give a variance to within about a quarter of its size",
+    "With fewer than thirty further cycles in which somebody rates several people again, nobody can say how "
+    "much raters swing from cycle to cycle.",
+)
 MOST_ISLANDS: Final = Threshold(
     40,
     date(2026, 11, 22),
