@@ -156,7 +156,7 @@ def fit_rating_scale(
     within: Mapping[str, npt.ArrayLike] | None = None,
     testlet: npt.ArrayLike | None = None,
     halo: bool = True,
-    points: int = 11,
+    points: int = 7,
 ) -> RatingScaleFit:
     """Fit the many-facet rating scale model.
 
