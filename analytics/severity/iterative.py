@@ -63,9 +63,9 @@ _MOST_CHUNKS: Final = 4  # in which small columns are looked at for a trace they
 _CHUNK: Final = 100_000  # rows looked at together
 _WIDTH: Final = 1_000_000  # numbers in one block of right-hand sides: what a processor keeps at hand
 _MOST_ITERATIONS: Final = 500
-_EXACT: Final = 1e-8
-_FINE: Final = 1e-6  # of contrasts
-_ROUGH: Final = 1e-4  # of probes, whose own noise is larger
+_EXACT: Final = 1e-7
+_FINE: Final = 1e-5  # what is left of it counts squared
+_ROUGH: Final = 1e-3  # of probes, whose own noise is larger
 _NOISE: Final = 0.01  # relative error of standard errors from probing
 _MOST_PROBES: Final = 192
 _BUSY: Final = 5
@@ -721,6 +721,7 @@ class _System:
         """Solve for the scores and the probes at these ratios."""
         here = self.equations(ratios, None if before is None else before.equations)
         side = self.scores_side(here)
+        assert side.first is not None
         right, fixed = self.reduce(here, [side])
         start = None if before is None else np.column_stack([before.alone])
         alone = here.solve(right, _EXACT, start)
@@ -810,7 +811,8 @@ class _System:
         """Diagonal of the inverse of the equations by factor: coefficients known, and estimated."""
         here = solution.equations
         own = here.alone(probes, solution.probed)[0]
-        known, full = {}, {}
+        known: dict[str, Floats] = {}
+        full: dict[str, Floats] = {}
         for found, free in ((known, slice(self.p, None)), (full, slice(None))):
             inverse = here.inverse if found is full else here.inverse_known(self.p)
             meets = here.meets[:, free]

@@ -22,9 +22,11 @@ Intervals use the full standard error of the mixed-model equations against the a
 that cycle means and the like are estimated; ``reliability`` uses the conditional one, as is customary.
 Self-ratings are nobody's severity and never enter. Groups of raters that share no ratee get a mean of their
 own, so that severity is relative to the average rater of the group; a rater who shares ratees with nobody
-does not enter. What all of a rater's ratings of one cycle share (a mood) is not a part of its own: it would
-cost as many dense levels as raters times cycles. Where moods differ by a third of the residual standard
-deviation or more, intervals are shorter than they should be.
+does not enter. What all of a rater's ratings of one cycle share is a mood: random, part of the model as soon
+as enough raters rated several people in several cycles, and no part of the severity, which lasts. Without it
+a bad quarter would pass for a habit. Where few levels are compared the fit is exact (`crossed`) and chance is
+judged by likelihoods; where many, the same model is fitted by `iterative` and chance judged by how far the
+variances are from nought.
 """
 
 from __future__ import annotations
@@ -46,12 +48,14 @@ from analytics.policy import (
     CONFIDENCE,
     FALSE_SIGN_RATE,
     MINIMUM_LINKED_RATERS,
+    MINIMUM_MOODS,
     MINIMUM_RATEES,
     MINIMUM_REPEATS,
     MOST_ISLANDS,
     PRACTICAL_SEVERITY,
 )
-from analytics.severity.crossed import CrossedFit, Modes, NotEstimable, fit_crossed
+from analytics.severity.crossed import CrossedFit, ExactFit, Modes, NotEstimable, fit_crossed
+from analytics.severity.iterative import Classes, IterativeFit, fit_iterative
 from analytics.severity.linkage import Linkage, linkage
 
 REFERENCE: Final = (
@@ -89,7 +93,7 @@ REFUSALS: Final = (
 Floats = npt.NDArray[np.float64]
 
 _COLUMNS: Final = ("cycle_id", "ratee_id", "rater_id", "source", "department_id", "score")
-_MOST_DENSE: Final = 12_000  # levels beside the largest factor: 1.2 GB and some minutes
+_MOST_EXACT: Final = 700  # levels in one dense block; beyond, iterating is as good and much faster
 MOST_DEPARTMENTS: Final = 120  # each costs a coefficient
 _NUMBERS: Final = ("severity", "standard_error", "low", "high", "false_sign_rate", "reliability")
 _DEPARTMENTS: Final = (
@@ -128,6 +132,26 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What further questions about the same ratings need; never shown.
+
+    Attributes
+    ----------
+    fit
+        The fitted model. Its levels are those of the sorted ids.
+    raters
+        One row per compared rater, sorted by ``rater_id``: ``home``, the department of its standard.
+    moods
+        One row per rater and cycle, in the order of the levels of the moods: ``rater_id``, ``cycle_id``,
+        ``n_ratings``, ``n_ratees``.
+    """
+
+    fit: CrossedFit
+    raters: pl.DataFrame
+    moods: pl.DataFrame
+
+
+@dataclass(frozen=True)
 class Severity:
     """How leniently each rater and each department rates.
 
@@ -150,14 +174,14 @@ class Severity:
     fixed
         ``term``, ``estimate``, ``standard_error`` of cycles, sources, islands, departments, covariates.
     variances
-        ``part`` (ratee, rater, residual; where ratings speak of them standard or department, and pair),
+        ``part`` (ratee, rater, residual; where ratings speak of them standard or department, mood and pair),
         ``variance``, ``share``, largest first.
     n_ratings, n_raters, n_ratees
         What the model rests on.
     left_out
         Ratings that do not enter, by why: ``self``, ``source``, ``incomplete``, ``alone``, ``island``.
     criterion
-        Minus twice the restricted log likelihood, the constant of lme4; null when refused.
+        Minus twice the restricted log likelihood, the constant of lme4; null when refused or not computed.
     converged
         Whether the search for the variances ended where nothing more could be gained.
     spread
@@ -165,7 +189,8 @@ class Severity:
     practical
         Severity that matters, in rating points.
     chance
-        How often chance alone would make raters differ this much (likelihood ratio, boundary mixture).
+        How often chance alone would make raters differ this much (boundary mixture; likelihood ratio of an
+        exact fit, Wald of an iterative one).
     expected_false_flags
         Of the flags on raters, how many are expected to point the wrong way.
     reliability, separation, strata
@@ -195,6 +220,7 @@ class Severity:
     separation: float | None = None
     strata: float | None = None
     refusal: Refusal | None = field(default=None)
+    _held: Held | None = field(default=None, repr=False, compare=False)
 
     cells: ClassVar[tuple[Cells, ...]] = (
         Cells(
@@ -277,12 +303,11 @@ def severity(
     if refusal is None:
         told_once = _told_once(rows)
         levels = _factors(told_once, standards=standards)
+        moods = _moods(told_once)
+        if moods is not None:
+            levels["mood"] = moods
         try:
-            columns = _design(told_once, covariates, departments="standard" in levels)
-            pair = _pair(told_once)
-            score = told_once["score"].to_numpy()
-            fit = fit_crossed(score, factors=levels, covariates=columns, pair=pair)
-            chance = _chance(fit, score, levels, columns, pair)
+            fit, chance = _fitted(told_once, levels, covariates)
         except NotEstimable:
             refusal = Refusal("no_residual", _counts(kept, entering))
     if fit is None:
@@ -335,6 +360,7 @@ def severity(
         reliability=reliability,
         separation=separation,
         strata=None if separation is None else strata(separation),
+        _held=_hold(fit, rows),
     )
 
 
@@ -425,10 +451,6 @@ def _refusal(kept: pl.DataFrame, rows: pl.DataFrame, entering: pl.DataFrame) -> 
         kind = "all_equal"
     elif entering.select(pl.col("n_ratees").max()).item() < 2:
         kind = "one_ratee_each"
-    else:
-        sizes = sorted(rows[name].n_unique() for name in ("ratee_id", "rater_id"))
-        if sizes[0] > _MOST_DENSE:
-            kind = "too_large"
     return None if kind is None else Refusal(kind, _counts(kept, entering))
 
 
@@ -472,22 +494,74 @@ def _pair(rows: pl.DataFrame) -> npt.NDArray[np.int64] | None:
     return pair if rows.height - cells.size >= MINIMUM_REPEATS.value else None
 
 
-def _design(rows: pl.DataFrame, covariates: Sequence[str], *, departments: bool) -> dict[str, Floats]:
-    """Columns for cycles, sources, islands and departments but the first of each, and the covariates."""
-    columns: dict[str, Floats] = {}
+def _moods(rows: pl.DataFrame) -> npt.NDArray[np.int64] | None:
+    """Which rater in which cycle, if enough raters rated several people in several cycles to tell moods."""
+    told = (
+        rows.group_by("rater_id", "cycle_id")
+        .len()
+        .filter(pl.col("len") > 1)
+        .group_by("rater_id")
+        .agg(pl.len().cast(pl.Int64).alias("cycles"))
+    )
+    if int((told["cycles"] - 1).sum()) < MINIMUM_MOODS.value:
+        return None
+    cycle = _code(rows["cycle_id"])
+    _, mood = np.unique(_code(rows["rater_id"]) * (int(cycle.max()) + 1) + cycle, return_inverse=True)
+    return np.asarray(mood, dtype=np.int64)
+
+
+def _fitted(
+    rows: pl.DataFrame, levels: Mapping[str, npt.NDArray[np.int64]], covariates: Sequence[str]
+) -> tuple[CrossedFit, float]:
+    """The fit, exact while one dense block holds the levels, and how often chance alone would do the same."""
+    score = rows["score"].to_numpy()
+    pair = _pair(rows)
+    departments = "standard" in levels
+    # Raters of one ratee, and moods of one rating, are eliminated together with their meeting.
+    raters = rows.group_by("rater_id").agg(pl.col("ratee_id").n_unique() > 1)
+    dense = int(raters["ratee_id"].sum())
+    if "mood" in levels:
+        dense += int((np.bincount(levels["mood"]) > 1).sum())
+    if dense <= _MOST_EXACT:
+        columns = _design(rows, covariates, departments=departments)
+        exact = fit_crossed(score, factors=levels, covariates=columns, pair=pair)
+        return exact, _chance(exact, score, levels, columns, pair)
+    fit = fit_iterative(
+        score,
+        factors=levels,
+        classes=_classes(rows, departments=departments),
+        covariates={name: rows[name].to_numpy() for name in covariates},
+        pair=pair is not None,
+    )
+    return fit, _chance_by_size(fit)
+
+
+def _classes(rows: pl.DataFrame, *, departments: bool) -> list[Classes]:
+    """Cycles, sources, islands and departments, with a coefficient for each but the first."""
     parts = [("cycle_id", "cycle"), ("source", "source"), ("component", "island")]
     if departments:
         parts.append(("department_id", "department"))
+    found = []
     for name, label in parts:
-        for level in rows[name].unique().sort().to_list()[1:]:
-            columns[f"{label} {level}"] = rows[name].eq_missing(level).to_numpy().astype(np.float64)
+        known = rows[name].unique().sort(nulls_last=True).to_list()
+        if len(known) > 1:
+            found.append(Classes(tuple(f"{label} {level}" for level in known[1:]), _code(rows[name])))
+    return found
+
+
+def _design(rows: pl.DataFrame, covariates: Sequence[str], *, departments: bool) -> dict[str, Floats]:
+    """The same as columns, and the covariates."""
+    columns: dict[str, Floats] = {}
+    for part in _classes(rows, departments=departments):
+        for level, name in enumerate(part.names, start=1):
+            columns[name] = (part.codes == level).astype(np.float64)
     for name in covariates:
         columns[name] = rows[name].to_numpy()
     return columns
 
 
 def _chance(
-    fit: CrossedFit,
+    fit: ExactFit,
     score: Floats,
     levels: Mapping[str, npt.NDArray[np.int64]],
     columns: Mapping[str, Floats],
@@ -500,12 +574,39 @@ def _chance(
     """
     rest = {name: codes for name, codes in levels.items() if name not in {"rater", "standard"}}
     without = fit_crossed(score, factors=rest, covariates=columns, pair=pair)
-    gain = max(without.criterion - fit.criterion, 0.0)
+    return _mixture(without.criterion - fit.criterion, 2 if "standard" in levels else 1)
+
+
+def _chance_by_size(fit: IterativeFit) -> float:
+    """The same without likelihoods: by how many standard errors the variances exceed nought (Wald)."""
+    names = [name for name in ("rater", "standard") if name in fit.ratios]
+    place = [list(fit.ratios).index(name) for name in names]
+    ratios = np.array([fit.ratios[name] for name in names])
+    covariance = fit.ratio_covariance[np.ix_(place, place)]
+    return _mixture(float(ratios @ np.linalg.pinv(covariance) @ ratios), len(names))
+
+
+def _mixture(gain: float, variances: int) -> float:
+    """Chance of a gain in twice the log likelihood when one or two variances are nought."""
     if gain < 1e-8:
         return 1.0
-    if "standard" in levels:
+    if variances == 2:
         return float(0.5 * stats.chi2.sf(gain, 1) + 0.25 * stats.chi2.sf(gain, 2))
     return float(0.5 * stats.chi2.sf(gain, 1))
+
+
+def _hold(fit: CrossedFit, rows: pl.DataFrame) -> Held:
+    """What further questions need of the rows."""
+    return Held(
+        fit,
+        raters=rows.group_by("rater_id").agg(pl.col("home").first()).sort("rater_id"),
+        moods=rows.group_by("rater_id", "cycle_id")
+        .agg(
+            pl.len().cast(pl.Int64).alias("n_ratings"),
+            pl.col("ratee_id").n_unique().cast(pl.Int64).alias("n_ratees"),
+        )
+        .sort("rater_id", "cycle_id"),
+    )
 
 
 def _effects(

@@ -278,7 +278,7 @@ def test_without_ratings_across_departments_no_department_is_called_lenient() ->
 
 
 def test_the_parts_of_the_variance_add_up(result: Severity) -> None:
-    assert set(result.variances["part"]) == {"ratee", "rater", "standard", "pair", "residual"}
+    assert set(result.variances["part"]) == {"ratee", "rater", "standard", "mood", "pair", "residual"}
     assert result.variances["share"].sum() == pytest.approx(1.0)
     assert result.spread == pytest.approx(result.variances["variance"].sum() ** 0.5)
 
@@ -312,7 +312,7 @@ def test_too_few_repeated_ratings_say_nothing_of_pairs(ratings: pl.DataFrame) ->
 
 def test_the_textbook_model_is_there_on_request(ratings: pl.DataFrame) -> None:
     found = severity(ratings, standards=False)
-    assert set(found.variances["part"]) == {"ratee", "rater", "department", "pair", "residual"}
+    assert set(found.variances["part"]) == {"ratee", "rater", "department", "mood", "pair", "residual"}
 
 
 def test_separation_and_strata_follow_their_definitions(result: Severity) -> None:
