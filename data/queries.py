@@ -438,6 +438,12 @@ def visible_ratees(viewer: Viewer, engine: Engine, *, on: date) -> frozenset[str
     return _people(viewer, Permission.SEE_INDIVIDUAL_RATINGS, engine, on=on)
 
 
+def visible_goal_owners(viewer: Viewer, engine: Engine, *, on: date) -> frozenset[str] | None:
+    """People whose goals one by one the viewer may look at; None means everybody."""
+    _require(viewer, Permission.SEE_GOALS)
+    return _people(viewer, Permission.SEE_GOALS, engine, on=on)
+
+
 def beside_others(
     viewer: Viewer, engine: Engine, *, rater_id: str, rating_sources: Sequence[str]
 ) -> pl.DataFrame:

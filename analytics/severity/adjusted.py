@@ -79,8 +79,8 @@ class Adjusted:
         One row per rating, sorted by cycle, ratee, rater, source: ``department_id``, ``scale_id``, ``level``
         and ``score`` as given; ``expected`` (mean rating points under an average rater), ``likely`` (most
         likely level), ``low`` and ``high`` (the fewest neighbouring levels that hold it with the chance of
-        `policy.ADJUSTED_RANGE` at least), ``flip`` (chance of another level than the given one), ``higher`` and
-        ``lower`` (its two parts), ``chances`` (by level of the scale, lowest first); ``severity`` of the
+        `policy.ADJUSTED_RANGE` at least), ``flip`` (chance of another level than the given one), ``higher``
+        and ``lower`` (its two parts), ``chances`` (by level of the scale, lowest first); ``severity`` of the
         rater in points. All null where nothing can be said, and ``why`` (one of `REASONS`) then says why.
     A record of single people: access decides who reads it.
     departments

@@ -7,15 +7,21 @@ shows before they are narrowed to the viewer's reach and released.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
+from typing import Final
 
 import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released, release
+from analytics.severity.adjusted import Adjusted, Standing, adjusted, standing
+from analytics.severity.comparability import Comparability, comparability
+from analytics.severity.evidence import Evidence, attainment, evidence
+from analytics.severity.information import Variances
 from analytics.severity.profile import Profiles, profiles
 from analytics.severity.progress import progress
 from data import queries
-from data.access import Viewer
+from data.access import Permission, Viewer
 from pages.kit import load
 
 
@@ -61,3 +67,218 @@ def habits(
             departments=found.departments.filter(own),
         )
     return release(found, as_of=load.cycles(version_id)["ends_on"][0])
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _company_comparability(version_id: str, rating_sources: tuple[str, ...], secure: bool) -> Comparability:
+    """Who can be compared with whom in the whole company: links lead through people anywhere."""
+    rows = load.company_ratings(version_id, rating_sources)
+    newest = rows.filter(pl.col("cycle_id") == load.cycles(version_id)["cycle_id"][0])
+    return comparability(
+        rows,
+        variances=Variances.fitted(load.company_severity(version_id, rating_sources).variances),
+        secure=secure,
+        # Whoever took no part in the newest cycle may have left.
+        present=frozenset(newest["rater_id"]) | frozenset(newest["ratee_id"]),
+    )
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def comparable(
+    version_id: str,
+    viewer: Viewer,
+    rating_sources: tuple[str, ...],
+    department_id: str | None,
+    *,
+    secure: bool = False,
+) -> Released[Comparability]:
+    """Who of the raters a viewer may look at can be compared, and what would help, released.
+
+    Of a suggested review the person reviewed is told by department where their name is not the viewer's to
+    know; suggestions that help nobody within reach are left out. Who makes links one by one is only for those
+    who may see individual ratings, of people within that reach.
+    """
+    found = _company_comparability(version_id, rating_sources, secure)
+    allowed = raters_within_reach(version_id, viewer, department_id)
+    on = load.cycles(version_id)["ends_on"][0]
+    raters, plan, bridges = found.raters, found.reviews, found.bridges
+    departments, people = found.departments, found.people
+    if allowed is not None:
+        raters = raters.filter(pl.col("rater_id").is_in(list(allowed)))
+        own = raters["department_id"].drop_nulls().unique().to_list()
+        departments = departments.filter(pl.col("department_id").is_in(own))
+        bridges = bridges.filter(pl.col("one").is_in(own) | pl.col("other").is_in(own))
+        apart = raters.filter(pl.col("component") > 1)["component"].unique().to_list()
+        strengthened = (pl.col("purpose") == "strengthen") & pl.col("rater_id").is_in(list(allowed))
+        plan = plan.filter(strengthened | pl.col("component").is_in(apart))
+    known = list(load.names(version_id, viewer))
+    plan = plan.with_columns(
+        pl.when(pl.col(who).is_in(known)).then(pl.col(who)).alias(who) for who in ("rater_id", "ratee_id")
+    )
+    if not viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
+        people = people.clear()
+    elif (reached := queries.visible_ratees(viewer, load.engine(version_id), on=on)) is not None:
+        people = people.filter(pl.col("ratee_id").is_in(list(reached)))
+    return release(
+        replace(found, raters=raters, departments=departments, bridges=bridges, people=people, reviews=plan),
+        as_of=on,
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _company_adjusted(version_id: str, rating_sources: tuple[str, ...], cycle_id: str) -> Adjusted:
+    """Every rating of a cycle on an average rater's yardstick, which takes the whole company."""
+    return adjusted(
+        load.company_ratings(version_id, rating_sources),
+        load._company_severity(version_id, rating_sources),
+        sources=rating_sources,
+        cycle_id=cycle_id,
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _company_standing(version_id: str, rating_sources: tuple[str, ...], cycle_id: str) -> Standing:
+    """How well everybody rated in a cycle is known to work, which takes the whole company."""
+    return standing(
+        load.company_ratings(version_id, rating_sources),
+        load._company_severity(version_id, rating_sources),
+        cycle_id=cycle_id,
+        sources=rating_sources,
+    )
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def adjusted_ratings(
+    version_id: str,
+    viewer: Viewer,
+    rating_sources: tuple[str, ...],
+    cycle_id: str,
+    source: str,
+    department_id: str | None,
+) -> Released[Adjusted]:
+    """Ratings of one cycle and source on an average rater's yardstick, released.
+
+    Only of people and by raters within reach; one by one only for who may see individual ratings.
+    """
+    found = _company_adjusted(version_id, rating_sources, cycle_id)
+    raters = raters_within_reach(version_id, viewer, None)
+    kept = pl.col("source") == source
+    for column, allowed in (
+        ("rater_id", raters),
+        ("ratee_id", people_within_reach(version_id, viewer, cycle_id, department_id)),
+    ):
+        if allowed is not None:
+            kept &= pl.col(column).is_in(list(allowed))
+    narrowed = found.only(kept)
+    if not viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
+        narrowed = replace(narrowed, ratings=narrowed.ratings.clear())
+    return release(narrowed, as_of=_ends_on(version_id, cycle_id))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def standing_within(
+    version_id: str,
+    viewer: Viewer,
+    rating_sources: tuple[str, ...],
+    cycle_id: str,
+    department_id: str | None,
+) -> Released[Standing]:
+    """How well the people of a department are known to work under average raters; only who may see them."""
+    found = _company_standing(version_id, rating_sources, cycle_id)
+    people = found.people
+    allowed = people_within_reach(version_id, viewer, cycle_id, department_id)
+    if not viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
+        people = people.clear()
+    elif allowed is not None:
+        people = people.filter(pl.col("ratee_id").is_in(list(allowed)))
+    return release(replace(found, people=people), as_of=_ends_on(version_id, cycle_id))
+
+
+def people_within_reach(
+    version_id: str, viewer: Viewer, cycle_id: str, department_id: str | None
+) -> frozenset[str] | None:
+    """People whose ratings count for a viewer, as they stood when the cycle ended; None means everybody.
+
+    Whoever may not see them one by one is shown counts of departments, about the raters within reach.
+    """
+    opened, on = load.engine(version_id), _ends_on(version_id, cycle_id)
+    may_see = viewer.may(Permission.SEE_INDIVIDUAL_RATINGS)
+    allowed = queries.visible_ratees(viewer, opened, on=on) if may_see else None
+    if department_id is None:
+        return allowed
+    inside = queries.people_in(opened, load.departments(version_id, on).below(department_id), on=on)
+    return inside if allowed is None else allowed & inside
+
+
+def _ends_on(version_id: str, cycle_id: str) -> date:
+    found: date = load.cycles(version_id).row(by_predicate=pl.col("cycle_id") == cycle_id, named=True)[
+        "ends_on"
+    ]
+    return found
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _company_evidence(version_id: str, rating_sources: tuple[str, ...]) -> Evidence:
+    """Ratings beside goals and feedback, which takes the whole company."""
+    opened, cycles = load.engine(version_id), load.cycles(version_id)
+    return evidence(
+        load.company_ratings(version_id, rating_sources),
+        attained=attainment(queries.model_goals(opened), queries.model_check_ins(opened), cycles),
+        others=load.company_ratings(
+            version_id, tuple(source for source in FEEDBACK if source not in rating_sources)
+        ),
+        sources=rating_sources,
+        without=load._company_severity(version_id, rating_sources),
+    )
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def beside_evidence(
+    version_id: str, viewer: Viewer, rating_sources: tuple[str, ...], kind: str, department_id: str | None
+) -> Released[Evidence]:
+    """Ratings beside one kind of evidence, released: people only for who may see their ratings and goals."""
+    found = _company_evidence(version_id, rating_sources)
+    newest = load.cycles(version_id)["ends_on"][0]
+    allowed = raters_within_reach(version_id, viewer, department_id)
+    this = pl.col("kind") == kind
+    raters, groups, beside = (frame.filter(this) for frame in (found.raters, found.departments, found.beside))
+    if allowed is not None:
+        theirs = pl.col("rater_id").is_in(list(allowed))
+        raters, beside = raters.filter(theirs), beside.filter(theirs)
+        reached = beside["department_id"].unique().to_list()
+        groups = groups.filter(pl.col("department_id").is_in(reached))
+    return release(
+        replace(
+            found,
+            kinds=found.kinds.filter(this),
+            people=_people_beside_evidence(version_id, viewer, found.people.filter(this), department_id),
+            departments=groups,
+            raters=raters,
+            beside=beside,
+        ),
+        as_of=newest,
+    )
+
+
+def _people_beside_evidence(
+    version_id: str, viewer: Viewer, people: pl.DataFrame, department_id: str | None
+) -> pl.DataFrame:
+    """The people whose single ratings and goals the viewer may both look at, in the newest cycle."""
+    if not (viewer.may(Permission.SEE_INDIVIDUAL_RATINGS) and viewer.may(Permission.SEE_GOALS)):
+        return people.clear()
+    newest = load.cycles(version_id).row(0, named=True)
+    opened, on = load.engine(version_id), newest["ends_on"]
+    raters = raters_within_reach(version_id, viewer, None)
+    kept = pl.col("cycle_id") == newest["cycle_id"]
+    for column, allowed in (
+        ("rater_id", raters),
+        ("ratee_id", people_within_reach(version_id, viewer, newest["cycle_id"], department_id)),
+        ("ratee_id", queries.visible_goal_owners(viewer, opened, on=on)),
+    ):
+        if allowed is not None:
+            kept &= pl.col(column).is_in(list(allowed))
+    return people.filter(kept)
+
+
+FEEDBACK: Final = ("peer", "direct_report", "customer", "cross_department", "skip_level")
+"""Sources that can be evidence beside others they are not compared with."""

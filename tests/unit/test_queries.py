@@ -299,3 +299,12 @@ def test_a_blanked_reason_still_says_what_was_expected() -> None:
 @pytest.mark.parametrize("role", [role for role in Role if Permission.IMPORT in ROLES[role].permissions])
 def test_nobody_bound_to_departments_changes_the_data_of_the_company(role: Role) -> None:
     assert ROLES[role].reach in {Reach.COMPANY, Reach.NOBODY}
+
+
+def test_whose_goals_a_viewer_may_look_at_follows_their_reach(engine: Engine) -> None:
+    on = date(2026, 6, 30)
+    assert queries.visible_goal_owners(HR, engine, on=on) is None
+    # Everybody below Ben, and nobody else.
+    assert queries.visible_goal_owners(BEN, engine, on=on) == queries.visible_ratees(BEN, engine, on=on)
+    with pytest.raises(queries.RefusedError):
+        queries.visible_goal_owners(DEE, engine, on=on)

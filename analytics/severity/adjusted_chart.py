@@ -1,0 +1,518 @@
+"""Pictures of adjusted ratings and of doubtful orders, and the sentences that say what they show.
+
+Every function is pure: a released result in, a figure, a table or a sentence out. What cannot be said of a
+rating is counted with its reason and never drawn. All of it is for the talk in a meeting; sentences say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from types import MappingProxyType
+from typing import Any, Final
+
+import plotly.graph_objects as go
+import polars as pl
+
+from analytics import theme
+from analytics.disclosure import Released
+from analytics.language import Language, interval, percent, signed
+from analytics.policy import MINIMUM_RATEES
+from analytics.severity import chart
+from analytics.severity.adjusted import Adjusted, Comparison
+
+Row = Mapping[str, Any]
+
+MOST_PEOPLE: Final = 40
+"""Rows of a picture that can still be read; the table has all."""
+
+_NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
+_ROW: Final = 24
+_HARDLY: Final = 0.05
+_PERHAPS: Final = 0.25
+_LIKELY: Final = 0.5
+_ALMOST_SURE: Final = 0.9
+"""Flip chances from which other words are used."""
+
+
+def figure(
+    released: Released[Adjusted],
+    t: Language,
+    *,
+    mode: theme.Mode,
+    names: Mapping[str, str] = _NOBODY,
+    levels: Mapping[int, str] | None = None,
+) -> go.Figure:
+    """Level given and range of levels under an average rater, one row per rating, likeliest to change on top.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    mode
+        Light or dark.
+    names
+        What to call people by id.
+    levels
+        What to call levels; by their number if None.
+    """
+    tokens = theme.TOKENS[mode]
+    told = _told(released).head(MOST_PEOPLE)
+    if told.is_empty():
+        return _nothing(takeaway(released, t), tokens, mode)
+    called = _level_names(released.value, levels)
+    rows = list(told.iter_rows(named=True))
+    more = _told(released).height - len(rows)
+    fig = theme.figure(mode, height=96 + _ROW * len(rows))
+    ends: list[float | None] = []
+    heights: list[float | None] = []
+    for place, row in enumerate(rows):
+        ends += [row["low"], row["high"], None]
+        heights += [place, place, None]
+    fig.add_scatter(
+        x=ends,
+        y=heights,
+        mode="lines",
+        line={"color": tokens.accent, "width": 6},
+        opacity=0.35,
+        name=t("likely range under an average rater"),
+        hoverinfo="skip",
+    )
+    hover = [
+        "<br>".join(escape(line) for line in (_name(row, names), reading(row, t, levels=called)))
+        for row in rows
+    ]
+    fig.add_scatter(
+        x=[row["expected"] for row in rows],
+        y=list(range(len(rows))),
+        mode="markers",
+        marker={"color": tokens.accent, "size": 10, "symbol": "circle"},
+        name=t("expected under an average rater"),
+        hovertext=hover,
+        hoverinfo="text",
+    )
+    fig.add_scatter(
+        x=[row["level"] for row in rows],
+        y=list(range(len(rows))),
+        mode="markers",
+        marker={"color": tokens.ink, "size": 13, "symbol": "diamond-open", "line": {"width": 2}},
+        name=t("given"),
+        hovertext=hover,
+        hoverinfo="text",
+    )
+    numbers = sorted(called)
+    fig.update_xaxes(
+        range=[numbers[0] - 0.4, numbers[-1] + 0.4],
+        tickmode="array",
+        tickvals=numbers,
+        ticktext=[escape(called[number]) for number in numbers],
+        side="top",
+    )
+    fig.update_yaxes(
+        range=[len(rows) - 0.5, -0.6],
+        tickmode="array",
+        tickvals=list(range(len(rows))),
+        ticktext=[escape(_shortened(_name(row, names))) for row in rows],
+        showgrid=False,
+        tickfont={"color": tokens.ink, "size": 13},
+    )
+    fig.update_layout(
+        margin={"l": 8, "r": 24, "t": 40, "b": 48},
+        legend={"orientation": "h", "y": 0, "yanchor": "top", "x": 0, "traceorder": "reversed"},
+        hovermode="closest",
+    )
+    if more > 0:
+        fig.add_annotation(
+            x=1,
+            xref="paper",
+            xanchor="right",
+            y=0,
+            yref="paper",
+            yanchor="top",
+            yshift=-28,
+            text=escape(
+                t.plural(
+                    "{n} more rating, less likely to change, is in the table.",
+                    "{n} more ratings, less likely to change, are in the table.",
+                    more,
+                )
+            ),
+            showarrow=False,
+            font={"color": tokens.quiet, "size": 13},
+        )
+    return fig
+
+
+def takeaway(released: Released[Adjusted], t: Language) -> str:
+    """How many ratings an average rater would likely have given otherwise, in plain sentences.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    """
+    found = released.value
+    if found.refusal is not None:
+        return chart.refusal(found.refusal, t)
+    counts = (
+        found.departments.select("n_ratings", "n_told", "flips", "higher", "lower").sum().row(0, named=True)
+    )
+    if not counts["n_ratings"]:
+        return t("There are no ratings in this choice that may be shown. Choose another department or cycle.")
+    if not counts["n_told"]:
+        return t("The data cannot tell what an average rater would have given for any of these ratings.")
+    sentences = [_of_ratings(counts, t)]
+    untold = counts["n_ratings"] - counts["n_told"]
+    if untold:
+        sentences.append(
+            t.plural("For {n} rating the data cannot tell.", "For {n} ratings the data cannot tell.", untold)
+        )
+    return _joined(sentences, t)
+
+
+def rater_takeaway(released: Released[Adjusted], t: Language, *, name: str) -> str:
+    """What an average rater would have given the people of one rater.
+
+    Parameters
+    ----------
+    released
+        The ratings of one rater (`Adjusted.only`).
+    t
+        The reader's language.
+    name
+        What to call the rater.
+    """
+    told = released.value.ratings.drop_nulls("flip")
+    if told.is_empty():
+        row = next(released.value.ratings.iter_rows(named=True), None)
+        why = reason(row, t) if row is not None else t("There is no rating to show.")
+        return t("{who}: {reason}", who=name, reason=why)
+    flips = round(told["flip"].sum())
+    places = {"who": name, "told": told.height}
+    if flips == 0:
+        return t(
+            "An average rater would hardly have given any of the {told} people rated by {who} another level.",
+            **places,
+        )
+    higher, lower = float(told["higher"].sum()), float(told["lower"].sum())
+    if lower > 2 * higher:
+        return t.plural(
+            "Of the {told} ratings by {who}, about {n} would likely have been lower under an average rater.",
+            "Of the {told} ratings by {who}, about {n} would likely have been lower under an average rater.",
+            flips,
+            **places,
+        )
+    if higher > 2 * lower:
+        return t.plural(
+            "Of the {told} ratings by {who}, about {n} would likely have been higher under an average rater.",
+            "Of the {told} ratings by {who}, about {n} would likely have been higher under an average rater.",
+            flips,
+            **places,
+        )
+    return t.plural(
+        "Of the {told} ratings by {who}, about {n} would likely have been another level under an average "
+        "rater, in either direction.",
+        "Of the {told} ratings by {who}, about {n} would likely have been another level under an average "
+        "rater, in either direction.",
+        flips,
+        **places,
+    )
+
+
+def rows(
+    released: Released[Adjusted],
+    t: Language,
+    *,
+    names: Mapping[str, str] = _NOBODY,
+    levels: Mapping[int, str] | None = None,
+) -> pl.DataFrame:
+    """The table behind the picture: person, given, likely under an average rater, range, chance in words.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    names
+        What to call people by id.
+    levels
+        What to call levels; by their number if None.
+
+    Returns
+    -------
+    polars.DataFrame
+        Headers in the reader's language; ratings most likely to change first, those nothing can be said of
+        last, with why.
+    """
+    called = _level_names(released.value, levels)
+    untold = released.value.ratings.filter(pl.col("flip").is_null()).sort("ratee_id", "rater_id", "source")
+    shown = [*_told(released).iter_rows(named=True), *untold.iter_rows(named=True)]
+
+    def level(number: int | None) -> str | None:
+        return None if number is None else called.get(number, str(number))
+
+    table = {
+        t("Person"): [_name(row, names) for row in shown],
+        t("Rater"): [names.get(row["rater_id"], row["rater_id"]) for row in shown],
+        t("Given"): [level(row["level"]) for row in shown],
+        t("Likeliest under an average rater"): [level(row["likely"]) for row in shown],
+        t("Likely range"): [_range(row, called, t) for row in shown],
+        t("Chance of another level (%)"): [
+            None if row["flip"] is None else round(100 * row["flip"]) for row in shown
+        ],
+        t("In words"): [reading(row, t, levels=called) for row in shown],
+    }
+    numbers = t("Chance of another level (%)")
+    return pl.DataFrame(table, schema={name: pl.Int64 if name == numbers else pl.String for name in table})
+
+
+def department_rows(
+    released: Released[Adjusted], t: Language, *, names: Mapping[str, str] = _NOBODY
+) -> pl.DataFrame:
+    """Departments with how many of their ratings an average rater is expected to have given otherwise.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    names
+        What to call departments by id.
+    """
+    frame = released.value.departments.with_columns(
+        (100 * pl.col(name) / pl.col("n_told")).alias(name) for name in ("flips", "higher", "lower")
+    ).sort(["flips", "department_id"], descending=[True, False], nulls_last=True)
+    known = {one: names.get(one, one) for one in frame["department_id"]}
+    department = (
+        pl.col("department_id").replace_strict(known, return_dtype=pl.String)
+        if known
+        else pl.col("department_id")
+    )
+    whole = [
+        pl.when(pl.col(name).is_finite()).then(pl.col(name).round(0)).cast(pl.Int64)
+        for name in ("flips", "higher", "lower")
+    ]
+    return frame.select(
+        department.alias(t("Department")),
+        pl.col("n_people").alias(t("People")),
+        pl.col("n_told").alias(t("Ratings the data can tell about")),
+        whole[0].alias(t("Expected to be another level (%)")),
+        whole[1].alias(t("… higher (%)")),
+        whole[2].alias(t("… lower (%)")),
+    )
+
+
+def reading(row: Row, t: Language, *, levels: Mapping[int, str]) -> str:
+    """One rating in words: how likely an average rater would have given another level, and which.
+
+    Parameters
+    ----------
+    row
+        A row of ``Adjusted.ratings``.
+    t
+        The reader's language.
+    levels
+        What to call levels.
+    """
+    if row["flip"] is None:
+        return reason(row, t)
+    flip, upwards = row["flip"], row["higher"] > row["lower"]
+    places = {"level": levels.get(row["likely"], str(row["likely"]))}
+    if flip < _HARDLY:
+        return t("As given, nearly for sure.")
+    if flip < _PERHAPS:
+        return t("Probably as given.")
+    if flip < _LIKELY:
+        return t("May have been higher.") if upwards else t("May have been lower.")
+    if row["likely"] == row["level"]:
+        return t("Could well have been another level, higher or lower.")
+    if flip < _ALMOST_SURE:
+        return (
+            t("Likely higher: {level} rather.", **places)
+            if upwards
+            else t("Likely lower: {level} rather.", **places)
+        )
+    return (
+        t("Higher, nearly for sure: {level}.", **places)
+        if upwards
+        else t("Lower, nearly for sure: {level}.", **places)
+    )
+
+
+def reason(row: Row, t: Language) -> str:
+    """Why nothing can be said of a rating; empty if something can.
+
+    Parameters
+    ----------
+    row
+        A row of ``Adjusted.ratings``.
+    t
+        The reader's language.
+    """
+    if row["flip"] is not None:
+        return ""
+    if row["why"] == "few_ratees":
+        return t(
+            "The data cannot tell: this rater rated fewer than {minimum} people.",
+            minimum=int(MINIMUM_RATEES.value),
+        )
+    if row["why"] == "alone":
+        return t("The data cannot tell: nobody else ever rated any of this rater's people.")
+    if row["why"] == "island":
+        return t("The data cannot tell: only a few raters, apart from all others, rated the same people.")
+    if row["why"] == "no_level":
+        return t("The rating scale has no levels, so no other level can be likely.")
+    if row["why"] == "one_level":
+        return t("Everybody was given the same level.")
+    return t("The data cannot tell for anybody here.")
+
+
+def compared(comparison: Comparison, t: Language, *, names: Mapping[str, str] = _NOBODY) -> str:
+    """Two people beside each other in plain sentences.
+
+    Parameters
+    ----------
+    comparison
+        What `adjusted.compare` returned.
+    t
+        The reader's language.
+    names
+        What to call people by id.
+    """
+    first = names.get(comparison.first, comparison.first)
+    second = names.get(comparison.second, comparison.second)
+    if comparison.above is None or comparison.difference is None:
+        return t(
+            "{first} and {second} cannot be compared: no chain of shared raters leads from one to the other.",
+            first=first,
+            second=second,
+        )
+    if comparison.above < 0.5:
+        first, second = second, first
+    above = max(comparison.above, 1.0 - comparison.above)
+    low, high = sorted((abs(comparison.low or 0.0), abs(comparison.high or 0.0)))
+    places = {"first": first, "second": second, "chance": percent(above, t)}
+    if comparison.told:
+        return t(
+            "{first} above {second}: {chance}. Under average raters the difference is {points} points "
+            "(likely {low} to {high}).",
+            points=f"{abs(comparison.difference):.1f}",
+            low=f"{low:.1f}",
+            high=f"{high:.1f}",
+            **places,
+        )
+    ends = (comparison.low or 0.0, comparison.high or 0.0)
+    if comparison.above < 0.5:
+        ends = (-ends[1], -ends[0])
+    return t(
+        "{first} above {second}: {chance}. The ratings cannot tell them apart: under average raters the "
+        "difference is {points} points {interval}.",
+        points=signed(abs(comparison.difference)),
+        interval=interval(*ends, digits=1),
+        **places,
+    )
+
+
+def best_rows(best: pl.DataFrame, t: Language, *, k: int, names: Mapping[str, str] = _NOBODY) -> pl.DataFrame:
+    """The table of a doubtful order: person, performance, chance to be among the best, ranks.
+
+    Parameters
+    ----------
+    best
+        What `adjusted.among_best` returned.
+    t
+        The reader's language.
+    k
+        How many are the best.
+    names
+        What to call people by id.
+    """
+    return best.select(
+        pl.Series(t("Person"), [names.get(one, one) for one in best["ratee_id"]], dtype=pl.String),
+        pl.col("performance").alias(t("Under average raters (points from the company's mean)")),
+        (100 * pl.col("chance")).round(0).cast(pl.Int64).alias(t("Chance to be among the best {k} (%)", k=k)),
+        pl.col("low").alias(t("Rank from")),
+        pl.col("high").alias(t("Rank to")),
+    )
+
+
+def advisory(t: Language) -> str:
+    """What these figures are for."""
+    return t(
+        "For the talk in the meeting. Nothing is written back: a rating is changed by people, with a reason."
+    )
+
+
+def _of_ratings(counts: Mapping[str, Any], t: Language) -> str:
+    """How many ratings, and in which direction."""
+    flips, higher, lower = (round(counts[name]) for name in ("flips", "higher", "lower"))
+    if flips == 0:
+        return t(
+            "An average rater would have given nearly all of these {told} ratings as they are.",
+            told=counts["n_told"],
+        )
+    return t.plural(
+        "About {n} of these {told} ratings would have been another level under an average rater: about "
+        "{lower} lower and {higher} higher.",
+        "About {n} of these {told} ratings would have been another level under an average rater: about "
+        "{lower} lower and {higher} higher.",
+        flips,
+        told=counts["n_told"],
+        lower=lower,
+        higher=higher,
+    )
+
+
+def _told(released: Released[Adjusted]) -> pl.DataFrame:
+    """The ratings something can be said of, most likely to change first."""
+    return released.value.ratings.filter(pl.col("flip").is_not_null()).sort(
+        pl.col("flip").round(9), "ratee_id", "rater_id", "source", descending=[True, False, False, False]
+    )
+
+
+def _level_names(found: Adjusted, levels: Mapping[int, str] | None) -> dict[int, str]:
+    used = found.levels["level"].unique().sort().to_list()
+    return {int(level): (levels or {}).get(level, str(level)) for level in {*used, *(levels or {})}}
+
+
+def _range(row: Row, levels: Mapping[int, str], t: Language) -> str | None:
+    if row["low"] is None:
+        return None
+    low, high = (levels.get(row[end], str(row[end])) for end in ("low", "high"))
+    return low if row["low"] == row["high"] else t("{low} to {high}", low=low, high=high)
+
+
+def _name(row: Row, names: Mapping[str, str]) -> str:
+    return names.get(row["ratee_id"], row["ratee_id"])
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 28 else f"{name[:27].rstrip()}…"
+
+
+def _joined(sentences: list[str], t: Language) -> str:
+    """Sentences one after the other; Chinese puts no space between them."""
+    return ("" if t.code == "zh" else " ").join(sentences)
+
+
+def _nothing(sentence: str, tokens: theme.Tokens, mode: theme.Mode) -> go.Figure:
+    """A figure that says why it shows nothing."""
+    fig = theme.figure(mode, height=120)
+    fig.add_annotation(
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        text=escape(sentence),
+        showarrow=False,
+        font={"color": tokens.quiet, "size": 14},
+    )
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    return fig
