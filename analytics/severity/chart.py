@@ -256,6 +256,34 @@ def reading(row: Row, t: Language, *, name: str | None = None) -> str:
     return said
 
 
+def coaching(row: Row, t: Language, *, name: str | None = None) -> str:
+    """What could be tried next time, for a talk with a flagged rater; empty without a flag.
+
+    Parameters
+    ----------
+    row
+        A row of ``Severity.raters``.
+    t
+        The reader's language.
+    name
+        What to call the rater; by default "This rater".
+    """
+    who = name or t("This rater")
+    if row["verdict"] == "lenient":
+        return t(
+            "A way to begin: take two people whom {who} and somebody else both rated, and ask what each "
+            "would have to see for the next lower level. Write the answer down before the next cycle.",
+            who=who,
+        )
+    if row["verdict"] == "severe":
+        return t(
+            "A way to begin: take two people whom {who} and somebody else both rated, and ask what each "
+            "would have to see for the next higher level. Write the answer down before the next cycle.",
+            who=who,
+        )
+    return ""
+
+
 def reason(row: Row, t: Language) -> str:
     """Why the data cannot tell for one rater, and what would help, in sentences; empty if they can.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analytics.severity import chart
 from data.access import Permission
-from pages.kit import cards, evidence, filters, load, methods, reader, session
+from pages.kit import cards, evidence, filters, load, load_severity, methods, reader, session
 
 viewer = session.require(Permission.SEE_LENIENCY)
 t, mode = reader.language(), reader.mode()
@@ -23,10 +23,17 @@ if not options:
         cards.finding(chart.takeaway(released, t))
 else:
     chosen = filters.pick(t("Rater"), options, key="rater")
+    name = names.get(chosen, chosen)
     with head:
-        cards.title(t("How does {name} rate?", name=names.get(chosen, chosen)), about)
+        cards.title(t("How does {name} rate?", name=name), about)
         cards.finding(evidence.rater_reading(t, released, chosen, names))
     evidence.rater_facts(t, released, chosen)
+    with cards.waiting():
+        habits = load_severity.habits(version, viewer, scope.sources, scope.department_id)
+    evidence.rater_advice(t, released, habits, rater_id=chosen, name=name)
+    evidence.rater_habits(
+        t, mode, habits, rater_id=chosen, name=name, key=(version, viewer, scope, chosen, t, mode)
+    )
     evidence.people_beside_others(
         t, version=version, viewer=viewer, rater_id=chosen, names=names, sources=scope.sources
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import polars as pl
 import streamlit as st
@@ -12,7 +12,9 @@ from analytics.goals import chart as goal_chart
 from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language, decimals, interval, percent, signed
 from analytics.severity import chart as severity_chart
+from analytics.severity import profile_chart
 from analytics.severity.linear import Severity
+from analytics.severity.profile import Profiles
 from analytics.theme import Mode
 from data.access import Permission, Viewer
 from pages.kit import cards, filters, load, tables
@@ -70,6 +72,37 @@ def rater_facts(t: Language, released: Released[Severity], rater_id: str) -> Non
             t("… also rated by others"): str(row["n_shared"]),
         }
     )
+
+
+def rater_habits(
+    t: Language, mode: Mode, released: Released[Profiles], *, rater_id: str, name: str, key: Hashable
+) -> None:
+    """How one rater uses the scale: a picture, and each habit in a sentence."""
+    said = profile_chart.readings(released, t, rater_id=rater_id, name=name)
+    if not said:
+        return
+    cards.heading(t("How {name} uses the scale", name=name))
+    load.picture(
+        lambda: profile_chart.figure(released, t, mode=mode, rater_id=rater_id, name=name),
+        key=("habits", key),
+        alt=" ".join(said),
+    )
+    for line in said:
+        cards.remark(line)
+
+
+def rater_advice(
+    t: Language, found: Released[Severity], habits: Released[Profiles], *, rater_id: str, name: str
+) -> None:
+    """What the rater might try next time, for a talk; nothing where nothing stands out."""
+    row = found.value.raters.row(by_predicate=pl.col("rater_id") == rater_id, named=True)
+    advice = profile_chart.advice(habits, t, rater_id=rater_id, name=name)
+    lines = [line for line in (severity_chart.coaching(row, t, name=name), *advice) if line]
+    if lines:
+        cards.heading(t("For the talk"))
+        with st.container(border=True):
+            for line in lines:
+                cards.say(line)
 
 
 def people_beside_others(

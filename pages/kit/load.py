@@ -243,7 +243,7 @@ def _in_branches(version_id: str, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _company_severity(version_id: str, rating_sources: tuple[str, ...]) -> Severity:
+def company_severity(version_id: str, rating_sources: tuple[str, ...]) -> Severity:
     """One fit over all cycles: moves between managers over time are what makes them comparable."""
     return severity(company_ratings(version_id, rating_sources), sources=rating_sources)
 
@@ -254,7 +254,7 @@ def leniency(
 ) -> Released[Severity]:
     """Severity of the raters a viewer may look at, fitted on the whole company, released."""
     newest = cycles(version_id).row(0, named=True)
-    found = _company_severity(version_id, rating_sources)
+    found = company_severity(version_id, rating_sources)
     opened, on = engine(version_id), newest["ends_on"]
     raters, groups = found.raters, found.departments
     allowed = queries.visible_raters(viewer, opened, on=on)
@@ -378,4 +378,4 @@ def warm_up() -> None:
     with contextlib.suppress(Exception):  # a warehouse that cannot be read is reported on the page
         if (current := version()) is not None and not cycles(current).is_empty():
             latest_day(current)
-            _company_severity(current, next(iter(rater_groups(current).values())))
+            company_severity(current, next(iter(rater_groups(current).values())))

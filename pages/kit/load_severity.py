@@ -14,6 +14,7 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released, release
+from analytics.policy import MINIMUM_RATEES
 from analytics.severity.adjusted import Adjusted, Standing, adjusted, standing
 from analytics.severity.comparability import Comparability, comparability
 from analytics.severity.evidence import Evidence, attainment, evidence
@@ -70,13 +71,15 @@ def habits(
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _company_comparability(version_id: str, rating_sources: tuple[str, ...], secure: bool) -> Comparability:
+def _company_comparability(
+    version_id: str, rating_sources: tuple[str, ...], variances: Variances | None, secure: bool
+) -> Comparability:
     """Who can be compared with whom in the whole company: links lead through people anywhere."""
     rows = load.company_ratings(version_id, rating_sources)
     newest = rows.filter(pl.col("cycle_id") == load.cycles(version_id)["cycle_id"][0])
     return comparability(
         rows,
-        variances=Variances.fitted(load.company_severity(version_id, rating_sources).variances),
+        variances=variances,
         secure=secure,
         # Whoever took no part in the newest cycle may have left.
         present=frozenset(newest["rater_id"]) | frozenset(newest["ratee_id"]),
@@ -98,30 +101,55 @@ def comparable(
     know; suggestions that help nobody within reach are left out. Who makes links one by one is only for those
     who may see individual ratings, of people within that reach.
     """
-    found = _company_comparability(version_id, rating_sources, secure)
+    fitted = load.leniency(version_id, viewer, rating_sources, None).value.variances
+    found = _company_comparability(version_id, rating_sources, Variances.fitted(fitted), secure)
     allowed = raters_within_reach(version_id, viewer, department_id)
     on = load.cycles(version_id)["ends_on"][0]
-    raters, plan, bridges = found.raters, found.reviews, found.bridges
-    departments, people = found.departments, found.people
     if allowed is not None:
-        raters = raters.filter(pl.col("rater_id").is_in(list(allowed)))
-        own = raters["department_id"].drop_nulls().unique().to_list()
-        departments = departments.filter(pl.col("department_id").is_in(own))
-        bridges = bridges.filter(pl.col("one").is_in(own) | pl.col("other").is_in(own))
-        apart = raters.filter(pl.col("component") > 1)["component"].unique().to_list()
-        strengthened = (pl.col("purpose") == "strengthen") & pl.col("rater_id").is_in(list(allowed))
-        plan = plan.filter(strengthened | pl.col("component").is_in(apart))
+        found = _within(found, allowed)
     known = list(load.names(version_id, viewer))
-    plan = plan.with_columns(
+    plan = found.reviews.with_columns(
         pl.when(pl.col(who).is_in(known)).then(pl.col(who)).alias(who) for who in ("rater_id", "ratee_id")
     )
+    people = found.people
     if not viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
         people = people.clear()
     elif (reached := queries.visible_ratees(viewer, load.engine(version_id), on=on)) is not None:
         people = people.filter(pl.col("ratee_id").is_in(list(reached)))
-    return release(
-        replace(found, raters=raters, departments=departments, bridges=bridges, people=people, reviews=plan),
-        as_of=on,
+    return release(replace(found, people=people, reviews=plan), as_of=on)
+
+
+def _within(found: Comparability, allowed: frozenset[str]) -> Comparability:
+    """What of it is about some raters: their departments, their bridges, and the plan that connects them."""
+    raters = found.raters.filter(pl.col("rater_id").is_in(list(allowed)))
+    own = raters["department_id"].drop_nulls().unique().to_list()
+    apart = raters.group_by("component").agg(
+        pl.len().cast(pl.Int64).alias("n_joined"),
+        (pl.col("n_ratees") >= MINIMUM_RATEES.value).sum().cast(pl.Int64).alias("n_told"),
+    )
+    connecting = (pl.col("purpose") != "strengthen") & pl.col("component").is_in(apart["component"].to_list())
+    strengthening = (pl.col("purpose") == "strengthen") & pl.col("rater_id").is_in(list(allowed))
+    joins = pl.col("purpose") == "connect"
+    plan = (
+        found.reviews.filter(connecting | strengthening)
+        .drop("n_joined", "n_told")
+        .join(apart, on="component", how="left", maintain_order="left")
+        .with_columns(pl.when(joins).then(name).otherwise(0).alias(name) for name in ("n_joined", "n_told"))
+        .with_columns(
+            (pl.col("n_joined").cum_sum() + raters.filter(component=1).height).alias("n_connected"),
+            pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias("step"),
+        )
+        .select(found.reviews.columns)
+    )
+    return replace(
+        found,
+        raters=raters,
+        departments=found.departments.filter(pl.col("department_id").is_in(own)),
+        bridges=found.bridges.filter(pl.col("one").is_in(own) | pl.col("other").is_in(own)),
+        people=found.people.filter(pl.col("ratee_id").is_in(list(allowed))),
+        kinds=found.kinds.clear(),
+        reviews=plan,
+        n_raters=raters.height,
     )
 
 
@@ -130,7 +158,7 @@ def _company_adjusted(version_id: str, rating_sources: tuple[str, ...], cycle_id
     """Every rating of a cycle on an average rater's yardstick, which takes the whole company."""
     return adjusted(
         load.company_ratings(version_id, rating_sources),
-        load._company_severity(version_id, rating_sources),
+        load.company_severity(version_id, rating_sources),
         sources=rating_sources,
         cycle_id=cycle_id,
     )
@@ -141,7 +169,7 @@ def _company_standing(version_id: str, rating_sources: tuple[str, ...], cycle_id
     """How well everybody rated in a cycle is known to work, which takes the whole company."""
     return standing(
         load.company_ratings(version_id, rating_sources),
-        load._company_severity(version_id, rating_sources),
+        load.company_severity(version_id, rating_sources),
         cycle_id=cycle_id,
         sources=rating_sources,
     )
@@ -228,7 +256,7 @@ def _company_evidence(version_id: str, rating_sources: tuple[str, ...]) -> Evide
             version_id, tuple(source for source in FEEDBACK if source not in rating_sources)
         ),
         sources=rating_sources,
-        without=load._company_severity(version_id, rating_sources),
+        without=load.company_severity(version_id, rating_sources),
     )
 
 
