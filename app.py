@@ -41,6 +41,7 @@ chosen = st.navigation(
             page("fairness/leniency", t("Leniency"), "leniency", Permission.SEE_LENIENCY),
             page("fairness/habits", t("Rating habits"), "habits", Permission.SEE_LENIENCY),
             page("fairness/rater", t("One rater"), "rater", Permission.SEE_LENIENCY),
+            page("fairness/linkage", t("Comparability"), "linkage", Permission.SEE_LENIENCY),
         ],
         t("Strategy"): [
             page("goals/risk", t("Goal risk"), "goals", Permission.SEE_GOALS),

@@ -72,7 +72,7 @@ def habits(
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _company_comparability(
-    version_id: str, rating_sources: tuple[str, ...], variances: Variances | None, secure: bool
+    version_id: str, rating_sources: tuple[str, ...], variances: Variances | None, *, secure: bool
 ) -> Comparability:
     """Who can be compared with whom in the whole company: links lead through people anywhere."""
     rows = load.company_ratings(version_id, rating_sources)
@@ -102,7 +102,7 @@ def comparable(
     who may see individual ratings, of people within that reach.
     """
     fitted = load.leniency(version_id, viewer, rating_sources, None).value.variances
-    found = _company_comparability(version_id, rating_sources, Variances.fitted(fitted), secure)
+    found = _company_comparability(version_id, rating_sources, Variances.fitted(fitted), secure=secure)
     allowed = raters_within_reach(version_id, viewer, department_id)
     on = load.cycles(version_id)["ends_on"][0]
     if allowed is not None:

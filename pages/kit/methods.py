@@ -9,7 +9,15 @@ from analytics.goals import chart as goal_chart
 from analytics.goals.chart import preset_words
 from analytics.goals.pace import GoalPace
 from analytics.language import Language, percent, signed
-from analytics.policy import FALSE_DISCOVERY, FALSE_SIGN_RATE, MINIMUM_HABIT_RATEES, PACE_PRESETS
+from analytics.policy import (
+    FALSE_DISCOVERY,
+    FALSE_SIGN_RATE,
+    MINIMUM_COMPARISONS,
+    MINIMUM_HABIT_RATEES,
+    MOST_EXTRA_REVIEWS,
+    PACE_PRESETS,
+)
+from analytics.severity.comparability import Comparability
 from analytics.severity.linear import Severity
 from analytics.severity.profile import SELF_CORRELATION, SELF_LENIENCY, Profiles
 
@@ -160,6 +168,52 @@ def habits(t: Language, released: Released[Profiles]) -> dict[str, str]:
         ),
         t("Sources"): "Saal, Downey & Lahey (1980), Psychol. Bull. 88(2); Myford & Wolfe (2003, 2004), "
         "J. Appl. Meas. 4(4), 5(2); Heidemeier & Moser (2009), J. Appl. Psychol. 94(2)",
+        t("Rules"): _rules(t, released),
+    }
+
+
+def linkage(t: Language, released: Released[Comparability]) -> dict[str, str]:
+    """Behind who can be compared."""
+    found = released.value
+    return {
+        t("Method"): t(
+            "Two raters are linked when somebody was rated by both, in the same cycle or, after a move, in "
+            "different ones. Whoever is linked to most others over such people, however many steps it takes, "
+            "can be compared with them. Every person rated by several raters compares them; with the "
+            "person's own level taken out, these comparisons form a net, and how well a rater can be told "
+            "apart is the resistance of the net between this rater and all others."
+        ),
+        t("As good as so many people"): t(
+            "What the net of comparisons around a rater is worth: as much as if this rater and an average "
+            "one had both rated so many people, once each."
+        ),
+        t("How well raters can be told apart"): t(
+            "By comparisons alone: 0 % means that nothing is known of a rater beyond what is known of any, "
+            "100 % that everything is. The page on leniency also takes teams to be alike on average and "
+            "therefore knows a little more."
+        ),
+        t("What would help"): t(
+            "Groups that share nobody are joined to the largest one by one, those with most raters first: "
+            "one review each, no fewer would do. The rater with most people of the group is asked, about "
+            "somebody near by whom many rated. Nobody is asked for, or looked at in, more than {most} extra "
+            "reviews, nobody is asked about themselves or about somebody who rates them, and only people who "
+            "took part in the newest cycle are named.",
+            most=int(MOST_EXTRA_REVIEWS.value),
+        ),
+        t("Hanging by a thread"): t(
+            "A comparison that is worth fewer than {minimum} people, that hangs on one person, or that tells "
+            "less than half of what there is to know about a rater.",
+            minimum=int(MINIMUM_COMPARISONS.value),
+        ),
+        t("Limits"): t(
+            "That raters can be compared does not mean that they differ. A person who was rated by two "
+            "managers in different cycles compares them only as far as the person's work stayed the same."
+        ),
+        t("Exactness"): ""
+        if found.exact
+        else t("So many raters are weighed by random probes: to within about a tenth."),
+        t("Sources"): "Kline, Saggio & Sølvsten (2020), Econometrica 88(5); "
+        "Jochmans & Weidner (2019), Econometrica 87(5)",
         t("Rules"): _rules(t, released),
     }
 

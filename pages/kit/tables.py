@@ -18,7 +18,9 @@ from analytics.distribution.shares import Distribution
 from analytics.goals.chart import gap_words, status_words
 from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language
+from analytics.severity import linkage_chart
 from analytics.severity.chart import reason
+from analytics.severity.comparability import Comparability
 from analytics.severity.linear import Severity
 from analytics.severity.profile import HABITS, Profiles
 from analytics.severity.profile_chart import numbers, side
@@ -367,4 +369,68 @@ def judgements_counted(t: Language, released: Released[Profiles]) -> str:
         "{ratings} judgements by {raters} raters",
         ratings=f"{released.value.n_ratings:,}",
         raters=f"{released.value.n_raters:,}",
+    )
+
+
+def extra_reviews(
+    t: Language, released: Released[Comparability], names: Mapping[str, str], departments: Mapping[str, str]
+) -> pl.DataFrame:
+    """The reviews that would make raters comparable, in the order of their worth."""
+    plan = released.value.reviews
+    rows = list(plan.iter_rows(named=True))
+    told = [
+        {
+            who: linkage_chart.person(row[f"{who}_id"], row[f"{who}_department_id"], t, names, departments)
+            for who in ("rater", "ratee")
+        }
+        for row in rows
+    ]
+    return plan.select(
+        pl.col("step").alias(t("No.")),
+        pl.Series(t("Who would rate"), [row["rater"] for row in told], dtype=pl.String),
+        pl.Series(t("Whom"), [row["ratee"] for row in told], dtype=pl.String),
+        pl.Series(t("What it settles"), [linkage_chart.purpose(row, t) for row in rows], dtype=pl.String),
+        pl.col("n_connected").alias(t("Raters connected from then on")),
+        (pl.col("reliability_before") * 100).round(0).cast(pl.Int64).alias(t("Told apart before (%)")),
+        (pl.col("reliability_after") * 100).round(0).cast(pl.Int64).alias(t("… after this review (%)")),
+        pl.col("n_needed").alias(t("Such reviews until it says something")),
+    )
+
+
+def not_comparable(
+    t: Language, released: Released[Comparability], names: Mapping[str, str], departments: Mapping[str, str]
+) -> pl.DataFrame:
+    """Raters of enough people who cannot be compared, or hardly, with why and what would help."""
+    order = {"alone": 0, "apart": 1, "compared": 2}
+    frame = released.value.raters.filter(pl.col("standing").is_in(["alone", "apart"]) | pl.col("weak")).sort(
+        pl.col("standing").replace_strict(order, default=3, return_dtype=pl.Int8),
+        "component",
+        "rater_id",
+    )
+    said = [
+        linkage_chart.what_would_help(released, t, rater_id=rater_id, names=names, departments=departments)
+        for rater_id in frame["rater_id"]
+    ]
+    return frame.select(
+        named(frame, "rater_id", names).alias(t("Rater")),
+        named(frame, "department_id", departments).alias(t("Department")),
+        pl.col("n_ratees").alias(t("People rated")),
+        pl.Series(t("Why, and what would help"), said, dtype=pl.String),
+    )
+
+
+def linking_people(
+    t: Language, released: Released[Comparability], names: Mapping[str, str], departments: Mapping[str, str]
+) -> pl.DataFrame:
+    """The people who make the links, those on whom most hangs first."""
+    frame = released.value.people
+    words = linkage_chart.kind_words(t)
+    whys = [t.listing([words[kind] for kind in why or []]) for why in frame["why"].to_list()]
+    return frame.select(
+        named(frame, "ratee_id", names).alias(t("Person")),
+        named(frame, "department_id", departments).alias(t("Department")),
+        pl.col("n_raters").alias(t("Raters")),
+        pl.col("n_cut_off").alias(t("Raters cut off without this person")),
+        pl.col("carries").round(1).alias(t("Links that go through this person")),
+        pl.Series(t("Why they have several raters"), whys, dtype=pl.String),
     )

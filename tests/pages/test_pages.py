@@ -24,6 +24,7 @@ PAGES = {
     "pages/fairness/leniency.py": Permission.SEE_LENIENCY,
     "pages/fairness/habits.py": Permission.SEE_LENIENCY,
     "pages/fairness/rater.py": Permission.SEE_LENIENCY,
+    "pages/fairness/linkage.py": Permission.SEE_LENIENCY,
     "pages/goals/risk.py": Permission.SEE_GOALS,
     "pages/mine/mine.py": Permission.SEE_OWN,
     "pages/sources/data.py": Permission.SEE_IMPORTS,
