@@ -55,6 +55,8 @@ from analytics.policy import (
     MINIMUM_LINKED_RATERS,
     SMALL_DIFFERENCE,
 )
+from analytics.severity.comparable import COLUMNS, OVERALL, Gathered, comparable, ratio
+from analytics.severity.likeness import likeness
 
 REFERENCE: Final = (
     "Saal, Downey & Lahey (1980), Psychol. Bull. 88(2). doi:10.1037/0033-2909.88.2.413; "
@@ -98,24 +100,6 @@ REASONS: Final = (
     "no_variation",  # cannot tell: nothing differs that could be compared
     "not_rated",  # cannot tell: there are no such ratings (levels, dimensions, self-ratings, goals)
 )
-KINDS: Final = ("alike", "custom", "own", "unsure", "cannot_tell")
-
-_COLUMNS: Final = (
-    "cycle_id",
-    "ratee_id",
-    "rater_id",
-    "source",
-    "department_id",
-    "score",
-    "level",
-    "scale_id",
-)
-_OVERALL: Final = "overall"
-_CELL: Final = 100
-"""Ratings it takes for a place of its own to say what is usual there."""
-_PLACES: Final = 10
-_STRATA: Final = (1, 3, 6)
-"""Ratings by others from which on a ratee is known better."""
 
 
 @dataclass(frozen=True)
@@ -266,11 +250,10 @@ def profiles(
         If a column is missing.
     """
     _check(ratings, dimensions, own, progress)
-    rows = _placed(_rows(ratings, dimensions))
-    raters = _raters(rows)
+    placed = comparable(ratings, dimensions=dimensions)
+    rows, raters = placed.rows, placed.raters
     size = raters.height
-    rows = rows.join(raters.select("rater_id", "rater"), on="rater_id", maintain_order="left")
-    overall = rows.filter(pl.col("dimension") == _OVERALL)
+    overall = rows.filter(pl.col("dimension") == OVERALL)
     points = _points(overall)
     gap = _gap(overall, own, size)
     late = _recency(overall, progress, size)
@@ -287,11 +270,11 @@ def profiles(
     habits = pl.concat([_read(habit, raters, told=told) for habit in found]).sort(
         "rater_id", pl.col("habit").cast(pl.Enum(HABITS))
     )
-    likeness, departments = _likeness(overall, raters, told=told)
+    alike, departments = likeness(overall, raters, told=told)
     return Profiles(
         habits=habits,
         company=_company(habits, rows, points),
-        likeness=likeness,
+        likeness=alike,
         departments=departments,
         recency=late.company,
         points=points,
@@ -312,8 +295,8 @@ def _check(
     progress: pl.DataFrame | None,
 ) -> None:
     needed: tuple[tuple[str, pl.DataFrame | None, Sequence[str]], ...] = (
-        ("ratings", ratings, _COLUMNS),
-        ("dimensions", dimensions, (*_COLUMNS, "dimension")),
+        ("ratings", ratings, COLUMNS),
+        ("dimensions", dimensions, (*COLUMNS, "dimension")),
         ("own", own, ("cycle_id", "ratee_id", "score", "scale_id")),
         ("progress", progress, ("cycle_id", "ratee_id", "early", "late")),
     )
@@ -325,169 +308,6 @@ def _check(
             )
 
 
-# --- What comparable people get ------------------------------------------------------------------------
-
-
-def _rows(ratings: pl.DataFrame, dimensions: pl.DataFrame | None) -> pl.DataFrame:
-    """Every judgement of somebody else once, in spreads of its scale around the mean of its kind."""
-    columns = (*_COLUMNS, "dimension")
-    frames = [ratings.with_columns(pl.lit(_OVERALL).alias("dimension")).select(columns)]
-    if dimensions is not None:
-        frames.append(dimensions.select(columns))
-    rows = pl.concat(
-        [
-            frame.with_columns(
-                pl.col(
-                    "cycle_id", "ratee_id", "rater_id", "source", "department_id", "scale_id", "dimension"
-                ).cast(pl.String),
-                pl.col("score").cast(pl.Float64),
-                pl.col("level").cast(pl.Int64),
-            )
-            for frame in frames
-        ]
-    ).filter(
-        pl.col("score").is_finite(),
-        pl.col("rater_id") != pl.col("ratee_id"),
-        pl.col("source") != "self",
-        pl.all_horizontal(pl.col("cycle_id", "ratee_id", "rater_id", "scale_id").is_not_null()),
-    )
-    centred = pl.col("score") - pl.col("score").mean().over("scale_id", "cycle_id", "source", "dimension")
-    highest = pl.col("level").max().over("scale_id")
-    deviation = pl.col("_centred").std().over("scale_id")
-    # An even number of levels has two in the middle; fewer than three have none.
-    middle = (2 * pl.col("level") - highest - 1).abs() <= 1
-    return (
-        rows.sort(columns, nulls_last=True)
-        .with_columns(centred.alias("_centred"))
-        .with_columns(
-            pl.when(deviation > 1e-9).then(pl.col("_centred") / deviation).otherwise(0.0).alias("y"),
-            pl.when(highest >= 3).then(middle.cast(pl.Float64)).alias("middle"),
-            pl.when(highest >= 3)
-            .then(((pl.col("level") == 1) | (pl.col("level") == highest)).cast(pl.Float64))
-            .alias("ends"),
-            highest.alias("highest"),
-        )
-        .drop("_centred")
-    )
-
-
-def _raters(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per rater with a number, and the department most of their ratees are in (ties: the first)."""
-    return (
-        rows.group_by("rater_id", "department_id")
-        .agg(pl.col("ratee_id").n_unique().alias("n"))
-        .sort("rater_id", pl.col("department_id").is_null(), -pl.col("n").cast(pl.Int64), "department_id")
-        .group_by("rater_id", maintain_order=True)
-        .agg(pl.col("department_id").first())
-        .with_row_index("rater")
-        .with_columns(pl.col("rater").cast(pl.Int64))
-    )
-
-
-def _placed(rows: pl.DataFrame) -> pl.DataFrame:
-    """Where others put each ratee, how softly the rater rates, and what is usual at that place."""
-    overall = rows.filter(pl.col("dimension") == _OVERALL)
-    given = overall.group_by("ratee_id", "rater_id").agg(pl.col("y").sum().alias("_y"), pl.len().alias("_n"))
-    others = given.with_columns(
-        (pl.col("_y").sum().over("ratee_id") - pl.col("_y")).alias("_others"),
-        (pl.col("_n").sum().over("ratee_id").cast(pl.Int64) - pl.col("_n")).alias("n_others"),
-    ).select(
-        "ratee_id",
-        "rater_id",
-        "n_others",
-        pl.when(pl.col("n_others") > 0)
-        .then(pl.col("_others") / pl.col("n_others"))
-        .otherwise(0.0)
-        .alias("_others"),
-    )
-    rows = rows.join(others, on=["ratee_id", "rater_id"], how="left", maintain_order="left").with_columns(
-        pl.col("n_others").fill_null(0), pl.col("_others").fill_null(0.0)
-    )
-    stratum = pl.sum_horizontal((pl.col("n_others") >= least).cast(pl.Int8) for least in _STRATA)
-    rows = rows.with_columns(stratum.alias("stratum"))
-    mean_y, mean_x = pl.col("y").mean().over("stratum"), pl.col("_others").mean().over("stratum")
-    spread_x = pl.col("_others").var(ddof=0).over("stratum")
-    both = ((pl.col("y") - mean_y) * (pl.col("_others") - mean_x)).mean().over("stratum")
-    slope = pl.when(spread_x > 1e-12).then(both / spread_x).otherwise(0.0)
-    rows = rows.with_columns((mean_y + slope * (pl.col("_others") - mean_x)).alias("merit"))
-    lean = _lean(rows)
-    rows = rows.join(lean, on="rater_id", maintain_order="left").with_columns(
-        (pl.col("merit") + pl.col("lean")).alias("place")
-    )
-    return _usual(
-        rows,
-        "place",
-        {
-            "middle": pl.col("middle"),
-            "ends": pl.col("ends"),
-            "y": pl.col("y"),
-            "square": pl.col("y") ** 2,
-        },
-    )
-
-
-def _lean(rows: pl.DataFrame) -> pl.DataFrame:
-    """How softly each rater rates, drawn towards the average the less is known (methods of moments)."""
-    by_person = rows.group_by("rater_id", "ratee_id").agg((pl.col("y") - pl.col("merit")).mean().alias("r"))
-    found = by_person.group_by("rater_id").agg(
-        pl.col("r").mean(), pl.col("r").var(ddof=1).alias("v"), pl.len().cast(pl.Float64).alias("n")
-    )
-    within = (
-        found.filter(pl.col("n") > 1)
-        .select((pl.col("v") * (pl.col("n") - 1)).sum() / (pl.col("n") - 1).sum())
-        .item()
-    )
-    within = 1.0 if within is None or not math.isfinite(within) else within
-    between = found.select(
-        ((pl.col("r") ** 2 - within / pl.col("n")) * pl.col("n")).sum() / pl.col("n").sum()
-    )
-    spread = max(float(between.item() or 0.0), 0.0)
-    kept = spread / (spread + within / pl.col("n")) if spread > 0 else pl.lit(0.0)
-    return found.select("rater_id", (kept * pl.col("r")).alias("lean"))
-
-
-def _usual(rows: pl.DataFrame, place: str, features: dict[str, pl.Expr]) -> pl.DataFrame:
-    """What everybody else gives at the same place: means of features, the rater's own ratings left out.
-
-    Places are tenths (fewer where there are few ratings) of the ratings of one scale and dimension whose
-    ratees are known about equally well. Where nobody else rated there, the whole scale and dimension serve.
-    """
-    kind = ["scale_id", "dimension", "stratum"]
-    places = (pl.len().over(kind) // _CELL).clip(1, _PLACES)
-    rank = (pl.col(place).round(9).rank("average").over(kind) - 0.5) / pl.len().over(kind)
-    named = {f"_f_{name}": feature for name, feature in features.items()}
-    rows = rows.with_columns(
-        (rank * places).floor().cast(pl.Int64).alias("_cell"),
-        *(feature.alias(name) for name, feature in named.items()),
-    )
-    for level, keys in (("fine", [*kind, "_cell"]), ("coarse", ["scale_id", "dimension"])):
-        total = rows.group_by(keys).agg(
-            *(pl.col(name).sum().alias(f"{name}_s") for name in named),
-            *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_n") for name in named),
-        )
-        mine = rows.group_by([*keys, "rater_id"]).agg(
-            *(pl.col(name).sum().alias(f"{name}_ms") for name in named),
-            *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_mn") for name in named),
-        )
-        usual = mine.join(total, on=keys).select(
-            *keys,
-            "rater_id",
-            *(
-                pl.when(pl.col(f"{name}_n") > pl.col(f"{name}_mn"))
-                .then(
-                    (pl.col(f"{name}_s") - pl.col(f"{name}_ms"))
-                    / (pl.col(f"{name}_n") - pl.col(f"{name}_mn"))
-                )
-                .alias(f"_{level}{name}")
-                for name in named
-            ),
-        )
-        rows = rows.join(usual, on=[*keys, "rater_id"], how="left", maintain_order="left")
-    return rows.with_columns(
-        pl.coalesce(f"_fine_f_{name}", f"_coarse_f_{name}").alias(f"usual_{name}") for name in features
-    ).drop(pl.selectors.starts_with("_fine", "_coarse", "_f_", "_cell"))
-
-
 def _points(overall: pl.DataFrame) -> float | None:
     """Rating points of one spread on the scale most used."""
     found = (
@@ -496,9 +316,6 @@ def _points(overall: pl.DataFrame) -> float | None:
         .sort("n", "scale_id", descending=[True, False])
     )
     return None if found.is_empty() or not found["sd"][0] else float(found["sd"][0])
-
-
-# --- One habit at a time -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -539,79 +356,13 @@ class _Habit:
         )
 
 
-@dataclass(frozen=True)
-class _Gathered:
-    """Rows of one habit by rater and person: what the design effect and the counts need."""
-
-    rater: Ints
-    pair: Ints
-    of_pair: Ints
-    n: Floats
-    people: Floats
-    squares: Floats
-
-    @classmethod
-    def of(cls, rows: pl.DataFrame, size: int) -> _Gathered:
-        """Number the pairs of rater and ratee."""
-        pairs = rows.select("rater", "ratee_id").unique(maintain_order=True).with_row_index("pair")
-        rater = rows["rater"].to_numpy()
-        pair = (
-            rows.select("rater", "ratee_id")
-            .join(pairs, on=["rater", "ratee_id"], how="left", maintain_order="left")["pair"]
-            .cast(pl.Int64)
-            .to_numpy()
-        )
-        of_pair = pairs["rater"].to_numpy()
-        times = np.bincount(pair, minlength=pairs.height).astype(float)
-        return cls(
-            rater=rater,
-            pair=pair,
-            of_pair=of_pair,
-            n=sums(rater, np.ones(rater.size), size),
-            people=sums(of_pair, np.ones(of_pair.size), size),
-            squares=sums(of_pair, times**2, size),
-        )
-
-    def total(self, values: Floats) -> Floats:
-        """Sums by rater."""
-        return sums(self.rater, values, self.n.size)
-
-    def mean(self, values: Floats) -> Floats:
-        """Means by rater."""
-        return _ratio(self.total(values), self.n)
-
-    def alike(self, values: Floats) -> float:
-        """Correlation of what one rater gave one person, pooled over raters (analysis of variance).
-
-        Raters with a value that is nan stay out.
-        """
-        known = np.isfinite(self.total(values)) & (self.n > 0)
-        residual = np.where(known[self.rater], values - self.mean(values)[self.rater], 0.0)
-        times = np.where(known[self.of_pair], np.bincount(self.pair, minlength=self.of_pair.size), 0.0)
-        by_pair = np.bincount(self.pair, residual, minlength=self.of_pair.size) / np.maximum(times, 1.0)
-        between = float((times * by_pair**2).sum())
-        within = float(((residual - by_pair[self.pair]) ** 2)[known[self.rater]].sum())
-        free_between = float((self.people - 1)[known].sum())
-        free_within = float(np.maximum(times - 1, 0).sum())
-        if free_between <= 0 or free_within <= 0:
-            return 0.0
-        # How many ratings of a pair count, on average within raters (Snedecor & Cochran).
-        times_each = float((self.n - _ratio(self.squares, self.n, empty=0.0))[known].sum()) / free_between
-        a, b = between / free_between, within / free_within
-        return float(np.clip((a - b) / max(a + (times_each - 1) * b, 1e-12), 0.0, 1.0))
-
-    def design(self, values: Floats) -> Floats:
-        """By rater, how many ratings count as one."""
-        return 1.0 + (_ratio(self.squares, self.n, empty=1.0) - 1.0) * self.alike(values)
-
-
 def _share(name: str, rows: pl.DataFrame, size: int) -> _Habit:
     """Share of the middle or end levels beside the share the same people would get from others."""
     rows = rows.filter(pl.col(name).is_not_null() & pl.col(f"usual_{name}").is_not_null())
-    gathered = _Gathered.of(rows, size)
+    gathered = Gathered.of(rows, size)
     hit, usual = rows[name].to_numpy(), rows[f"usual_{name}"].to_numpy()
     share, expected = gathered.mean(hit), gathered.mean(usual)
-    worth = _ratio(gathered.n, gathered.design(hit - usual))
+    worth = ratio(gathered.n, gathered.design(hit - usual))
     low, high = wilson(share, np.nan_to_num(worth), confidence=CONFIDENCE.value)
     # Rare levels make shares skewed: the tail is Jeffreys', not the normal one.
     hits = share * worth + 0.5
@@ -633,7 +384,7 @@ def _share(name: str, rows: pl.DataFrame, size: int) -> _Habit:
 def _spread(rows: pl.DataFrame, size: int) -> _Habit:
     """Spread over people within a dimension beside the spread the same people would get from others."""
     rows = rows.filter(pl.col("usual_y").is_not_null())
-    gathered = _Gathered.of(rows, size)
+    gathered = Gathered.of(rows, size)
     y, place = rows["y"].to_numpy(), rows["usual_y"].to_numpy()
     noise = np.maximum(rows["usual_square"].to_numpy() - place**2, 0.0)
     inside = (
@@ -653,7 +404,7 @@ def _spread(rows: pl.DataFrame, size: int) -> _Habit:
     return _variance_habit("spread", squares, expected, gathered)
 
 
-def _variance_habit(name: str, squares: Floats, expected: Floats, gathered: _Gathered) -> _Habit:
+def _variance_habit(name: str, squares: Floats, expected: Floats, gathered: Gathered) -> _Habit:
     """A ratio of observed to expected squares per rater, as a ratio of standard deviations.
 
     Its degrees of freedom are those with which a χ² varies as much as the squares of this company do.
@@ -661,13 +412,13 @@ def _variance_habit(name: str, squares: Floats, expected: Floats, gathered: _Gat
     all_expected = float(expected.sum())
     calibration = float(squares.sum()) / all_expected if all_expected > 0 else 1.0
     expected = expected * calibration
-    ratio = _ratio(gathered.total(squares), gathered.total(expected))
+    found = ratio(gathered.total(squares), gathered.total(expected))
     enough = gathered.people >= MINIMUM_HABIT_RATEES.value
-    typical = _ratio(gathered.total(expected), gathered.n)
+    typical = ratio(gathered.total(expected), gathered.n)
     # In units of the expected square; raters of few people would only add noise.
     relative = (
-        _ratio(squares, typical[gathered.rater])
-        - _ratio(expected, typical[gathered.rater]) * ratio[gathered.rater]
+        ratio(squares, typical[gathered.rater])
+        - ratio(expected, typical[gathered.rater]) * found[gathered.rater]
     )
     relative = np.where(enough[gathered.rater], relative, np.nan)
     design = gathered.design(relative)
@@ -677,11 +428,11 @@ def _variance_habit(name: str, squares: Floats, expected: Floats, gathered: _Gat
         freedom = 2.0 * gathered.n / (varying * design)
         freedom = np.where(freedom > 0, freedom, np.nan)
         tail = (1 - CONFIDENCE.value) / 2
-        low = np.sqrt(ratio * freedom / stats.chi2.ppf(1 - tail, freedom))
-        high = np.sqrt(ratio * freedom / stats.chi2.ppf(tail, freedom))
-        less = np.asarray(stats.chi2.cdf(ratio * freedom, freedom))
-        more = np.asarray(stats.chi2.sf(ratio * freedom, freedom))
-        deviation = np.sqrt(ratio)
+        low = np.sqrt(found * freedom / stats.chi2.ppf(1 - tail, freedom))
+        high = np.sqrt(found * freedom / stats.chi2.ppf(tail, freedom))
+        less = np.asarray(stats.chi2.cdf(found * freedom, freedom))
+        more = np.asarray(stats.chi2.sf(found * freedom, freedom))
+        deviation = np.sqrt(found)
         matters = (deviation <= HABIT_RATIO.value) | (deviation >= 1 / HABIT_RATIO.value)
     return _Habit(
         name,
@@ -713,7 +464,7 @@ def _contrast(rows: pl.DataFrame, size: int) -> _Habit:
     n = sums(rater, np.ones(rater.size), size)
 
     def around(values: Floats) -> Floats:
-        return np.asarray(values - _ratio(sums(rater, values, size), n)[rater])
+        return np.asarray(values - ratio(sums(rater, values, size), n)[rater])
 
     a, b = around(by_person["left"].to_numpy()), around(by_person["expected"].to_numpy())
     va, vb = sums(rater, a * a, size), sums(rater, b * b, size)
@@ -763,9 +514,9 @@ def _halo(rows: pl.DataFrame, size: int) -> tuple[_Habit, _Habit]:
     """How alike the dimensions of one person are rated, as a correlation and as a spread."""
     key = ["rater", "ratee_id", "cycle_id", "source", "scale_id"]
     overall = (
-        rows.filter(pl.col("dimension") == _OVERALL).group_by(key).agg(pl.col("level").max().alias("given"))
+        rows.filter(pl.col("dimension") == OVERALL).group_by(key).agg(pl.col("level").max().alias("given"))
     )
-    judged = rows.filter(pl.col("dimension") != _OVERALL)
+    judged = rows.filter(pl.col("dimension") != OVERALL)
     wide = judged.group_by(*key, "rater_id").agg(pl.col("y").var(ddof=1).alias("w"), pl.len().alias("n"))
     complete = max(wide["n"].to_list(), default=0)
     wide = wide.filter((pl.col("n") == complete) & (complete >= 2)).sort(key)
@@ -783,7 +534,7 @@ def _halo(rows: pl.DataFrame, size: int) -> tuple[_Habit, _Habit]:
         .otherwise(pl.col("w").mean())
         .alias("usual_w")
     )
-    gathered = _Gathered.of(wide, size)
+    gathered = Gathered.of(wide, size)
     spread = _variance_habit("halo_spread", wide["w"].to_numpy(), wide["usual_w"].to_numpy(), gathered)
 
     numbered = wide.with_row_index("row").select(*key, "row")
@@ -798,7 +549,7 @@ def _halo(rows: pl.DataFrame, size: int) -> tuple[_Habit, _Habit]:
     with np.errstate(divide="ignore", invalid="ignore"):
         r = np.where(products > 1e-9, (whole - single) / products, np.nan)
     influence = x.sum(axis=1) ** 2 - (x**2).sum(axis=1) * (1 + (complete - 1) * np.nan_to_num(r)[of])
-    worth = _ratio(gathered.n, gathered.design(influence))
+    worth = ratio(gathered.n, gathered.design(influence))
     variance = complete / (2 * (complete - 1) * np.maximum(worth - 2, 1e-9))
     correlation = _correlation_habit(
         "halo_correlation", r, variance, gathered.people, gathered.n, together=complete
@@ -842,11 +593,11 @@ def _gap(overall: pl.DataFrame, own: pl.DataFrame | None, size: int) -> _Gap:
         return _Gap(empty)
     rater, gap = by_person["rater"].to_numpy(), by_person["gap"].to_numpy()
     n = sums(rater, np.ones(rater.size), size)
-    mean = _ratio(sums(rater, gap, size), n)
+    mean = ratio(sums(rater, gap, size), n)
     left = sums(rater, (gap - mean[rater]) ** 2, size)
     # The spread between people is pooled: eight people alone say little about it.
     freedom = float(np.maximum(n - 1, 0).sum())
-    error = np.sqrt(_ratio(np.full(size, left.sum() / max(freedom, 1.0)), n))
+    error = np.sqrt(ratio(np.full(size, left.sum() / max(freedom, 1.0)), n))
     usual = float(gap.mean())
     half = float(stats.t.ppf(0.5 + CONFIDENCE.value / 2, max(freedom, 1.0))) * error
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -904,7 +655,7 @@ def _recency(overall: pl.DataFrame, progress: pl.DataFrame | None, size: int) ->
     rows = rows.with_columns(
         pl.col(part) - pl.col(part).mean().over("cycle_id") for part in ("early", "late")
     )
-    gathered = _Gathered.of(rows, size)
+    gathered = Gathered.of(rows, size)
 
     def within(name: str) -> Floats:
         values = rows[name].to_numpy()
@@ -978,14 +729,6 @@ def _pooled(values: Floats, variances: Floats) -> tuple[float, float, float]:
     between = max(excess, math.sqrt(2.0 * (values.size - 1))) / scale if scale > 0 else 0.0
     w = 1.0 / (variances + between)
     return float((w * values).sum() / w.sum()), float(1.0 / w.sum()), between
-
-
-def _ratio(above: Floats, below: Floats, *, empty: float = np.nan) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(np.abs(below) > 1e-12, above / below, empty)
-
-
-# --- Readings ------------------------------------------------------------------------------------------
 
 
 def _read(habit: _Habit, raters: pl.DataFrame, *, told: bool) -> pl.DataFrame:
@@ -1062,191 +805,4 @@ def _company(habits: pl.DataFrame, rows: pl.DataFrame, points: float | None) -> 
         )
         .with_columns(pl.col("habit").replace_strict(matters, return_dtype=pl.Float64).alias("matters"))
         .sort(pl.col("habit").cast(pl.Enum(HABITS)))
-    )
-
-
-# --- A custom of the department, or a way of one's own -------------------------------------------------
-
-
-def _likeness(
-    overall: pl.DataFrame, raters: pl.DataFrame, *, told: bool
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """How far each rater's, and each department's, use of the levels lies from the company's.
-
-    The 1-Wasserstein distance between two distributions over levels is the sum of the absolute differences
-    of their cumulative shares. Chance alone makes it positive; what it would be follows from the normal
-    distribution of those differences, whose absolute values have known means and covariances. Ratees are
-    placed by what others say of them alone, so that a soft hand is part of the way a scale is used.
-    """
-    size = raters.height
-    scale = overall.filter(pl.col("level").is_not_null())["scale_id"].mode().sort()
-    rows = overall.filter(
-        (pl.col("scale_id") == (scale[0] if scale.len() else "")) & pl.col("level").is_not_null()
-    )
-    highest = max(rows["highest"].to_list(), default=0)
-    places = raters.select("department_id").with_columns(pl.col("department_id").rank("dense").alias("d"))[
-        "d"
-    ]
-    home = places.fill_null(0).cast(pl.Int64).to_numpy() - 1
-    departments = raters["department_id"].drop_nulls().unique().sort()
-    if highest < 2 or not told:
-        return _no_likeness(raters), _no_departments(departments)
-
-    cuts = range(1, highest)
-    rows = _usual(rows, "merit", {f"to_{cut}": (pl.col("level") <= cut).cast(pl.Float64) for cut in cuts})
-    gathered = _Gathered.of(rows, size)
-    below = np.column_stack([(rows["level"].to_numpy() <= cut).astype(float) for cut in cuts])
-    usual = np.column_stack([rows[f"usual_to_{cut}"].to_numpy() for cut in cuts])
-    sampling = np.minimum(usual[:, :, None], usual[:, None, :]) - usual[:, :, None] * usual[:, None, :]
-    sampling = sampling.mean(axis=0)
-    difference = below - usual
-    design = gathered.design(difference.sum(axis=1))
-    away = np.column_stack([gathered.mean(column) for column in difference.T])
-    noise = _ratio(design, gathered.n)
-    enough = gathered.people >= MINIMUM_HABIT_RATEES.value
-
-    # The others of the department, and their own share of chance.
-    inside = home >= 0
-    at = np.where(inside, home, 0)
-    n_places = departments.len()
-    n = np.where(inside, gathered.n, 0.0)
-    totals = np.column_stack([sums(at, n * np.nan_to_num(column), n_places) for column in away.T])
-    counts = sums(at, n, n_places)
-    squares = sums(at, n**2 * np.nan_to_num(noise), n_places)
-    rest = counts[at] - n
-    others = (totals[at] - n[:, None] * np.nan_to_num(away)) / np.maximum(rest, 1e-12)[:, None]
-    others_noise = (squares[at] - n**2 * np.nan_to_num(noise)) / np.maximum(rest, 1e-12) ** 2
-
-    deviation = math.sqrt(float(np.diag(sampling).sum()))
-    matters = SMALL_DIFFERENCE.value * deviation
-    company = _Distance.of(away, noise[:, None, None] * sampling)
-    local = _Distance.of(away - others, (noise + others_noise)[:, None, None] * sampling)
-    comparable = enough & inside & (rest > 0)
-    far = _beyond(company, enough, matters)
-    own = _beyond(local, comparable, matters)
-
-    # A department's raters differ from each other anyway: a custom is more than their draw explains.
-    some = enough & np.isfinite(away).all(axis=1)
-    between = sampling
-    if some.sum() > 2:
-        spread = np.cov(away[some].T, aweights=gathered.n[some]).reshape(sampling.shape)
-        between = _positive(spread - sampling * float(np.average(noise[some], weights=gathered.n[some])))
-    share = sums(at, n**2, n_places) / np.maximum(counts, 1e-12) ** 2
-    of_department = _Distance.of(
-        totals / np.maximum(counts, 1e-12)[:, None],
-        share[:, None, None] * between + (squares / np.maximum(counts, 1e-12) ** 2)[:, None, None] * sampling,
-    )
-    n_raters = sums(at, (inside & enough).astype(float), n_places)
-    judged = n_raters >= 2
-    custom = _beyond(of_department, judged, matters)
-
-    kind = np.select(
-        [~enough, ~far.flag, own.flag, custom.flag[at] & inside],
-        ["cannot_tell", "alike", "own", "custom"],
-        "unsure",
-    )
-    likeness = raters.select("rater_id", "department_id").with_columns(
-        _series("to_company", company.distance, enough),
-        _series("to_department", local.distance, comparable),
-        _series("by_chance", company.chance, enough),
-        _series("by_chance_department", local.chance, comparable),
-        pl.Series("n_people", gathered.people.astype(np.int64)),
-        pl.Series("n_ratings", gathered.n.astype(np.int64)),
-        pl.Series("kind", kind.astype(np.str_)),
-    )
-    people = (
-        rows.join(raters.select("rater", pl.col("department_id").alias("_home")), on="rater")
-        .group_by(pl.col("_home").alias("department_id"))
-        .agg(pl.col("ratee_id").n_unique().cast(pl.Int64).alias("n_people"))
-    )
-    counted = likeness.group_by("department_id").agg(
-        (pl.col("kind") == kind_of).sum().cast(pl.Int64).alias(f"n_{kind_of}")
-        for kind_of in ("alike", "custom", "own")
-    )
-    table = (
-        pl.DataFrame({"department_id": departments})
-        .with_columns(
-            _series("distance", of_department.distance, judged),
-            _series("by_chance", of_department.chance, judged),
-            _series("q", custom.q, judged),
-            pl.Series("n_raters", n_raters.astype(np.int64)),
-            pl.Series("custom", custom.flag),
-        )
-        .join(people, on="department_id", how="left")
-        .join(counted, on="department_id", how="left")
-        .select(
-            *("department_id", "distance", "by_chance", "q", "n_raters", "n_people"),
-            *("n_alike", "n_custom", "n_own", "custom"),
-        )
-        .sort("department_id")
-    )
-    return likeness, table
-
-
-@dataclass(frozen=True)
-class _Distance:
-    """1-Wasserstein distances, what chance makes of them, and how often chance makes as much."""
-
-    distance: Floats
-    chance: Floats
-    p: Floats
-
-    @classmethod
-    def of(cls, differences: Floats, covariance: Floats) -> _Distance:
-        """Of differences (n, cuts) with the covariances (n, cuts, cuts) chance gives them.
-
-        For a bivariate normal with correlation r, E|a| = σ √(2/π) and
-        E|a||b| = σₐ σ_b (2/π) (√(1 − r²) + r arcsin r). The sum is matched by a gamma distribution.
-        """
-        variances = np.maximum(np.diagonal(covariance, axis1=1, axis2=2), 0.0)
-        error = np.sqrt(variances)
-        chance = math.sqrt(2 / math.pi) * error.sum(axis=1)
-        scale = error[:, :, None] * error[:, None, :]
-        r = np.clip(_ratio(covariance, scale, empty=0.0), -1.0, 1.0)
-        both = (2 / math.pi) * (np.sqrt(1 - r**2) + r * np.arcsin(r) - 1.0)
-        varying = (scale * both).sum(axis=(1, 2))
-        distance = np.abs(differences).sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            p = stats.gamma.sf(distance, chance**2 / varying, scale=varying / chance)
-        return cls(distance, chance, p)
-
-
-@dataclass(frozen=True)
-class _Beyond:
-    flag: np.ndarray[Any, np.dtype[np.bool_]]
-    q: Floats
-
-
-def _beyond(found: _Distance, told: np.ndarray[Any, np.dtype[np.bool_]], matters: float) -> _Beyond:
-    """Which distances are more than chance makes, by enough to matter."""
-    q = benjamini_hochberg(np.where(told, found.p, np.nan))
-    enough = np.nan_to_num(found.distance - found.chance) >= matters
-    return _Beyond(told & enough & (np.nan_to_num(q, nan=1.0) <= FALSE_DISCOVERY.value), q)
-
-
-def _positive(covariance: Floats) -> Floats:
-    """The nearest covariance without negative variances."""
-    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
-
-
-def _series(name: str, values: Floats, told: np.ndarray[Any, np.dtype[np.bool_]]) -> pl.Series:
-    return pl.Series(name, np.where(told, values, np.nan)).fill_nan(None)
-
-
-def _no_likeness(raters: pl.DataFrame) -> pl.DataFrame:
-    unknown = ("to_company", "to_department", "by_chance", "by_chance_department")
-    return raters.select("rater_id", "department_id").with_columns(
-        *(pl.lit(None, dtype=pl.Float64).alias(name) for name in unknown),
-        *(pl.lit(0, dtype=pl.Int64).alias(name) for name in ("n_people", "n_ratings")),
-        pl.lit("cannot_tell").alias("kind"),
-    )
-
-
-def _no_departments(departments: pl.Series) -> pl.DataFrame:
-    counts = ("n_raters", "n_people", "n_alike", "n_custom", "n_own")
-    return pl.DataFrame({"department_id": departments}).with_columns(
-        *(pl.lit(None, dtype=pl.Float64).alias(name) for name in ("distance", "by_chance", "q")),
-        *(pl.lit(0, dtype=pl.Int64).alias(name) for name in counts),
-        pl.lit(False).alias("custom"),
     )

@@ -828,9 +828,8 @@ def _frame(
     _note(fig, notes, tokens, shift=-10)
     edge = _FURTHEST + 0.2
     # The right of the picture is for the numbers.
-    fig.update_xaxes(
-        domain=[0, 0.8], range=[-edge, edge], showticklabels=False, showgrid=False, showline=False, ticks=""
-    )
+    fig.update_xaxes(domain=[0, 0.8], range=[-edge, edge])
+    fig.update_xaxes(showticklabels=False, showgrid=False, showline=False, ticks="")
     fig.update_yaxes(
         range=[len(rows) - 0.5, -0.5],
         tickmode="array",
