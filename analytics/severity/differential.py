@@ -15,7 +15,7 @@ to differ between groups; the standard error knows that.
 
 Slopes come from a mixture of normals that may hold many exact noughts (adaptive shrinkage, Stephens 2017):
 most raters use one yardstick, a few may not, and one bell for all would hide those few. From it come the
-estimate, its interval and the local false sign rate. A flag takes three things: survival under
+estimate and the local false sign rate; the interval is what fits the rater's own ratings, whatever others do. A flag takes three things: survival under
 Benjamini-Hochberg over all raters and groups tested, a false sign rate as for other flags, and a size that
 matters.
 
@@ -72,7 +72,15 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _COLUMNS: Final = ("cycle_id", "ratee_id", "rater_id", "source", "department_id", "score")
-_NUMBERS: Final = ("difference", "standard_error", "low", "high", "false_sign_rate", "discovery_rate")
+_NUMBERS: Final = (
+    "difference",
+    "alone",
+    "standard_error",
+    "low",
+    "high",
+    "false_sign_rate",
+    "discovery_rate",
+)
 _GAP: Final = ("gap", "standard_error", "low", "high", "spread")
 _NULL_WEIGHT: Final = 10.0  # raters' worth of belief that a slope is nought, the default of ashr
 _MOST_DEPARTMENTS: Final = 120
@@ -87,9 +95,9 @@ class Differential:
     raters
         One row per group and rater who rated enough people of the group and of the rest, sorted:
         ``group``, ``rater_id``, ``department_id`` (that of most of their ratees), ``difference`` (rating
-        points, > 0: rates the group softer, against the rest, than other raters do), ``standard_error``,
-        ``low``, ``high`` (of the shrunken estimate), ``alone`` and ``alone_error`` (the rater's own estimate
-        without what is known of other raters), ``false_sign_rate``, ``discovery_rate`` (Benjamini-Hochberg
+        points, > 0: rates the group softer, against the rest, than other raters do; shrunken by what is known
+        of such differences), ``alone`` (what the rater's own ratings say, unshrunken) with
+        ``standard_error``, ``low`` and ``high``, ``false_sign_rate``, ``discovery_rate`` (Benjamini-Hochberg
         adjusted), ``verdict`` (`VERDICTS`), ``n_group``, ``n_rest`` (people) and ``n_fewest`` (of the two).
     groups
         One row per group compared, sorted: ``group``, ``gap`` (how much higher it is rated than the rest by
@@ -130,7 +138,7 @@ class Differential:
             frame="raters",
             group="rater_id",
             people="n_fewest",
-            values=(*_NUMBERS, "alone", "alone_error", "verdict", "n_group", "n_rest", "n_fewest"),
+            values=(*_NUMBERS, "verdict", "n_group", "n_rest", "n_fewest"),
             within=("group",),
             additive=False,
         ),
@@ -437,8 +445,9 @@ class _Projection:
             )
         )
         known = self.inner(columns)
-        through = known[0, 0]
-        gap = _Gap(float(known[0, -1] / through), 1.0 / math.sqrt(float(through)))
+        through = float(known[0, 0])
+        shares = known[0, 1:-1] / through
+        gap = _Gap(float(known[0, -1]) / through, 1.0 / through, float(shares @ shares))
         left = known[1:, 1:] - np.outer(known[1:, 0], known[0, 1:]) / through
         information = np.diag(left)[:-1]
         usable = information > 1e-9 * float(np.max(information, initial=0.0))
@@ -447,16 +456,21 @@ class _Projection:
         )
         return found.with_columns(
             pl.Series("alone", left[:-1, -1][usable] / information[usable]),
-            pl.Series("alone_error", 1.0 / np.sqrt(information[usable])),
+            pl.Series("standard_error", 1.0 / np.sqrt(information[usable])),
         ), gap
 
 
 @dataclass(frozen=True)
 class _Gap:
-    """How much higher a group is rated than the rest by everybody."""
+    """How much higher a group is rated than the rest by everybody.
+
+    Where raters differ in it, their average is less sure than the ratings make it: ``variance`` grows by
+    their variance times ``shares``, the sum of the squares of what each contributes.
+    """
 
     value: float
-    error: float
+    variance: float
+    shares: float
 
 
 def _columns(rows: pl.DataFrame) -> dict[str, Floats]:
@@ -500,8 +514,8 @@ class Shrunk:
 
     Attributes
     ----------
-    mean, sd, low, high
-        Posterior mean, standard deviation and central interval, shape (estimates,).
+    mean
+        Posterior mean, shape (estimates,).
     false_sign_rate
         Chance that the sign of the mean is wrong, a true nought included.
     weights, scales
@@ -509,9 +523,6 @@ class Shrunk:
     """
 
     mean: Floats
-    sd: Floats
-    low: Floats
-    high: Floats
     false_sign_rate: Floats
     weights: Floats
     scales: Floats
@@ -535,7 +546,7 @@ def shrink(estimates: npt.ArrayLike, errors: npt.ArrayLike) -> Shrunk:
         raise ValueError("estimates and errors must be two columns of the same length, errors above nought")
     smallest = float(error.min()) / 10.0
     beyond = x**2 - error**2
-    most = float(np.max(beyond))
+    most = max(beyond.tolist())
     largest = 2.0 * math.sqrt(most) if most > 0 else 8.0 * smallest
     steps = max(1, math.ceil(2.0 * math.log2(max(largest / smallest, 1.0))))
     scales = np.concatenate([[0.0], largest * 2.0 ** (-0.5 * np.arange(steps, -1, -1))])
@@ -547,18 +558,12 @@ def shrink(estimates: npt.ArrayLike, errors: npt.ArrayLike) -> Shrunk:
     share /= share.sum(axis=1, keepdims=True)
     keep = scales**2 / spread**2
     means, sds = keep * x[:, None], np.sqrt(keep) * error[:, None]
-    mean = (share * means).sum(axis=1)
-    second = (share * (means**2 + sds**2)).sum(axis=1)
     at_nought = share[:, 0]
     safe = np.where(sds > 0, sds, 1.0)
     below = at_nought + (share[:, 1:] * stats.norm.cdf(0.0, means[:, 1:], safe[:, 1:])).sum(axis=1)
     above = at_nought + (share[:, 1:] * stats.norm.sf(0.0, means[:, 1:], safe[:, 1:])).sum(axis=1)
-    tail = (1.0 - CONFIDENCE.value) / 2.0
     return Shrunk(
-        mean=mean,
-        sd=np.sqrt(np.clip(second - mean**2, 0.0, None)),
-        low=_quantile(tail, share, means, sds),
-        high=_quantile(1.0 - tail, share, means, sds),
+        mean=(share * means).sum(axis=1),
         false_sign_rate=np.minimum(below, above),
         weights=weights,
         scales=scales,
@@ -583,21 +588,6 @@ def _mixture(likelihood: Floats) -> Floats:
     return weights
 
 
-def _quantile(chance: float, share: Floats, means: Floats, sds: Floats) -> Floats:
-    """Quantile of each mixture, by bisection; a mass at nought holds all chances it spans."""
-    reach = 10.0 * sds.max(axis=1) + np.abs(means).max(axis=1) + 1e-12
-    low, high = -reach, reach.copy()
-    safe = np.where(sds > 0, sds, 1.0)
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        below = share[:, 0] * (middle >= 0)
-        below += (share[:, 1:] * stats.norm.cdf(middle[:, None], means[:, 1:], safe[:, 1:])).sum(axis=1)
-        less = below < chance
-        low, high = np.where(less, middle, low), np.where(less, high, middle)
-    found = 0.5 * (low + high)
-    return np.where(np.abs(found) < 1e-9, 0.0, found)
-
-
 _TOLD: Final = pl.DataFrame(
     schema={"group": pl.String, "rater_id": pl.String, "n_group": pl.Int64, "n_rest": pl.Int64}
 )
@@ -606,14 +596,7 @@ _RATERS: Final = pl.DataFrame(
         "group": pl.String,
         "rater_id": pl.String,
         "department_id": pl.String,
-        "difference": pl.Float64,
-        "standard_error": pl.Float64,
-        "low": pl.Float64,
-        "high": pl.Float64,
-        "alone": pl.Float64,
-        "alone_error": pl.Float64,
-        "false_sign_rate": pl.Float64,
-        "discovery_rate": pl.Float64,
+        **dict.fromkeys(_NUMBERS, pl.Float64),
         "verdict": pl.String,
         "n_group": pl.Int64,
         "n_rest": pl.Int64,
@@ -639,23 +622,24 @@ _GROUPS: Final = pl.DataFrame(
 
 def _judged(found: Sequence[pl.DataFrame], practical: float) -> pl.DataFrame:
     """All raters of all groups with shrunken estimates and verdicts."""
+    reach = float(stats.norm.ppf(0.5 + CONFIDENCE.value / 2.0))
     frames = []
     for frame in found:
         if frame.is_empty():
             continue
-        after = shrink(frame["alone"].to_numpy(), frame["alone_error"].to_numpy())
+        alone, error = frame["alone"].to_numpy(), frame["standard_error"].to_numpy()
+        after = shrink(alone, error)
         frames.append(
             frame.with_columns(
                 pl.Series("difference", after.mean),
-                pl.Series("standard_error", after.sd),
-                pl.Series("low", after.low),
-                pl.Series("high", after.high),
+                pl.Series("low", alone - reach * error),
+                pl.Series("high", alone + reach * error),
                 pl.Series("false_sign_rate", after.false_sign_rate),
                 pl.lit(float(np.sqrt(after.weights @ after.scales**2))).alias("spread"),
             )
         )
     together = pl.concat(frames)
-    size = (together["alone"] / together["alone_error"]).abs().to_numpy()
+    size = (together["alone"] / together["standard_error"]).abs().to_numpy()
     together = together.with_columns(
         pl.Series("discovery_rate", stats.false_discovery_control(2.0 * stats.norm.sf(size)))
     )
@@ -682,14 +666,16 @@ def _gaps(rows: pl.DataFrame, raters: pl.DataFrame, gaps: Mapping[str, _Gap]) ->
         mine = raters.filter(pl.col("group") == group)
         inside = rows.filter(pl.col("group") == group)["ratee_id"].n_unique()
         rest = rows.filter(pl.col("group") != group)["ratee_id"].n_unique()
+        spread = float(mine["spread"][0]) if mine.height else None
+        error = math.sqrt(gap.variance + gap.shares * (spread or 0.0) ** 2)
         found.append(
             {
                 "group": group,
                 "gap": gap.value,
-                "standard_error": gap.error,
-                "low": gap.value - reach * gap.error,
-                "high": gap.value + reach * gap.error,
-                "spread": mine["spread"][0] if mine.height else None,
+                "standard_error": error,
+                "low": gap.value - reach * error,
+                "high": gap.value + reach * error,
+                "spread": spread,
                 "n_people": inside,
                 "n_rest": rest,
                 "n_fewest": min(inside, rest),
