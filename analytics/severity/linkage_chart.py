@@ -30,7 +30,7 @@ FIRST_REVIEWS: Final = 20
 """How many reviews a long plan is summed up by."""
 
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
-_HEIGHT: Final = 480
+_HEIGHT: Final = 500
 _WIDEST: Final = 12.0  # of a bridge, pixels
 _LARGEST: Final = 74.0  # of a ring, pixels
 _SMALLEST: Final = 14.0
@@ -73,8 +73,8 @@ def figure(
     ground = _Ground(place, called, released.minimum)
     _draw_bridges(fig, bridges, ground, t, tokens)
     _draw_islands(fig, islands, ground, t, tokens)
-    fig.update_xaxes(visible=False, range=[-1.75, 1.75])
-    fig.update_yaxes(visible=False, range=[-1.32, 1.32])
+    fig.update_xaxes(visible=False, range=[-1.8, 1.8])
+    fig.update_yaxes(visible=False, range=[-1.42, 1.42])
     fig.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="closest", showlegend=False)
     return fig
 
@@ -132,6 +132,9 @@ def map_takeaway(
                 departments=t.listing([names.get(one, one) for one in apart]),
             )
         )
+    n = result.departments.height
+    if not apart and result.bridges.height == n * (n - 1) // 2 and n > 2:
+        sentences.append(t("Every two departments are bridged by people rated from both."))
     known = result.bridges.drop_nulls("n_people").sort(["n_people", "one", "other"])
     weak = result.bridges["n_people"].null_count()
     if weak:
@@ -216,18 +219,14 @@ def takeaway(released: Released[Comparability], t: Language) -> str:
                 minimum=int(MINIMUM_RATEES.value),
             )
         )
-        sentences.append(
-            t.plural(
-                "{n} cannot: {whys}.", "{n} cannot: {whys}.", enough.height - compared, whys=_whys(enough, t)
-            )
-        )
+        sentences.append(_cannot(enough.filter(pl.col("standing") != "compared"), t))
     sentences += _help(result, t)
     weak = result.raters.filter(pl.col("weak")).height
     if weak:
         sentences.append(
             t.plural(
-                "For {n} of those who can be, the comparison hangs by a thread.",
-                "For {n} of those who can be, the comparison hangs by a thread.",
+                "For {n} of those who can be, comparisons still say little.",
+                "For {n} of those who can be, comparisons still say little.",
                 weak,
             )
         )
@@ -307,23 +306,13 @@ def what_would_help(
         return ""
     row = found.row(0, named=True)
     said = [why(row, t)]
-    plan = released.value.reviews
-    if row["standing"] in {"alone", "apart"}:
-        asked = plan.filter(
-            pl.col("purpose").is_in(["connect", "secure"]) & (pl.col("component") == row["component"])
-        )
-        said += [
-            review(one, t, names=names, departments=departments, step=nth)
-            for nth, one in enumerate(asked.iter_rows(named=True), 1)
-        ]
-        if row["component"] == 1 and not asked.height:
-            said += _start(released.value, t)
-    elif row["weak"]:
-        asked = plan.filter((pl.col("purpose") == "strengthen") & (pl.col("rater_id") == rater_id))
-        said += [
-            review(one, t, names=names, departments=departments, step=nth)
-            for nth, one in enumerate(asked.iter_rows(named=True), 1)
-        ]
+    asked = _asked(released.value, row)
+    said += [
+        review(one, t, names=names, departments=departments, step=nth)
+        for nth, one in enumerate(asked.iter_rows(named=True), 1)
+    ]
+    if row["standing"] in {"alone", "apart"} and row["component"] == 1:
+        said += _start(released.value, t)
     return _joined(said, t)
 
 
@@ -374,6 +363,66 @@ def review(
             t,
         )
     return said
+
+
+def why_in_short(row: Row, t: Language) -> str:
+    """Why one rater cannot be compared, or hardly, in a few words for a table.
+
+    Parameters
+    ----------
+    row
+        A row of ``Comparability.raters`` as released.
+    t
+        The reader's language.
+    """
+    if row["standing"] == "alone":
+        return t("Nobody else rated their people")
+    if row["standing"] == "apart":
+        return t("Linked to a few raters only")
+    if row["hangs_on_one"]:
+        return t("Linked by one person only")
+    return t("Comparisons say little")
+
+
+def help_in_short(
+    released: Released[Comparability],
+    row: Row,
+    t: Language,
+    *,
+    names: Mapping[str, str] = _NOBODY,
+    departments: Mapping[str, str] = _NOBODY,
+) -> str:
+    """The reviews that would help one rater, in a few words for a table; empty if none would.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    row
+        A row of ``Comparability.raters`` as released.
+    t
+        The reader's language.
+    names, departments
+        What to call people and departments by id.
+    """
+    said = []
+    for one in _asked(released.value, row).iter_rows(named=True):
+        ratee = person(one["ratee_id"], one["ratee_department_id"], t, names, departments)
+        if one["rater_id"] == row["rater_id"]:
+            said.append(t("rates {ratee}", ratee=ratee))
+        else:
+            rater = person(one["rater_id"], one["rater_department_id"], t, names, departments)
+            said.append(t("{ratee} is rated by {rater}", ratee=ratee, rater=rater))
+    return " · ".join(said)
+
+
+def _asked(result: Comparability, row: Row) -> pl.DataFrame:
+    """The suggested reviews that would help one rater."""
+    if row["standing"] in {"alone", "apart"}:
+        joins = pl.col("purpose").is_in(["connect", "secure"])
+        return result.reviews.filter(joins & (pl.col("component") == row["component"]))
+    strengthen = (pl.col("purpose") == "strengthen") & (pl.col("rater_id") == row["rater_id"])
+    return result.reviews.filter(strengthen & pl.lit(bool(row["weak"])))
 
 
 def purpose(row: Row, t: Language) -> str:
@@ -448,6 +497,24 @@ def _nobody(result: Comparability, t: Language) -> str:
         n=result.n_connected,
         minimum=int(MINIMUM_LINKED_RATERS.value),
     )
+
+
+def _cannot(untold: pl.DataFrame, t: Language) -> str:
+    """How many cannot be compared, and why."""
+    reasons = untold["standing"].unique().to_list()
+    if reasons == ["alone"]:
+        return t.plural(
+            "{n} cannot, because nobody else ever rated any of the people this rater rated.",
+            "{n} cannot, because nobody else ever rated any of the people they rated.",
+            untold.height,
+        )
+    if reasons == ["apart"]:
+        return t.plural(
+            "{n} cannot, because only a few raters, apart from all others, rated the same people.",
+            "{n} cannot, because only a few raters, apart from all others, rated the same people.",
+            untold.height,
+        )
+    return t.plural("{n} cannot: {whys}.", "{n} cannot: {whys}.", untold.height, whys=_whys(untold, t))
 
 
 def _whys(enough: pl.DataFrame, t: Language) -> str:
@@ -556,7 +623,7 @@ def _draw_bridges(
     for row in bridges.iter_rows(named=True):
         (x0, y0), (x1, y1) = ground.place[row["one"]], ground.place[row["other"]]
         n = row["n_people"]
-        nth = 0 if n is None else 1 + round((_CLASSES - 1) * sqrt(n / most))
+        nth = 0 if n is None else 1 + round((_CLASSES - 1) * n / most)
         xs, ys = classes.setdefault(nth, ([], []))
         xs += [x0, x1, None]
         ys += [y0, y1, None]

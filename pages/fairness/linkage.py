@@ -55,7 +55,7 @@ if not unlinked.is_empty():
         key=key,
         footer=footer,
         alt=t("Raters, why they cannot be compared, and what would help."),
-        wide=t("Why, and what would help"),
+        wide=t("What would help"),
     )
 if not released.value.people.is_empty():
     cards.heading(t("The people who make the links"))

@@ -390,10 +390,10 @@ def extra_reviews(
         pl.Series(t("Who would rate"), [row["rater"] for row in told], dtype=pl.String),
         pl.Series(t("Whom"), [row["ratee"] for row in told], dtype=pl.String),
         pl.Series(t("What it settles"), [linkage_chart.purpose(row, t) for row in rows], dtype=pl.String),
-        pl.col("n_connected").alias(t("Raters connected from then on")),
+        pl.col("n_connected").alias(t("Connected then")),
         (pl.col("reliability_before") * 100).round(0).cast(pl.Int64).alias(t("Told apart before (%)")),
-        (pl.col("reliability_after") * 100).round(0).cast(pl.Int64).alias(t("… after this review (%)")),
-        pl.col("n_needed").alias(t("Such reviews until it says something")),
+        (pl.col("reliability_after") * 100).round(0).cast(pl.Int64).alias(t("… after (%)")),
+        pl.col("n_needed").alias(t("Reviews needed")),
     )
 
 
@@ -407,15 +407,16 @@ def not_comparable(
         "component",
         "rater_id",
     )
-    said = [
-        linkage_chart.what_would_help(released, t, rater_id=rater_id, names=names, departments=departments)
-        for rater_id in frame["rater_id"]
+    rows = list(frame.iter_rows(named=True))
+    help_words = [
+        linkage_chart.help_in_short(released, row, t, names=names, departments=departments) for row in rows
     ]
     return frame.select(
         named(frame, "rater_id", names).alias(t("Rater")),
         named(frame, "department_id", departments).alias(t("Department")),
+        pl.Series(t("Why"), [linkage_chart.why_in_short(row, t) for row in rows], dtype=pl.String),
+        pl.Series(t("What would help"), help_words, dtype=pl.String),
         pl.col("n_ratees").alias(t("People rated")),
-        pl.Series(t("Why, and what would help"), said, dtype=pl.String),
     )
 
 
@@ -430,7 +431,7 @@ def linking_people(
         named(frame, "ratee_id", names).alias(t("Person")),
         named(frame, "department_id", departments).alias(t("Department")),
         pl.col("n_raters").alias(t("Raters")),
-        pl.col("n_cut_off").alias(t("Raters cut off without this person")),
-        pl.col("carries").round(1).alias(t("Links that go through this person")),
+        pl.col("n_cut_off").alias(t("Cut off without them")),
+        pl.col("carries").round(1).alias(t("Links carried")),
         pl.Series(t("Why they have several raters"), whys, dtype=pl.String),
     )
