@@ -18,6 +18,7 @@ come in rating points; a point is ``1 / c`` of the line with ``c`` the covarianc
 because the covariance of any part of a normal judgement with its points is ``c`` times that part's variance
 (Stein's lemma). What of the line's variance no part of the model has is chance. Given the severities, the
 work of a person is normal in closed form; the severity of the rater in question is then integrated over.
+Where the model has moods, a rater's severity here is that of the cycle: the lasting one and the mood.
 
 Why from the severity in points and not from a model of levels: it is the same number for a rater as on every
 other page, it is there as soon as severity is, at any size, and in simulations its chances are as well
@@ -34,12 +35,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from scipy import special, stats
+from scipy import sparse, special, stats
 
 from analytics.disclosure import Cells
 from analytics.policy import ADJUSTED_RANGE, CONFIDENCE
@@ -215,9 +217,13 @@ def adjusted(
     if found.refusal is not None:
         said = _said(chosen.with_columns(pl.lit("refused").alias("why")), {})
         return Adjusted(said, _departments(said), levels, found.refusal)
-    work = _work(rows, found)
-    chosen = chosen.join(work, on=["ratee_id", "rater_id"], how="left", maintain_order="left").with_columns(
-        (pl.col("context") + pl.col("merit") + pl.col("beside")).alias("work")
+    chosen = (
+        _with_moods(chosen, found)
+        .join(_work(rows, found), on=["ratee_id", "rater_id"], how="left", maintain_order="left")
+        .with_columns(
+            (pl.col("context") + pl.col("merit") + pl.col("beside")).alias("work"),
+            (pl.col("falls") * _carried(pl.col("steady"), pl.col("doubt"), pl.col("n"))).alias("falls"),
+        )
     )
     parts = [
         _on_average_yardstick(part, levels.filter(pl.col("scale_id") == scale), rows, found)
@@ -377,7 +383,7 @@ def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.
     optional = {"scale_id": pl.String, "level": pl.Int64}
     own = (pl.col("source") == "self") | (pl.col("rater_id") == pl.col("ratee_id"))
     terms = dict(found.fixed.select("term", "estimate").iter_rows())
-    prior = sum(dict(found.variances.select("part", "variance").iter_rows()).get(p, 0.0) for p in _RATER)
+    parts = _parts(found)
 
     def coefficient(column: str, label: str) -> pl.Expr:
         known = {name.removeprefix(label): value for name, value in terms.items() if name.startswith(label)}
@@ -409,6 +415,7 @@ def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.
         )
         .drop_nulls(list(_KEYS))
         .join(raters, on="rater_id", how="inner")
+        .join(_moods(found), on=["rater_id", "cycle_id"], how="left")
         .with_columns(
             (
                 pl.lit(terms.get("intercept", 0.0))
@@ -425,24 +432,87 @@ def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.
             .then(pl.lit("one_level"))
             .alias("why"),
             # Whom nothing is known of may be anybody.
-            pl.col("severity").fill_null(0.0).alias("taken"),
-            (pl.col("standard_error") ** 2).fill_null(prior).alias("doubt"),
+            (pl.col("severity").fill_null(0.0) + pl.col("mood").fill_null(0.0)).alias("taken"),
+            (pl.col("standard_error") ** 2).fill_null(parts["rater"]).alias("doubt"),
+            (pl.col("mood_error") ** 2).fill_null(parts["mood"]).alias("mood_doubt"),
         )
         .sort(_KEYS)
     )
 
 
-_RATER: Final = ("rater", "standard")
-_PERSON: Final = ("ratee", "department")
-
-
-def _parts(found: Severity) -> Mapping[str, float]:
-    variances = dict(found.variances.select("part", "variance").iter_rows())
-    return {
-        "person": sum(variances.get(part, 0.0) for part in _PERSON),
-        "pair": variances.get("pair", 0.0),
-        "residual": variances.get("residual", 0.0),
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "person": ("ratee", "department"),
+        "rater": ("rater", "standard"),
+        "mood": ("mood",),
+        "pair": ("pair",),
+        "residual": ("residual",),
     }
+)
+
+
+def _parts(found: Severity) -> dict[str, float]:
+    """Variances by whom they belong to, in squared rating points."""
+    variances = dict(found.variances.select("part", "variance").iter_rows())
+    return {name: sum(variances.get(part, 0.0) for part in parts) for name, parts in _PARTS.items()}
+
+
+def _moods(found: Severity) -> pl.DataFrame:
+    """What is known of raters' moods; empty where the model has none."""
+    columns: dict[str, Floats] = {"mood": np.empty(0), "mood_error": np.empty(0)}
+    who = pl.DataFrame(schema={"rater_id": pl.String, "cycle_id": pl.String})
+    held = found._held
+    if held is not None and held.fit.variances.get("mood"):
+        modes, who = held.fit.modes["mood"], held.moods.select("rater_id", "cycle_id")
+        columns = {"mood": modes.values, "mood_error": modes.standard_error}
+    return who.with_columns(pl.Series(name, values, dtype=pl.Float64) for name, values in columns.items())
+
+
+def _with_moods(rows: pl.DataFrame, found: Severity) -> pl.DataFrame:
+    """The doubt about severity in the cycle at hand; ``steady`` is that about the lasting part alone.
+
+    The lasting severity and the mood are known together: what one is too high the other is too low.
+    """
+    held = found._held
+    if held is None or not held.fit.variances.get("mood"):
+        return rows.with_columns(pl.col("doubt").alias("steady"))
+    homes = held.raters["home"].unique().sort(nulls_last=True).to_list()
+    asked = (
+        held.moods.with_row_index("of_mood")
+        .join(rows.select("rater_id", "cycle_id").unique(), on=["rater_id", "cycle_id"], how="semi")
+        .join(held.raters.with_row_index("of_rater"), on="rater_id", how="left")
+        .sort("of_mood")
+    )
+    places = {
+        "mood": (asked["of_mood"], held.moods.height),
+        "rater": (asked["of_rater"], held.raters.height),
+        "standard": (pl.Series([homes.index(home) for home in asked["home"]], dtype=pl.Int64), len(homes)),
+    }
+    error = held.fit.contrasts(
+        {
+            name: sparse.csr_matrix(
+                (np.ones(asked.height), (np.arange(asked.height), place.to_numpy())),
+                shape=(asked.height, size),
+            )
+            for name, (place, size) in places.items()
+            if name in held.fit.variances
+        }
+    ).standard_error
+    together = asked.select("rater_id", "cycle_id").with_columns(pl.Series("together", error**2))
+
+    return rows.join(together, on=["rater_id", "cycle_id"], how="left", maintain_order="left").with_columns(
+        pl.coalesce("together", pl.col("doubt") + pl.col("mood_doubt")).alias("doubt"),
+        pl.col("doubt").alias("steady"),
+    )
+
+
+def _carried(steady: pl.Expr, doubt: pl.Expr, n: pl.Expr) -> pl.Expr:
+    """By how much the mean severity of a pair's n ratings moves with that of one of them.
+
+    The lasting part is in all of them, the mood in one.
+    """
+    shared = steady + (doubt - steady).clip(0.0) / n
+    return pl.when(doubt > 0).then((shared / doubt).clip(0.0, 1.0)).otherwise(1.0)
 
 
 def _people(rows: pl.DataFrame, found: Severity) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -458,7 +528,7 @@ def _people(rows: pl.DataFrame, found: Severity) -> tuple[pl.DataFrame, pl.DataF
         .agg(
             left.mean().alias("mean"),
             pl.len().cast(pl.Int64).alias("n"),
-            pl.col("doubt").first(),
+            (pl.col("doubt").first() + pl.col("mood_doubt").mean() / pl.len()).alias("doubt"),
             pl.col("home").first(),
         )
         .with_columns((1.0 / (parts["pair"] + parts["residual"] / pl.col("n"))).alias("tells"))
@@ -500,6 +570,7 @@ def _work(rows: pl.DataFrame, found: Severity) -> pl.DataFrame:
         .select(
             "ratee_id",
             "rater_id",
+            "n",
             (pl.col("effect") + pl.col("keeps") * (pl.col("mean") - pl.col("effect"))).alias("beside"),
             (
                 parts["pair"] * (1.0 - pl.col("keeps"))
@@ -571,15 +642,12 @@ def _on_average_yardstick(
     unit = float(np.diff(points) @ stats.norm.pdf(thresholds))
 
     parts = _parts(found)
-    raters = sum(
-        dict(found.variances.select("part", "variance").iter_rows()).get(name, 0.0) for name in _RATER
-    )
     fixed = (
         rows.filter(pl.col("scale_id") == levels["scale_id"][0])
         .select((pl.col("context") + pl.col("merit")).alias("fixed"))
         .to_series()
     )
-    between = parts["person"] + parts["pair"] + raters + float(fixed.var() or 0.0)  # type: ignore[arg-type]
+    between = sum(parts.values()) - parts["residual"] + float(fixed.var() or 0.0)  # type: ignore[arg-type]
     chance = math.sqrt(max(1.0 - between / unit**2, _LEAST_CHANCE))
     middle = float(fixed.mean() or 0.0)  # type: ignore[arg-type]
     given = np.searchsorted(levels["level"].to_numpy(), part["level"].to_numpy())
