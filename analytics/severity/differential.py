@@ -15,9 +15,9 @@ to differ between groups; the standard error knows that.
 
 Slopes come from a mixture of normals that may hold many exact noughts (adaptive shrinkage, Stephens 2017):
 most raters use one yardstick, a few may not, and one bell for all would hide those few. From it come the
-estimate and the local false sign rate; the interval is what fits the rater's own ratings, whatever others do. A flag takes three things: survival under
-Benjamini-Hochberg over all raters and groups tested, a false sign rate as for other flags, and a size that
-matters.
+estimate and the local false sign rate; the interval is what fits the rater's own ratings, whatever others do.
+A flag takes three things: survival under Benjamini-Hochberg over all raters and groups tested, a false sign
+rate as for other flags, and a size that matters.
 
 That a group is rated lower by everybody is not a rater's doing and no rater is flagged for it; it may be a
 matter of work, of goals, or of fairness between groups, and is looked at there.
@@ -115,6 +115,8 @@ class Differential:
         Standard deviation of one rating, in rating points.
     practical
         Difference that matters, in rating points.
+    noticeable
+        Difference that would have been flagged in four of five typical raters, in rating points.
     expected_false_flags
         Of the flags, how many are expected to point the wrong way.
     refusal
@@ -130,6 +132,7 @@ class Differential:
     left_out: Mapping[str, int]
     spread: float | None = None
     practical: float | None = None
+    noticeable: float | None = None
     expected_false_flags: float = 0.0
     refusal: Refusal | None = None
 
@@ -227,6 +230,7 @@ def differential(
         groups=_gaps(rows, raters, {group: gap for group, (_, gap) in slopes.items()}),
         spread=projection.spread,
         practical=practical,
+        noticeable=_noticeable(raters),
         expected_false_flags=float(
             raters.filter(pl.col("verdict") != "unremarkable")["false_sign_rate"].sum()
         ),
@@ -551,7 +555,7 @@ def shrink(estimates: npt.ArrayLike, errors: npt.ArrayLike) -> Shrunk:
     steps = max(1, math.ceil(2.0 * math.log2(max(largest / smallest, 1.0))))
     scales = np.concatenate([[0.0], largest * 2.0 ** (-0.5 * np.arange(steps, -1, -1))])
     spread = np.sqrt(scales**2 + error[:, None] ** 2)
-    logs = stats.norm.logpdf(x[:, None], scale=spread)
+    logs = np.asarray(stats.norm.logpdf(x[:, None], scale=spread))
     likelihood = np.exp(logs - logs.max(axis=1, keepdims=True))
     weights = _mixture(likelihood)
     share = weights * likelihood
@@ -656,6 +660,12 @@ def _judged(found: Sequence[pl.DataFrame], practical: float) -> pl.DataFrame:
         .otherwise(pl.lit("unremarkable"))
     )
     return together.with_columns(verdict.alias("verdict"))
+
+
+def _noticeable(raters: pl.DataFrame) -> float:
+    """What the first flag takes under Benjamini-Hochberg, and the chance of four in five to get there."""
+    bar = float(stats.norm.isf(0.5 * FALSE_DISCOVERY.value / raters.height) + stats.norm.ppf(0.8))
+    return bar * float(np.median(raters["standard_error"].to_numpy()))
 
 
 def _gaps(rows: pl.DataFrame, raters: pl.DataFrame, gaps: Mapping[str, _Gap]) -> pl.DataFrame:

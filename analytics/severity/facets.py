@@ -87,6 +87,8 @@ _NUMBERS: Final = (
     "low",
     "high",
     "fair_average",
+    "fair_low",
+    "fair_high",
     "difference",
     "infit",
     "outfit",
@@ -103,7 +105,8 @@ class Facets:
     raters
         One row per rater, sorted by ``rater_id``: ``department_id`` (that of most of their ratees),
         ``measure`` (logits, > 0 is lenient), ``standard_error``, ``low``, ``high``, ``fair_average`` (rating
-        points an average person would get from this rater), ``difference`` (to the average rater, points),
+        points an average person would get from this rater) with ``fair_low`` and ``fair_high``,
+        ``difference`` (to the average rater, points),
         ``infit``, ``outfit``, ``fit`` (`FITS`), ``n_ratings``, ``n_ratees``, ``reason`` (`REASONS`; then all
         numbers are null).
     elements
@@ -112,7 +115,8 @@ class Facets:
     facets
         One row per facet in the model, in the order of `FACETS`: ``facet``, ``n_elements``, ``chi_square``,
         ``freedom``, ``chance`` (that alike elements would differ so), ``rmse``, ``true_sd``, ``separation``,
-        ``strata``, ``reliability``.
+        ``strata``, ``reliability``, ``reach`` (rating points between an element that only one in ten lies
+        below and one that only one in ten lies above, chance taken out).
     steps
         One row per level used, lowest first: ``level``, ``points``, ``n_ratings``, ``share``, ``step`` (the
         logits above which it is likelier than the level below; null for the lowest), ``standard_error``, and
@@ -258,7 +262,7 @@ def facets(ratings: pl.DataFrame, *, sources: Sequence[str] = SOURCES) -> Facets
         .select(_RATERS.columns)
         .sort("rater_id"),
         elements=elements.sort("facet", "element"),
-        facets=pl.concat([_STATISTICS, *(_statistics(name, told[name]) for name in parts)]),
+        facets=pl.concat([_STATISTICS, *(_statistics(name, told[name], fit, points) for name in parts)]),
         steps=_steps(fit, rows, points),
         n_ratings=rows.height,
         n_raters=rows["rater_id"].n_unique(),
@@ -532,7 +536,9 @@ _STATISTICS: Final = pl.DataFrame(
         "n_elements": pl.Int64,
         "chi_square": pl.Float64,
         "freedom": pl.Int64,
-        **dict.fromkeys(("chance", "rmse", "true_sd", "separation", "strata", "reliability"), pl.Float64),
+        **dict.fromkeys(
+            ("chance", "rmse", "true_sd", "separation", "strata", "reliability", "reach"), pl.Float64
+        ),
     }
 )
 _STEPS: Final = pl.DataFrame(
@@ -629,6 +635,8 @@ def _element_rows(fit: RatingScaleFit, name: str, points: Floats, surprise: pl.D
         pl.Series("low", low),
         pl.Series("high", high),
         pl.Series("fair_average", fair),
+        pl.Series("fair_low", _fair(fit, low, points)),
+        pl.Series("fair_high", _fair(fit, high, points)),
         pl.Series("difference", fair - float(_fair(fit, np.zeros(1), points)[0])),
         "infit",
         "outfit",
@@ -654,12 +662,17 @@ def _judged(told: pl.DataFrame, facet: str, practical: float) -> pl.DataFrame:
     return told.with_columns(facet=pl.lit(facet), verdict=verdict).select(_ELEMENTS.columns)
 
 
-def _statistics(facet: str, told: pl.DataFrame) -> pl.DataFrame:
-    if told.height < 2:
-        return _STATISTICS.clone()
+def _statistics(facet: str, told: pl.DataFrame, fit: RatingScaleFit, points: Floats) -> pl.DataFrame:
     found = differences(told["measure"].to_numpy(), told["standard_error"].to_numpy())
+    tenth = found.true_sd * float(stats.norm.ppf(0.9))
+    reach = float(np.diff(_fair(fit, np.array([-tenth, tenth]), points))[0])
     return pl.DataFrame(
-        {"facet": [facet], "n_elements": [told.height], **{k: [v] for k, v in found._asdict().items()}},
+        {
+            "facet": [facet],
+            "n_elements": [told.height],
+            **{k: [v] for k, v in found._asdict().items()},
+            "reach": [reach],
+        },
         schema=_STATISTICS.schema,
     )
 
