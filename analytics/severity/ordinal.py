@@ -59,6 +59,7 @@ Weights = Floats | sparse.csr_matrix
 
 _MOST_STEPS: Final = 100
 _GAIN: Final = 1e-7  # expected gain in log likelihood below which the search stops
+_NEAR: Final = 1e-5  # the same for the restricted search, whose aim is an approximation itself
 _MOST_TURNS: Final = 200  # of the search for the mode
 _SETTLED: Final = 1e-12  # squared length of the last step towards the mode, in its own metric
 _START: Final = 0.7  # standard deviation of each factor, in logits
@@ -920,7 +921,7 @@ def _restricted(system: _System, here: _Point) -> tuple[_Point, int, bool]:
         if gain <= 0.0 and learnt:
             learnt = []
             continue
-        if gain < 2.0 * _GAIN:
+        if gain < 2.0 * _NEAR:
             return here, steps, True
         step, length = _bounded(system, here, step), 1.0
         there, new = None, pull
