@@ -10,11 +10,12 @@ import polars as pl
 
 @dataclass(frozen=True)
 class Company:
-    """Ratings, and by rater and department what they were made with."""
+    """Ratings, and by rater, department, and rater and cycle what they were made with."""
 
     ratings: pl.DataFrame
     severity: dict[str, float]
     standard: dict[str, float]
+    mood: dict[tuple[str, str], float]
 
 
 def company(
@@ -32,6 +33,7 @@ def company(
     merits: tuple[float, ...] = (),
     ratee_sd: float = 0.5,
     pair_sd: float = 0.0,
+    mood_sd: float = 0.0,
     residual_sd: float = 0.6,
 ) -> Company:
     """Managers rate their people every cycle; some people move, some are rated by a second manager.
@@ -43,8 +45,9 @@ def company(
     moves, second, outside
         Chance per person and cycle of another manager from then on, of a skip-level rating within the
         department, and of a rating by a manager of another department.
-    rater_sd, ratee_sd, pair_sd, residual_sd
-        Standard deviations in rating points; ``pair_sd`` is of what a rater thinks of a ratee in every cycle.
+    rater_sd, ratee_sd, pair_sd, mood_sd, residual_sd
+        Standard deviations in rating points; ``pair_sd`` is of what a rater thinks of a ratee in every cycle,
+        ``mood_sd`` of what a rater's ratings of one cycle share.
     standards, merits
         By department how leniently its raters rate, and how well its people work.
     """
@@ -57,6 +60,7 @@ def company(
     merit[: len(merits)] = merits
     work = merit[where] + ratee_sd * rng.standard_normal(people)
     severity = standard[home] + rater_sd * rng.standard_normal(raters)
+    mood = mood_sd * np.random.default_rng([seed, 2]).standard_normal((raters, cycles))
     liking = pair_sd * np.random.default_rng([seed, 1]).standard_normal((people, raters))
 
     def inside(mask: np.ndarray) -> np.ndarray:
@@ -77,7 +81,7 @@ def company(
         parts.append((cycle, crossing, other, "cross_department"))
     frames = []
     for cycle, ratee, rater, source in parts:
-        score = 3.0 + 0.1 * cycle + work[ratee] + severity[rater] + liking[ratee, rater]
+        score = 3.0 + 0.1 * cycle + work[ratee] + severity[rater] + liking[ratee, rater] + mood[rater, cycle]
         score += residual_sd * rng.standard_normal(ratee.size)
         frames.append(
             pl.DataFrame(
@@ -95,4 +99,5 @@ def company(
         ratings=pl.concat(frames).unique(["cycle_id", "ratee_id", "rater_id", "source"], maintain_order=True),
         severity={f"m{i:03}": float(b) for i, b in enumerate(severity)},
         standard={f"d{i}": float(s) for i, s in enumerate(standard)},
+        mood={(f"m{i:03}", f"c{c}"): float(mood[i, c]) for i in range(raters) for c in range(cycles)},
     )

@@ -402,7 +402,9 @@ class _System:
             self.unit_rows, self.unit_levels = self.cell_rows, rater[:, None]
             begins = np.arange(starts.size + 1, dtype=np.int32)
             self.links = sparse.csr_matrix((self.times, rater, begins), shape=(starts.size, self.raters))
-            self.plain = sparse.csr_matrix(sparse.diags_array(self._unit_counts()))
+            self.plain = sparse.csr_matrix(
+                sparse.diags_array(self._by_unit_levels(np.diff(self.unit_rows).astype(np.float64)))
+            )
             self.places = np.arange(self.raters)[:, None]
             return order
         self.iterated = self.raters + self.sizes[self.part]
@@ -420,7 +422,7 @@ class _System:
             ),
             shape=(starts.size, self.iterated),
         )
-        counts = self._unit_counts()
+        counts = self._by_unit_levels(np.diff(self.unit_rows).astype(np.float64))
         above = np.zeros(self.iterated, dtype=np.int64)
         above[part] = second
         above, lower = above[self.raters :], np.arange(self.raters, self.iterated)
@@ -435,9 +437,12 @@ class _System:
         self.places[above[by_rater], 1 + rank] = self.raters + by_rater
         return order
 
-    def _unit_counts(self) -> Floats:
-        times = np.diff(self.unit_rows).astype(np.float64)
-        return np.sum([np.bincount(levels, times, self.iterated) for levels in self.unit_levels.T], axis=0)
+    def _by_unit_levels(self, units: Floats) -> Floats:
+        """Sum units by the iterated levels they belong to."""
+        sums = np.zeros(self.iterated)
+        for levels in self.unit_levels.T:
+            sums += np.bincount(levels, units, self.iterated)
+        return sums
 
     def _columns(
         self,
@@ -504,14 +509,13 @@ class _System:
             )
 
     def _by_cell(self, rows: Floats) -> Floats:
-        return np.add.reduceat(rows, self.cell_rows[:-1])
+        return np.asarray(np.add.reduceat(rows, self.cell_rows[:-1]))
 
     def _by_first(self, cells: Floats) -> Floats:
-        return np.bincount(self.owner, cells, self.sizes[0])
+        return np.asarray(np.bincount(self.owner, cells, self.sizes[0]), dtype=np.float64)
 
     def _by_iterated(self, rows: Floats) -> Floats:
-        units = np.add.reduceat(rows, self.unit_rows[:-1])
-        return np.sum([np.bincount(levels, units, self.iterated) for levels in self.unit_levels.T], axis=0)
+        return self._by_unit_levels(np.add.reduceat(rows, self.unit_rows[:-1]))
 
     def _by_small(self, rows: Floats) -> Floats:
         sums = np.bincount(self.profile, rows, self.table.shape[0]) @ self.table
@@ -610,7 +614,8 @@ class _System:
     def _blocks(self, matrix: sparse.csr_matrix) -> Floats:
         """Inverse of the block of each rater, shape (raters, block, block)."""
         if self.part is None:
-            return np.asarray(1.0 / matrix.diagonal())[:, None, None]
+            diagonal: Floats = matrix.diagonal()
+            return np.asarray(1.0 / diagonal)[:, None, None]
         width = self.places.shape[1]
         real = np.nonzero(self.places < self.iterated)
         block = np.empty((2, self.iterated), dtype=np.int64)
@@ -619,7 +624,7 @@ class _System:
         dense[:, np.arange(width), np.arange(width)] = 1.0
         entries = matrix.tocoo()
         dense[block[0, entries.row], block[1, entries.row], block[1, entries.col]] = entries.data
-        return np.linalg.inv(dense)
+        return np.asarray(np.linalg.inv(dense), dtype=np.float64)
 
     def _small(self, here: _Equations) -> tuple[Floats, Floats]:
         """What connects the iterated with the small, and the small with themselves, after elimination."""

@@ -92,9 +92,13 @@ REFUSALS: Final = (
 
 Floats = npt.NDArray[np.float64]
 
+_DEFAULTS: Final = {"cycle_id": "all", "source": "manager", "department_id": None}
 _COLUMNS: Final = ("cycle_id", "ratee_id", "rater_id", "source", "department_id", "score")
 _MOST_EXACT: Final = 700  # levels in one dense block; beyond, iterating is as good and much faster
 MOST_DEPARTMENTS: Final = 120  # each costs a coefficient
+_MOST_SMALL: Final = (
+    400  # random departments beside very many raters; of more the ratees' variance takes care
+)
 _NUMBERS: Final = ("severity", "standard_error", "low", "high", "false_sign_rate", "reliability")
 _DEPARTMENTS: Final = (
     "department_id",
@@ -257,8 +261,9 @@ def severity(
     Parameters
     ----------
     ratings
-        One row per rating: ``cycle_id``, ``ratee_id``, ``rater_id``, ``source``, ``department_id`` (the
-        ratee's, null if unknown), ``score`` in rating points, and the covariates. Rows in any order.
+        One row per rating: ``ratee_id``, ``rater_id``, ``score`` in rating points, and the covariates; where
+        they are known ``cycle_id`` (else all ratings are of one cycle), ``source`` (else all are by managers)
+        and ``department_id`` (the ratee's, null if unknown; else all are unknown). Rows in any order.
     sources
         Sources to compare raters by; never ``self``.
     covariates
@@ -280,6 +285,11 @@ def severity(
     ValueError
         If a column is missing, a covariate is not numeric, or ``sources`` holds ``self`` or nothing.
     """
+    ratings = ratings.with_columns(
+        pl.lit(value, dtype=pl.String).alias(name)
+        for name, value in _DEFAULTS.items()
+        if name not in ratings.columns
+    )
     _check(ratings, sources, covariates)
     kept, left_out = _kept(ratings, sources, covariates)
     links = linkage(kept)
@@ -517,15 +527,20 @@ def _fitted(
     score = rows["score"].to_numpy()
     pair = _pair(rows)
     departments = "standard" in levels
+    levels = dict(levels)
     # Raters of one ratee, and moods of one rating, are eliminated together with their meeting.
     raters = rows.group_by("rater_id").agg(pl.col("ratee_id").n_unique() > 1)
     dense = int(raters["ratee_id"].sum())
+    if "department" in levels:
+        dense += int(levels["department"].max()) + 1
     if "mood" in levels:
         dense += int((np.bincount(levels["mood"]) > 1).sum())
     if dense <= _MOST_EXACT:
         columns = _design(rows, covariates, departments=departments)
         exact = fit_crossed(score, factors=levels, covariates=columns, pair=pair)
         return exact, _chance(exact, score, levels, columns, pair)
+    if "department" in levels and int(levels["department"].max()) >= _MOST_SMALL:
+        del levels["department"]
     fit = fit_iterative(
         score,
         factors=levels,
