@@ -41,6 +41,8 @@ chosen = st.navigation(
             page("fairness/leniency", t("Leniency"), "leniency", Permission.SEE_LENIENCY),
             page("fairness/habits", t("Rating habits"), "habits", Permission.SEE_LENIENCY),
             page("fairness/rater", t("One rater"), "rater", Permission.SEE_LENIENCY),
+            page("fairness/adjusted", t("Adjusted ratings"), "adjusted", Permission.SEE_LENIENCY),
+            page("fairness/evidence", t("Ratings and evidence"), "evidence", Permission.SEE_LENIENCY),
             page("fairness/linkage", t("Comparability"), "linkage", Permission.SEE_LENIENCY),
         ],
         t("Strategy"): [

@@ -68,7 +68,8 @@ _KEYS: Final = ("cycle_id", "ratee_id", "rater_id", "source")
 _NODES: Final = 11
 _LEAST_CHANCE: Final = 0.05
 """Of the variance of a judgement at least this much is chance, whatever the parts add up to."""
-_DRAWS: Final = 20_000
+DRAWS: Final = 20_000
+"""Companies drawn to say who may be among the best."""
 
 
 @dataclass(frozen=True)
@@ -360,7 +361,7 @@ def among_best(known: Standing, *, people: Sequence[str], k: int, seed: int) -> 
         )
     rng = np.random.default_rng(seed)
     spread, turn = np.linalg.eigh(known.covariance(ids))
-    drawn = rng.standard_normal((_DRAWS, len(ids))) * np.sqrt(np.clip(spread, 0.0, None)) @ turn.T
+    drawn = rng.standard_normal((DRAWS, len(ids))) * np.sqrt(np.clip(spread, 0.0, None)) @ turn.T
     drawn += listed["performance"].to_numpy()
     ranks = len(ids) - np.argsort(np.argsort(drawn, axis=1), axis=1)
     outside = 50.0 * (1.0 - CONFIDENCE.value)

@@ -21,6 +21,7 @@ from analytics.distribution.shares import Distribution
 from analytics.goals.chart import preset_words
 from analytics.language import Language
 from analytics.policy import MINIMUM_GROUP
+from analytics.severity.evidence_chart import kind_names
 from data.access import Permission, Reach, Viewer
 from pages.kit import load, session
 from pages.kit.load import RatingChoice
@@ -159,6 +160,33 @@ class GoalScope:
     """Under which rule goals are judged, and of which department they are shown."""
 
     preset: str
+    department_id: str | None
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AdjustedScope:
+    """Whose ratings are read with an average rater's yardstick; ``levels`` are what levels are called."""
+
+    cycle_id: str
+    source: str
+    sources: tuple[str, ...]
+    department_id: str | None
+    words: tuple[str, ...]
+    names: tuple[tuple[int, str], ...]
+
+    @property
+    def levels(self) -> dict[int, str]:
+        """Level → what it is called."""
+        return dict(self.names)
+
+
+@dataclass(frozen=True)
+class EvidenceScope:
+    """Which ratings are set beside which kind of evidence."""
+
+    sources: tuple[str, ...]
+    kind: str
     department_id: str | None
     words: tuple[str, ...]
 
@@ -310,3 +338,45 @@ def _guidance(t: Language, scale_levels: int) -> Guidance | None:
     fitting = {preset.key: preset.on(scale_levels) for preset in PRESETS if preset.fits(scale_levels)}
     words = {key: guidance_name(found, t) for key, found in fitting.items()}
     return fitting.get(pick(t("Guidance"), {EVERYTHING: t("None"), **words}, key="guidance"))
+
+
+def adjusted(t: Language, version_id: str, viewer: Viewer) -> AdjustedScope:
+    """Cycle, department and source of ratings given by leaders."""
+    cycles = load.cycles(version_id)
+    cycle_names = dict(zip(cycles["cycle_id"], cycles["name"], strict=True))
+    compared = next(iter(load.rater_groups(version_id).values()))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        cycle_id = pick(t("Cycle"), cycle_names, key="cycle")
+        cycle = cycles.row(by_predicate=pl.col("cycle_id") == cycle_id, named=True)
+        options = department_options(t, version_id, viewer, Permission.SEE_LENIENCY, cycle["ends_on"])
+        department = pick(t("Department"), options, key="department")
+        known = source_names(t)
+        there = [source for source in load.sources(version_id, cycle_id) if source in compared]
+        available = {source: known[source] for source in there or compared}
+        source = pick(t("Rated by"), available, key="source", default="manager")
+        clear(t, "cycle", "department", "source", "rater", "first", "second", "best")
+    levels = load.levels(version_id, cycle["scale_id"])
+    return AdjustedScope(
+        cycle_id=cycle_id,
+        source=source,
+        sources=compared,
+        department_id=None if department == EVERYTHING else department,
+        words=(cycle_names[cycle_id], options[department].strip(), available[source]),
+        names=tuple(levels.select("level", pl.coalesce("code", "label")).iter_rows()),
+    )
+
+
+def beside_evidence(t: Language, version_id: str, viewer: Viewer) -> EvidenceScope:
+    """Whose ratings, of which department, beside what; goals only for whoever may see goals."""
+    words = kind_names(t)
+    if not viewer.may(Permission.SEE_GOALS):
+        del words["goals"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        kind = pick(t("Evidence"), words, key="evidence")
+        scope = leniency(t, version_id, viewer)
+    return EvidenceScope(
+        sources=scope.sources,
+        kind=kind,
+        department_id=scope.department_id,
+        words=(words[kind], *scope.words),
+    )

@@ -181,6 +181,7 @@ def adjusted_ratings(
     viewer: Viewer,
     rating_sources: tuple[str, ...],
     cycle_id: str,
+    *,
     source: str,
     department_id: str | None,
 ) -> Released[Adjusted]:
@@ -310,3 +311,8 @@ def _people_beside_evidence(
 
 FEEDBACK: Final = ("peer", "direct_report", "customer", "cross_department", "skip_level")
 """Sources that can be evidence beside others they are not compared with."""
+
+
+def only(released: Released[Adjusted], which: pl.Expr) -> Released[Adjusted]:
+    """Released again about the ratings an expression chooses of those a viewer may see."""
+    return release(released.value.only(which), as_of=released.as_of)

@@ -10,14 +10,18 @@ from analytics.goals.chart import preset_words
 from analytics.goals.pace import GoalPace
 from analytics.language import Language, percent, signed
 from analytics.policy import (
+    ADJUSTED_RANGE,
     FALSE_DISCOVERY,
     FALSE_SIGN_RATE,
     MINIMUM_COMPARISONS,
     MINIMUM_HABIT_RATEES,
     MOST_EXTRA_REVIEWS,
     PACE_PRESETS,
+    TELLING_EVIDENCE,
 )
+from analytics.severity.adjusted import DRAWS, Adjusted
 from analytics.severity.comparability import Comparability
+from analytics.severity.evidence import Evidence
 from analytics.severity.linear import Severity
 from analytics.severity.profile import SELF_CORRELATION, SELF_LENIENCY, Profiles
 
@@ -214,6 +218,96 @@ def linkage(t: Language, released: Released[Comparability]) -> dict[str, str]:
         else t("So many raters are weighed by random probes: to within about a tenth."),
         t("Sources"): "Kline, Saggio & Sølvsten (2020), Econometrica 88(5); "
         "Jochmans & Weidner (2019), Econometrica 87(5)",
+        t("Rules"): _rules(t, released),
+    }
+
+
+def beside_evidence(t: Language, released: Released[Evidence]) -> dict[str, str]:
+    """Behind ratings beside evidence."""
+    found = released.value
+    kind = found.kinds.row(0, named=True)
+    reliability = kind["reliability"]
+    return {
+        t("Method"): t(
+            "A person's rating is held against what people with the same evidence got on average in the same "
+            "cycle from the same source (a straight line). Goal attainment is the weighted progress of "
+            "somebody's own goals on the cycle's last day, each between nought and one; who has no goals is "
+            "unknown, not nought. Feedback is what sources that are not compared gave the same person, the "
+            "rater's own left out. Groups are held against the line that perfectly reliable evidence would "
+            "have, because doubtful evidence makes good work look overrated."
+        ),
+        t("Counted"): t(
+            "{known} of {ratings} ratings, of {people} people, have this evidence.",
+            known=_number(t, kind["n_known"]),
+            ratings=_number(t, kind["n_ratings"]),
+            people=_number(t, kind["n_people"]),
+        ),
+        t("How reliable the evidence is"): ""
+        if reliability is None
+        else t(
+            "{reliability} of its differences are about people; the rest is about which goals or whom one "
+            "happened to ask.",
+            reliability=percent(reliability, t),
+        ),
+        t("When it is too little"): t(
+            "Evidence that explains less than {share} of the ratings names nobody as rated too high or low.",
+            share=percent(TELLING_EVIDENCE.value, t),
+        ),
+        t("Severity beside evidence"): t(
+            "The leniency model once more with the evidence as a covariate. Who has none stays in, with a "
+            "mark that it is unknown."
+        ),
+        t("Limits"): t(
+            "What the evidence does not show counts as a gap: work without goals, a hard year, help given to "
+            "others. Managers who score the goals themselves bring their leniency into the evidence."
+        ),
+        t("Sources"): (
+            "Liang & Zeger (1986), Biometrika 73(1); Fuller (1987), Measurement Error Models; "
+            "Elwert & Winship (2014), Annu. Rev. Sociol. 40"
+        ),
+        t("Rules"): _rules(t, released),
+    }
+
+
+def adjusted(t: Language, released: Released[Adjusted]) -> dict[str, str]:
+    """Behind adjusted ratings."""
+    found = released.value
+    counts = found.departments.select("n_ratings", "n_told").sum().row(0)
+    return {
+        t("Method"): t(
+            "Behind a level lies a judgement on a line, and the level says between which two thresholds it "
+            "fell. What is taken out of the judgement is the rater's severity in that cycle, with all the "
+            "doubt about it; the person's work and everything else stay. What remains falls between the same "
+            "thresholds again, with a chance for each level."
+        ),
+        t("What it is not"): t(
+            "It is the same judgement read with an average yardstick, not what another person would have "
+            "said, and not the right rating."
+        ),
+        t("Counted"): t(
+            "{told} of {ratings} ratings can be read so; the others are by raters the data cannot tell "
+            "about.",
+            told=_number(t, counts[1]),
+            ratings=_number(t, counts[0]),
+        ),
+        t("Likely range"): t(
+            "The fewest neighbouring levels that hold the adjusted rating in at least {share} of such cases.",
+            share=percent(ADJUSTED_RANGE.value, t),
+        ),
+        t("Who did better"): t(
+            "Compared is what is known of people's work over all cycles on record. What two people share, a "
+            "rater or a department's standard, does not make their difference doubtful. The chance to be "
+            "among the best is counted in {n} drawn companies that fit the ratings.",
+            n=DRAWS,
+        ),
+        t("Limits"): t(
+            "Severity is taken to be the same for everybody a rater rates. A rating without a rater the data "
+            "can tell about has no adjusted one."
+        ),
+        t("Sources"): (
+            "McCullagh (1980), J. R. Stat. Soc. B 42(2); Stein (1981), Ann. Stat. 9(6); "
+            "Goldstein & Spiegelhalter (1996), J. R. Stat. Soc. A 159(3)"
+        ),
         t("Rules"): _rules(t, released),
     }
 

@@ -25,6 +25,8 @@ PAGES = {
     "pages/fairness/habits.py": Permission.SEE_LENIENCY,
     "pages/fairness/rater.py": Permission.SEE_LENIENCY,
     "pages/fairness/linkage.py": Permission.SEE_LENIENCY,
+    "pages/fairness/adjusted.py": Permission.SEE_LENIENCY,
+    "pages/fairness/evidence.py": Permission.SEE_LENIENCY,
     "pages/goals/risk.py": Permission.SEE_GOALS,
     "pages/mine/mine.py": Permission.SEE_OWN,
     "pages/sources/data.py": Permission.SEE_IMPORTS,

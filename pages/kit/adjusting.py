@@ -1,0 +1,87 @@
+"""What stands beside adjusted ratings: one rater, two people beside each other, a list in doubtful order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import polars as pl
+import streamlit as st
+
+from analytics.disclosure import Released
+from analytics.language import Language
+from analytics.severity import adjusted_chart
+from analytics.severity.adjusted import Adjusted, among_best, compare
+from data.access import Viewer
+from pages.kit import cards, filters, load_severity
+
+_SEED: Final = 20261122
+"""Of the draws behind an order: the same question has the same answer."""
+_LONGEST: Final = 200
+"""People of one list; a longer one is no committee's."""
+_SIZES: Final = (3, 5, 10, 20)
+
+
+def of_rater(
+    t: Language, released: Released[Adjusted], names: Mapping[str, str]
+) -> tuple[str | None, Released[Adjusted]]:
+    """The choice of one rater of those shown, and their ratings; all if none is chosen."""
+    raters = released.value.ratings["rater_id"].unique().to_list()
+    if not raters:
+        return None, released
+    called = {one: names.get(one, one) for one in raters}
+    ordered = pl.DataFrame({"rater_id": sorted(raters, key=lambda one: (called[one], one))})
+    listed = filters.with_chosen(ordered, "rater_id", key="rater")["rater_id"]
+    options = {filters.EVERYTHING: t("All raters"), **{one: called[one] for one in listed}}
+    chosen = filters.pick(t("Rater"), options, key="rater")
+    if chosen == filters.EVERYTHING:
+        return None, released
+    return chosen, load_severity.only(released, pl.col("rater_id") == chosen)
+
+
+def order(
+    t: Language,
+    *,
+    version: str,
+    viewer: Viewer,
+    scope: filters.AdjustedScope,
+    names: Mapping[str, str],
+    footer: Sequence[str],
+) -> None:
+    """Two people beside each other, and how sure it is who is among the best."""
+    known = load_severity.standing_within(
+        version, viewer, scope.sources, scope.cycle_id, scope.department_id
+    ).value
+    if known.people.height < 2:
+        return
+    called = {one: names.get(one, one) for one in known.people["ratee_id"]}
+    ordered = pl.DataFrame({"ratee_id": sorted(called, key=lambda one: (called[one], one))})
+    listed = {key: filters.with_chosen(ordered, "ratee_id", key=key)["ratee_id"] for key in _PAIR}
+    cards.heading(t("Who did better, and can we tell?"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        first = filters.pick(t("First person"), {one: called[one] for one in listed["first"]}, key="first")
+        others = {one: called[one] for one in listed["second"] if one != first}
+        second = filters.pick(t("Second person"), others, key="second")
+    cards.say(adjusted_chart.compared(compare(known, first=first, second=second), t, names=names))
+    if known.people.height > _LONGEST:
+        cards.remark(
+            t(
+                "Choose a department of at most {n} people to see how sure it is who is among the best.",
+                n=_LONGEST,
+            )
+        )
+        return
+    sizes = [size for size in _SIZES if size < known.people.height] or [1]
+    k = int(filters.pick(t("Among the best"), {str(size): str(size) for size in sizes}, key="best"))
+    best = among_best(known, people=known.people["ratee_id"].to_list(), k=k, seed=_SEED)
+    cards.table(
+        t,
+        lambda: adjusted_chart.best_rows(best, t, k=k, names=names),
+        name="among-the-best",
+        key=(version, viewer, scope, k, t),
+        footer=footer,
+        alt=t("People with their chance to be among the best {k} under average raters.", k=k),
+    )
+
+
+_PAIR: Final = ("first", "second")
