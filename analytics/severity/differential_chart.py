@@ -1,0 +1,413 @@
+"""One yardstick for everybody? The picture of raters against chance, and the sentences about them.
+
+Every function is pure: a released result in, a plotly figure or a sentence out. A rater is never drawn
+without what chance alone would do, and what the whole company does is never said of a rater.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from types import MappingProxyType
+from typing import Any, Final
+
+import plotly.graph_objects as go
+import polars as pl
+from scipy import stats
+
+from analytics import theme
+from analytics.disclosure import Released
+from analytics.language import Language, decimals, signed
+from analytics.policy import CONFIDENCE, MINIMUM_GROUP
+from analytics.severity import chart
+from analytics.severity.differential import Differential
+from analytics.severity.linear import Refusal
+
+Row = Mapping[str, Any]
+_NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
+_FLAGS: Final = ("softer", "harder")
+MOST_NAMED: Final = 12
+"""Flagged raters whose names stand in the picture; the table has all."""
+
+
+def figure(
+    released: Released[Differential],
+    t: Language,
+    *,
+    mode: theme.Mode,
+    group: str,
+    names: Mapping[str, str] = _NOBODY,
+    groups: Mapping[str, str] = _NOBODY,
+) -> go.Figure:
+    """Every rater's difference for one group, against the cone within which chance puts 19 of 20 raters.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    mode
+        Light or dark.
+    group
+        The group looked at.
+    names, groups
+        What to call raters and groups by id; groups as a noun that fits "rates … softer".
+    """
+    tokens = theme.TOKENS[mode]
+    rows = released.value.raters.filter(group=group).drop_nulls("alone").sort("standard_error", "rater_id")
+    if rows.is_empty():
+        words = (
+            refusal(released.value.refusal, t)
+            if released.value.refusal
+            else t("No rater rated enough people of this group and of the others to tell.")
+        )
+        return _empty(words, mode)
+    fig = theme.figure(mode, height=440)
+    far = float(rows["standard_error"].max()) * 1.08  # type: ignore[arg-type]
+    near = float(rows["standard_error"].min()) * 0.9  # type: ignore[arg-type]
+    reach = float(stats.norm.ppf(0.5 + CONFIDENCE.value / 2.0))
+    fig.add_scatter(
+        x=[-reach * far, -reach * near, reach * near, reach * far],
+        y=[far, near, near, far],
+        fill="toself",
+        mode="none",
+        fillcolor=tokens.band,
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    fig.add_vline(x=0, line={"color": tokens.quiet, "width": 1.5}, layer="below")
+    colours = {"softer": tokens.lenient, "harder": tokens.severe, "unremarkable": tokens.unknown}
+    for verdict in ("unremarkable", *_FLAGS):
+        mine = list(rows.filter(verdict=verdict).iter_rows(named=True))
+        if not mine:
+            continue
+        flagged = verdict in _FLAGS
+        named = [
+            names.get(row["rater_id"], row["rater_id"]) if flagged and at < MOST_NAMED else ""
+            for at, row in enumerate(sorted(mine, key=lambda row: -abs(row["difference"])))
+        ]
+        mine.sort(key=lambda row: -abs(row["difference"]))
+        fig.add_scatter(
+            x=[row["alone"] for row in mine],
+            y=[row["standard_error"] for row in mine],
+            mode="markers+text",
+            marker={
+                "color": colours[verdict],
+                "size": 11 if flagged else 7,
+                "symbol": "diamond" if flagged else "circle",
+                "opacity": 1.0 if flagged else 0.7,
+            },
+            text=[escape(name) for name in named],
+            textposition="middle right" if verdict == "softer" else "middle left",
+            textfont={"color": colours[verdict], "size": 13},
+            hovertext=[
+                escape(
+                    reading(
+                        row,
+                        t,
+                        name=names.get(row["rater_id"], row["rater_id"]),
+                        group=groups.get(group, group),
+                    )
+                )
+                for row in mine
+            ],
+            hoverinfo="text",
+            cliponaxis=False,
+            showlegend=False,
+        )
+    widest = max(reach * far, float(rows["alone"].abs().max()) * 1.15)  # type: ignore[arg-type]
+    fig.update_xaxes(
+        range=[-widest, widest],
+        tickformat="+.1f",
+        title={"text": escape(t("Difference in rating points: left of the line harder, right of it softer"))},
+    )
+    fig.update_yaxes(
+        range=[far, near * 0.9],
+        tickformat=".2f",
+        title={"text": escape(t("How unsure (± points)"))},
+    )
+    for x, anchor, words in (
+        (-reach * far, "left", t("rates {group} harder", group=groups.get(group, group))),
+        (reach * far, "right", t("rates {group} softer", group=groups.get(group, group))),
+    ):
+        fig.add_annotation(
+            x=x,
+            y=1,
+            yref="paper",
+            yanchor="bottom",
+            xanchor=anchor,
+            yshift=4,
+            text=escape(words),
+            showarrow=False,
+            font={"color": tokens.quiet, "size": 13},
+        )
+    fig.add_annotation(
+        x=0,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        yshift=4,
+        text=escape(t("as other raters do")),
+        showarrow=False,
+        font={"color": tokens.quiet, "size": 13},
+    )
+    fig.update_layout(margin={"l": 8, "r": 24, "t": 36, "b": 8}, hovermode="closest")
+    return fig
+
+
+def takeaway(released: Released[Differential], t: Language, *, groups: Mapping[str, str] = _NOBODY) -> str:
+    """Do some raters rate some group differently, in plain sentences.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    groups
+        What to call groups, as a noun that fits "rates … softer".
+    """
+    found = released.value
+    if found.refusal is not None:
+        return refusal(found.refusal, t)
+    told = found.raters.drop_nulls("difference")
+    many = told["rater_id"].n_unique()
+    flagged = told.filter(pl.col("verdict").is_in(_FLAGS))
+    if not many:
+        return t("No rater within your reach rated enough people of two groups to tell.")
+    sentences = []
+    if flagged.is_empty():
+        sentences.append(
+            t.plural(
+                "The {n} rater the data can tell about rates groups as other raters do, as far as chance "
+                "lets one see.",
+                "None of the {n} raters the data can tell about rates a group differently than other raters "
+                "do, beyond what chance explains.",
+                many,
+            )
+        )
+    for (group, verdict), rows in sorted(flagged.partition_by("group", "verdict", as_dict=True).items()):
+        places = {"group": groups.get(group, group), "many": many}
+        sentences.append(
+            t.plural(
+                "{n} of {many} raters rates {group} softer than other raters do.",
+                "{n} of {many} raters rate {group} softer than other raters do.",
+                rows.height,
+                **places,
+            )
+            if verdict == "softer"
+            else t.plural(
+                "{n} of {many} raters rates {group} harder than other raters do.",
+                "{n} of {many} raters rate {group} harder than other raters do.",
+                rows.height,
+                **places,
+            )
+        )
+    if flagged.height:
+        wrong = found.expected_false_flags
+        sentences.append(
+            t("Fewer than one of these flags is expected to point the wrong way.")
+            if wrong < 1
+            else t.plural(
+                "About {n} of these flags is expected to point the wrong way.",
+                "About {n} of these flags are expected to point the wrong way.",
+                round(wrong),
+            )
+        )
+    if found.noticeable is not None:
+        sentences.append(
+            t(
+                "With so many people per rater, a difference would mostly be noticed from {points} points "
+                "on; "
+                "smaller ones may hide in chance.",
+                points=f"{found.noticeable:.1f}",
+            )
+        )
+    return _joined(sentences, t)
+
+
+def company(
+    released: Released[Differential],
+    t: Language,
+    *,
+    groups: Mapping[str, str] = _NOBODY,
+    rest: Mapping[str, str] = _NOBODY,
+) -> str:
+    """What runs through the whole company, and whose business that is.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    groups, rest
+        What to call a group, and those it is compared with.
+    """
+    found = released.value
+    told = found.groups.drop_nulls("gap").with_columns(
+        ((pl.col("low") > 0) | (pl.col("high") < 0)).alias("sure")
+    )
+    large = told.filter(pl.col("sure") & (pl.col("gap").abs() >= (found.practical or 0.0)))
+    sentences = []
+    for row in large.sort("group").iter_rows(named=True):
+        digits = decimals(row["gap"], row["low"], row["high"])
+        places = {
+            "group": groups.get(row["group"], row["group"]),
+            "rest": rest.get(row["group"], t("all others")),
+            "points": f"{abs(row['gap']):.{digits}f}",
+            "low": f"{min(abs(row['low']), abs(row['high'])):.{digits}f}",
+            "high": f"{max(abs(row['low']), abs(row['high'])):.{digits}f}",
+        }
+        sentences.append(
+            t(
+                "Everybody together rates {group} {points} points higher than {rest} (likely {low} to "
+                "{high}).",
+                **places,
+            )
+            if row["gap"] > 0
+            else t(
+                "Everybody together rates {group} {points} points lower than {rest} (likely {low} to "
+                "{high}).",
+                **places,
+            )
+        )
+    if not sentences and told.height == 1:
+        row = told.row(0, named=True)
+        digits = decimals(max(abs(row["low"]), abs(row["high"])))
+        sentences.append(
+            t(
+                "Through the whole company, {group} and {rest} are rated alike, as far as can be told: the "
+                "difference is {gap} points (likely {low} to {high}).",
+                group=groups.get(row["group"], row["group"]),
+                rest=rest.get(row["group"], t("all others")),
+                gap=signed(row["gap"], max(2, digits)),
+                low=signed(row["low"], max(2, digits)),
+                high=signed(row["high"], max(2, digits)),
+            )
+        )
+    elif not sentences and told.height:
+        sentences.append(
+            t("Through the whole company, no group is rated differently by an amount that matters.")
+        )
+    if sentences:
+        sentences.append(
+            t(
+                "A difference that runs through the whole company is no single rater’s doing: work, goals or "
+                "opportunities may differ, and it belongs to fairness between groups."
+            )
+        )
+    return _joined(sentences, t)
+
+
+def reading(row: Row, t: Language, *, name: str, group: str) -> str:
+    """One rater and group in one plain sentence.
+
+    Parameters
+    ----------
+    row
+        A row of ``Differential.raters``.
+    t
+        The reader's language.
+    name, group
+        What to call the rater and the group.
+    """
+    if row["difference"] is None:
+        return t("{who}: too few people were rated to show anything.", who=name)
+    digits = decimals(max(abs(row["low"]), abs(row["high"])))
+    places = {
+        "who": name,
+        "group": group,
+        "points": f"{abs(row['difference']):.{digits}f}",
+        "low": signed(row["low"], digits),
+        "high": signed(row["high"], digits),
+        "some": row["n_group"],
+        "others": row["n_rest"],
+    }
+    if row["verdict"] == "softer":
+        return t(
+            "{who} rates {group} about {points} points softer than other raters do (the ratings of {some} "
+            "and "
+            "{others} people fit {low} to {high}).",
+            **places,
+        )
+    if row["verdict"] == "harder":
+        return t(
+            "{who} rates {group} about {points} points harder than other raters do (the ratings of {some} "
+            "and "
+            "{others} people fit {low} to {high}).",
+            **places,
+        )
+    return t(
+        "{who} rates {group} as other raters do, as far as one can tell (the ratings of {some} and {others} "
+        "people fit {low} to {high} points).",
+        **places,
+    )
+
+
+def refusal(refused: Refusal, t: Language) -> str:
+    """Why nothing can be told, and what would help.
+
+    Parameters
+    ----------
+    refused
+        What the analysis refused.
+    t
+        The reader's language.
+    """
+    if refused.kind == "one_group":
+        return t(
+            "All the people rated belong to one group, or their group is not on record, so there is "
+            "nothing to "
+            "compare. Load the column that names it, or choose another comparison."
+        )
+    if refused.kind == "nobody_told":
+        return t(
+            "The data cannot tell: no rater rated at least {minimum} people of one group and {minimum} of "
+            "the "
+            "others. More ratings per rater, over more cycles, would help.",
+            minimum=int(MINIMUM_GROUP.value),
+        )
+    return chart.refusal(refused, t)
+
+
+def verdict_words(t: Language) -> dict[str, str]:
+    """What each verdict is called."""
+    return {
+        "softer": t("Softer on this group"),
+        "harder": t("Harder on this group"),
+        "unremarkable": t("As other raters, as far as one can tell"),
+    }
+
+
+def advice(t: Language) -> str:
+    """What to do with a flag."""
+    return t(
+        "A flag is a reason to talk, not a finding of bias. Look at the goals and the work of the people "
+        "behind "
+        "it together with the rater: do tasks, seniority or part-time work differ? Let a second rater who "
+        "knows "
+        "the work rate two or three people of each group. Ratings are adjusted for a rater, never by group."
+    )
+
+
+def _joined(sentences: list[str], t: Language) -> str:
+    return ("" if t.code == "zh" else " ").join(sentences)
+
+
+def _empty(sentence: str, mode: theme.Mode) -> go.Figure:
+    """A figure that says why it shows nothing."""
+    fig = theme.figure(mode, height=160)
+    fig.add_annotation(
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        text=escape(sentence),
+        showarrow=False,
+        font={"color": theme.TOKENS[mode].quiet, "size": 14},
+    )
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    return fig
