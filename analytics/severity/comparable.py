@@ -51,7 +51,8 @@ class Comparable:
     ----------
     rows
         One row per judgement: the columns given, ``dimension``, ``rater`` (its number), ``y`` (in standard
-        deviations of its scale around the mean of its cycle, source and dimension), ``middle`` and ``ends``
+        deviations of its scale around the mean of its cycle, source and dimension), ``raw`` (the same around
+        nought), ``middle`` and ``ends``
         (1 at such a level, 0 elsewhere, null where the scale has none), ``highest`` (level of the scale),
         ``n_others`` and ``stratum`` (how well others know the ratee), ``merit`` (what others say of them),
         ``lean`` (how softly the rater rates), ``place`` (both), and ``usual_middle``, ``usual_ends``,
@@ -82,46 +83,63 @@ def comparable(ratings: pl.DataFrame, *, dimensions: pl.DataFrame | None = None)
 
 
 def usual_at(rows: pl.DataFrame, place: str, features: dict[str, pl.Expr]) -> pl.DataFrame:
-    """What everybody else gives at the same place: means of features, the rater's own ratings left out.
+    """What everybody else gives at the same place: features, the rater's own ratings left out.
 
-    Adds ``usual_<feature>``. Places are tenths (fewer where there are few ratings) of the ratings of one
-    scale and dimension whose ratees are known about equally well. Where nobody else rated there, the whole
-    scale and dimension serve.
+    Adds ``usual_<feature>``. Cells are tenths (fewer where there are few ratings) of the ratings of one scale
+    and dimension whose ratees are known about equally well. A cell says the mean of the others and, along its
+    own line, what follows for a place off their mean: the outermost cells are wide. Where nobody else rated
+    there, the whole scale and dimension serve.
     """
     kind = ["scale_id", "dimension", "stratum"]
-    places = (pl.len().over(kind) // _CELL).clip(1, _PLACES)
+    cells = (pl.len().over(kind) // _CELL).clip(1, _PLACES)
     rank = (pl.col(place).round(9).rank("average").over(kind) - 0.5) / pl.len().over(kind)
-    named = {f"_f_{name}": feature for name, feature in features.items()}
+    named = {"_f_": pl.col(place), **{f"_f_{name}": feature for name, feature in features.items()}}
     rows = rows.with_columns(
-        (rank * places).floor().cast(pl.Int64).alias("_cell"),
+        (rank * cells).floor().cast(pl.Int64).alias("_cell"),
         *(feature.alias(name) for name, feature in named.items()),
     )
-    for level, keys in (("fine", [*kind, "_cell"]), ("coarse", ["scale_id", "dimension"])):
-        total = rows.group_by(keys).agg(
-            *(pl.col(name).sum().alias(f"{name}_s") for name in named),
-            *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_n") for name in named),
+    fine = [*kind, "_cell"]
+    spread = pl.col("_f_").var(ddof=0)
+    lines = rows.group_by(fine).agg(
+        pl.when(spread > 1e-9)
+        .then(pl.cov(name, "_f_", ddof=0) / spread)
+        .otherwise(0.0)
+        .fill_nan(0.0)
+        .fill_null(0.0)
+        .alias(f"_line{name}")
+        for name in named
+    )
+    rows = rows.join(lines, on=fine, how="left", maintain_order="left")
+    for level, keys in (("fine", fine), ("coarse", ["scale_id", "dimension"])):
+        rows = rows.join(
+            _others(rows, level, keys, list(named)), on=[*keys, "rater_id"], how="left", maintain_order="left"
         )
-        mine = rows.group_by([*keys, "rater_id"]).agg(
-            *(pl.col(name).sum().alias(f"{name}_ms") for name in named),
-            *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_mn") for name in named),
-        )
-        usual = mine.join(total, on=keys).select(
-            *keys,
-            "rater_id",
-            *(
-                pl.when(pl.col(f"{name}_n") > pl.col(f"{name}_mn"))
-                .then(
-                    (pl.col(f"{name}_s") - pl.col(f"{name}_ms"))
-                    / (pl.col(f"{name}_n") - pl.col(f"{name}_mn"))
-                )
-                .alias(f"_{level}{name}")
-                for name in named
-            ),
-        )
-        rows = rows.join(usual, on=[*keys, "rater_id"], how="left", maintain_order="left")
+    away = (pl.col("_f_") - pl.col("_fine_f_")).fill_null(0.0)
     return rows.with_columns(
-        pl.coalesce(f"_fine_f_{name}", f"_coarse_f_{name}").alias(f"usual_{name}") for name in features
-    ).drop(pl.selectors.starts_with("_fine", "_coarse", "_f_", "_cell"))
+        pl.coalesce(
+            (pl.col(f"_fine_f_{name}") + pl.col(f"_line_f_{name}") * away).clip(
+                pl.col(f"_f_{name}").min(), pl.col(f"_f_{name}").max()
+            ),
+            f"_coarse_f_{name}",
+        ).alias(f"usual_{name}")
+        for name in features
+    ).drop(pl.selectors.starts_with("_fine", "_coarse", "_line", "_f_", "_cell"))
+
+
+def _others(rows: pl.DataFrame, level: str, keys: list[str], names: list[str]) -> pl.DataFrame:
+    """Means of columns over everybody but each rater; null where there is nobody else."""
+    mine = rows.group_by([*keys, "rater_id"]).agg(
+        *(pl.col(name).sum() for name in names),
+        *(pl.col(name).count().cast(pl.Int64).alias(f"{name}_n") for name in names),
+    )
+    rest = {
+        name: (pl.col(name).sum().over(keys) - pl.col(name))
+        / (pl.col(f"{name}_n").sum().over(keys) - pl.col(f"{name}_n"))
+        for name in names
+    }
+    return mine.select(
+        *keys, "rater_id", *(rest[name].fill_nan(None).alias(f"_{level}{name}") for name in names)
+    )
 
 
 @dataclass(frozen=True)
@@ -229,6 +247,7 @@ def _rows(ratings: pl.DataFrame, dimensions: pl.DataFrame | None) -> pl.DataFram
         .with_columns(centred.alias("_centred"))
         .with_columns(
             pl.when(deviation > 1e-9).then(pl.col("_centred") / deviation).otherwise(0.0).alias("y"),
+            pl.when(deviation > 1e-9).then(pl.col("score") / deviation).otherwise(0.0).alias("raw"),
             pl.when(highest >= 3).then(middle.cast(pl.Float64)).alias("middle"),
             pl.when(highest >= 3)
             .then(((pl.col("level") == 1) | (pl.col("level") == highest)).cast(pl.Float64))
@@ -276,7 +295,9 @@ def _placed(rows: pl.DataFrame) -> pl.DataFrame:
     mean_y, mean_x = pl.col("y").mean().over("stratum"), pl.col("_others").mean().over("stratum")
     spread_x = pl.col("_others").var(ddof=0).over("stratum")
     both = ((pl.col("y") - mean_y) * (pl.col("_others") - mean_x)).mean().over("stratum")
-    slope = pl.when(spread_x > 1e-12).then(both / spread_x).otherwise(0.0)
+    # Where all know the same few people, who gave much leaves little to the others: never a reason to
+    # expect less of those whom others rate high.
+    slope = pl.when(spread_x > 1e-12).then((both / spread_x).clip(lower_bound=0.0)).otherwise(0.0)
     rows = rows.with_columns((mean_y + slope * (pl.col("_others") - mean_x)).alias("merit"))
     lean = _lean(rows)
     rows = rows.join(lean, on="rater_id", maintain_order="left").with_columns(

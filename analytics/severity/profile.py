@@ -16,8 +16,8 @@ habit              estimate                                    usual            
 middle             share of ratings at the middle level(s)     of the same people           Wilson
 ends               share of ratings at the two end levels      of the same people           Wilson
 spread             SD over people ÷ SD expected of them        1                            χ² of a variance
-contrast           correlation of residual and expectation     all raters                   Fisher z
-halo_correlation   mean correlation between dimensions         all raters                   Fisher z
+contrast           correlation of residual and expectation     median rater                 Fisher z
+halo_correlation   mean correlation between dimensions         median rater                 Fisher z
 halo_spread        SD within a person over dimensions ÷ usual  1                            χ² of a variance
 self_gap           mean of self less manager, rating points    all raters                   Student
 recency            weight of late less early goal progress     all raters                   shrunken, normal
@@ -159,18 +159,8 @@ class Profiles:
             frame="habits",
             group="rater_id",
             people="n_people",
-            values=(
-                "estimate",
-                "low",
-                "high",
-                "usual",
-                "q",
-                "n_people",
-                "n_ratings",
-                "reading",
-                "flag",
-                "reason",
-            ),
+            # That too few people were rated is what a hidden row says anyway.
+            values=("estimate", "low", "high", "usual", "q", "n_people", "n_ratings", "reading", "flag"),
             within=("habit",),
             additive=False,
         ),
@@ -477,11 +467,13 @@ def _contrast(rows: pl.DataFrame, size: int) -> _Habit:
 def _correlation_habit(
     name: str, r: Floats, variance: Floats, people: Floats, ratings: Floats, *, together: int = 2
 ) -> _Habit:
-    """A correlation of ``together`` variables beside the mean of all raters', on Fisher's scale."""
+    """A correlation of ``together`` variables beside all raters', on Fisher's scale.
+
+    Usual is the median: a few raters with a strong habit must not make the others look strange.
+    """
     z = _fisher(r, together)
     counts = np.isfinite(z) & (people >= MINIMUM_HABIT_RATEES.value)
-    weight = np.where(counts, 1.0 / variance, 0.0)
-    usual = float((weight * np.nan_to_num(z)).sum() / weight.sum()) if counts.any() else np.nan
+    usual = float(np.median(z[counts])) if counts.any() else np.nan
     error = np.sqrt(variance)
     half = float(special.ndtri(0.5 + CONFIDENCE.value / 2)) * error
     away = (z - usual) / error
@@ -517,7 +509,7 @@ def _halo(rows: pl.DataFrame, size: int) -> tuple[_Habit, _Habit]:
         rows.filter(pl.col("dimension") == OVERALL).group_by(key).agg(pl.col("level").max().alias("given"))
     )
     judged = rows.filter(pl.col("dimension") != OVERALL)
-    wide = judged.group_by(*key, "rater_id").agg(pl.col("y").var(ddof=1).alias("w"), pl.len().alias("n"))
+    wide = judged.group_by(*key, "rater_id").agg(pl.col("raw").var(ddof=1).alias("w"), pl.len().alias("n"))
     complete = max(wide["n"].to_list(), default=0)
     wide = wide.filter((pl.col("n") == complete) & (complete >= 2)).sort(key)
     if wide.is_empty():
@@ -539,7 +531,7 @@ def _halo(rows: pl.DataFrame, size: int) -> tuple[_Habit, _Habit]:
 
     numbered = wide.with_row_index("row").select(*key, "row")
     long = judged.join(numbered, on=key).sort("row", "dimension")
-    x = long["y"].to_numpy().reshape(wide.height, complete)
+    x = long["raw"].to_numpy().reshape(wide.height, complete)
     of = gathered.rater
     x = x - np.column_stack([gathered.mean(column)[of] for column in x.T])
     variances = np.column_stack([gathered.total(column**2) for column in x.T])
@@ -667,7 +659,7 @@ def _recency(overall: pl.DataFrame, progress: pl.DataFrame | None, size: int) ->
     ey, ly = gathered.total(early * y), gathered.total(late * y)
     determinant = ee * ll - el**2
     usable = (gathered.people >= MINIMUM_HABIT_RATEES.value) & (determinant > 0.05 * ee * ll) & (ee * ll > 0)
-    if not usable.any():
+    if not usable.any() or float(np.abs(y).max()) < 1e-9:
         return _Recency(empty, _NO_RECENCY.clone())
     with np.errstate(divide="ignore", invalid="ignore"):
         weight_early = np.where(usable, (ll * ey - el * ly) / determinant, np.nan)
