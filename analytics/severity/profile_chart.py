@@ -522,7 +522,7 @@ def coaching(row: Row, t: Language, *, name: str | None = None) -> str:
 
 
 def advice(released: Released[Profiles], t: Language, *, rater_id: str, name: str | None = None) -> list[str]:
-    """What a rater might try next time: `coaching` of each flag, once where two flags say the same.
+    """What a rater might try next time: `coaching` of each flag, once where several say the same.
 
     Parameters
     ----------
@@ -539,8 +539,8 @@ def advice(released: Released[Profiles], t: Language, *, rater_id: str, name: st
     if "halo_spread" in flagged:
         flagged.pop("halo_correlation", None)
     if "middle" in flagged:
-        flagged.pop("spread", None)
-        flagged.pop("contrast", None)
+        for same in ("spread", "contrast", "halo_spread"):
+            flagged.pop(same, None)
     return [coaching(row, t, name=name) for row in flagged.values()]
 
 
@@ -663,34 +663,34 @@ def _numbers(row: Row, t: Language) -> str:
 
 
 def _ways(flags: pl.DataFrame, t: Language) -> list[str]:
-    """In which ways raters stand out, most frequent first."""
+    """In which ways raters stand out, each rater once: who crowds the middle does the other things too."""
     habit, more = pl.col("habit"), pl.col("reading") == "more"
-
-    def count(which: pl.Expr) -> int:
-        return flags.filter(which)["rater_id"].n_unique()
-
-    flat = habit.is_in(["spread"]) | ((habit == "contrast") & ~more)
-    ways = [
+    counts: list[int] = []
+    counted: set[str] = set()
+    for which in (
+        habit == "middle",
+        habit.is_in(["halo_correlation", "halo_spread"]),
+        (habit == "ends") | ((habit == "contrast") & more),
+        (habit == "spread") | ((habit == "contrast") & ~more),
+    ):
+        found = set(flags.filter(which)["rater_id"]) - counted
+        counts.append(len(found))
+        counted |= found
+    middle, alike, ends, flat = counts
+    ways = (
+        (middle, t.plural("{n} gives mostly the middle level", "{n} give mostly the middle level", middle)),
         (
-            n := count(habit == "middle"),
-            t.plural("{n} gives mostly the middle level", "{n} give mostly the middle level", n),
-        ),
-        (
-            n := count(flat),
-            t.plural("{n} sets people apart too little", "{n} set people apart too little", n),
-        ),
-        (
-            n := count(habit.is_in(["halo_correlation", "halo_spread"])),
+            alike,
             t.plural(
-                "{n} rates all dimensions of a person alike", "{n} rate all dimensions of a person alike", n
+                "{n} rates all dimensions of a person alike",
+                "{n} rate all dimensions of a person alike",
+                alike,
             ),
         ),
-        (
-            n := count((habit == "ends") | ((habit == "contrast") & more)),
-            t.plural("{n} goes to the ends of the scale", "{n} go to the ends of the scale", n),
-        ),
-    ]
-    return [words for n, words in sorted(ways, key=lambda way: -way[0]) if n]
+        (ends, t.plural("{n} goes to the ends of the scale", "{n} go to the ends of the scale", ends)),
+        (flat, t.plural("{n} sets people apart too little", "{n} set people apart too little", flat)),
+    )
+    return [words for n, words in ways if n]
 
 
 def _about_self(flags: pl.DataFrame, t: Language) -> list[str]:
