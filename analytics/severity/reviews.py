@@ -147,9 +147,13 @@ class _Pool:
     def add(self, people: list[tuple[int, str, str | None]]) -> None:
         """People with their worth and department."""
         for worth, one, department in people:
-            self.called[one] = 0
+            self.called.setdefault(one, 0)
             heappush(self.by.setdefault(department, []), (-worth, one))
             heappush(self.everybody, (-worth, one))
+
+    def note(self, one: str) -> None:
+        """Somebody is called upon who was not chosen from here."""
+        self.called[one] = self.called.get(one, 0) + 1
 
     def call(self, department: str | None, barred: Collection[str]) -> str | None:
         """The worthiest of a department, or of all if it has nobody left; None if all are barred."""
@@ -254,7 +258,9 @@ def _joining(company: _Company, told: Information, *, secure: bool) -> list[dict
 
     def row(purpose: str, pair: tuple[str, str], component: int, joined: int, enabled: int) -> dict[str, Any]:
         rater_id, ratee_id = pair
-        needed = told.reviews_needed(rater_id, ratee_id, target=TOLD_APART.value)
+        needed = None
+        if any(one == rater_id for _, one, _ in company.raters[component]):
+            needed = told.reviews_needed(rater_id, ratee_id, target=TOLD_APART.value)
         return {
             "purpose": purpose,
             **company.asked(rater_id, ratee_id),
@@ -301,15 +307,19 @@ def _pairs(
         for _, rater_id, home in asked:
             above = frozenset[str]() if upward else company.raters_of.get(rater_id, frozenset())
             ratee_id = ratees.call(home, above | {rater_id})
-            found += [] if ratee_id is None else [(rater_id, ratee_id)]
+            if ratee_id is not None:
+                found.append((rater_id, ratee_id))
+                raters.note(rater_id)
         if found and not secure:
             return found
         for _, back, home in known:
             below = frozenset[str]() if upward else company.rated.get(back, frozenset())
             other = raters.call(home, below | {back})
-            found += [] if other is None else [(other, back)]
+            if other is not None:
+                found.append((other, back))
+                ratees.note(back)
         if found:
-            return found if secure else found[:1]
+            return found
     return []
 
 
