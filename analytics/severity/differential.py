@@ -101,7 +101,8 @@ class Differential:
         adjusted), ``verdict`` (`VERDICTS`), ``n_group``, ``n_rest`` (people) and ``n_fewest`` (of the two).
     groups
         One row per group compared, sorted: ``group``, ``gap`` (how much higher it is rated than the rest by
-        everybody, beyond cycle, source and department, in rating points) with ``standard_error``, ``low``,
+        everybody, beyond cycle, source and department, in rating points; null where these already say who
+        belongs to the group) with ``standard_error``, ``low``,
         ``high``; ``spread`` (how much raters differ in it: standard deviation of the true slopes),
         ``n_people``, ``n_rest``, ``n_fewest``, ``n_raters`` (tested) and ``n_flagged``.
     n_ratings, n_raters, n_ratees
@@ -428,8 +429,11 @@ class _Projection:
         shared = self.pairs @ sparse.csr_matrix(self.pairs.T @ columns)
         return sparse.csr_matrix((columns - sparse.diags_array(self.pair_share) @ shared) / self.residual)
 
-    def slopes(self, rows: pl.DataFrame, group: str, told: pl.DataFrame) -> tuple[pl.DataFrame, _Gap]:
-        """Each told rater's own slope with its standard error, and the difference through the company."""
+    def slopes(self, rows: pl.DataFrame, group: str, told: pl.DataFrame) -> tuple[pl.DataFrame, _Gap | None]:
+        """Each told rater's own slope with its standard error, and the difference through the company.
+
+        The latter is None where sources or departments already say who belongs to the group.
+        """
         inside = (rows["group"] == group).to_numpy().astype(np.float64)
         rater = _code(rows["rater_id"])
         # Against the rater's own mean, so that a slope says nothing about how soft the rater is overall.
@@ -449,10 +453,11 @@ class _Projection:
             )
         )
         known = self.inner(columns)
-        through = float(known[0, 0])
-        shares = known[0, 1:-1] / through
-        gap = _Gap(float(known[0, -1]) / through, 1.0 / through, float(shares @ shares))
-        left = known[1:, 1:] - np.outer(known[1:, 0], known[0, 1:]) / through
+        through, left, gap = float(known[0, 0]), known[1:, 1:], None
+        if through > 1e-6 * float(inside.var()) * inside.size / self.residual:
+            shares = known[0, 1:-1] / through
+            gap = _Gap(float(known[0, -1]) / through, 1.0 / through, float(shares @ shares))
+            left = left - np.outer(known[1:, 0], known[0, 1:]) / through
         information = np.diag(left)[:-1]
         usable = information > 1e-9 * float(np.max(information, initial=0.0))
         found = told.filter(pl.Series(usable)).join(
@@ -668,23 +673,25 @@ def _noticeable(raters: pl.DataFrame) -> float:
     return bar * float(np.median(raters["standard_error"].to_numpy()))
 
 
-def _gaps(rows: pl.DataFrame, raters: pl.DataFrame, gaps: Mapping[str, _Gap]) -> pl.DataFrame:
+def _gaps(rows: pl.DataFrame, raters: pl.DataFrame, gaps: Mapping[str, _Gap | None]) -> pl.DataFrame:
     """One row per group: the difference that runs through the company, and how raters differ in it."""
     reach = float(stats.norm.ppf(0.5 + CONFIDENCE.value / 2.0))
+    ends = ("low", "high")
     found = []
     for group, gap in gaps.items():
         mine = raters.filter(pl.col("group") == group)
         inside = rows.filter(pl.col("group") == group)["ratee_id"].n_unique()
         rest = rows.filter(pl.col("group") != group)["ratee_id"].n_unique()
         spread = float(mine["spread"][0]) if mine.height else None
-        error = math.sqrt(gap.variance + gap.shares * (spread or 0.0) ** 2)
+        value = error = None
+        if gap is not None:
+            value = gap.value
+            error = math.sqrt(gap.variance + gap.shares * (spread or 0.0) ** 2)
         found.append(
             {
                 "group": group,
-                "gap": gap.value,
+                "gap": value,
                 "standard_error": error,
-                "low": gap.value - reach * error,
-                "high": gap.value + reach * error,
                 "spread": spread,
                 "n_people": inside,
                 "n_rest": rest,
@@ -693,4 +700,12 @@ def _gaps(rows: pl.DataFrame, raters: pl.DataFrame, gaps: Mapping[str, _Gap]) ->
                 "n_flagged": mine.filter(pl.col("verdict") != "unremarkable").height,
             }
         )
-    return pl.DataFrame(found, schema=_GROUPS.schema).sort("group")
+    return (
+        pl.DataFrame(found, schema={name: kind for name, kind in _GROUPS.schema.items() if name not in ends})
+        .with_columns(
+            (pl.col("gap") - reach * pl.col("standard_error")).alias("low"),
+            (pl.col("gap") + reach * pl.col("standard_error")).alias("high"),
+        )
+        .select(_GROUPS.columns)
+        .sort("group")
+    )
