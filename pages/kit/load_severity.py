@@ -17,12 +17,14 @@ from analytics.disclosure import Released, release
 from analytics.policy import MINIMUM_RATEES
 from analytics.severity.adjusted import Adjusted, Standing, adjusted, standing
 from analytics.severity.comparability import Comparability, comparability
+from analytics.severity.differential import Differential, differential
 from analytics.severity.evidence import Evidence, attainment, evidence
+from analytics.severity.facets import OVERALL, Facets, facets
 from analytics.severity.information import Variances
 from analytics.severity.profile import Profiles, profiles
 from analytics.severity.progress import progress
 from data import queries
-from data.access import Permission, Viewer
+from data.access import Permission, Reach, Viewer
 from pages.kit import load
 
 
@@ -316,3 +318,81 @@ FEEDBACK: Final = ("peer", "direct_report", "customer", "cross_department", "ski
 def only(released: Released[Adjusted], which: pl.Expr) -> Released[Adjusted]:
     """Released again about the ratings an expression chooses of those a viewer may see."""
     return release(released.value.only(which), as_of=released.as_of)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _company_facets(version_id: str, rating_sources: tuple[str, ...]) -> Facets:
+    """Raters, dimensions, sources and cycles on one ruler, which takes the whole company."""
+    whole = load.company_ratings(version_id, rating_sources).with_columns(pl.lit(OVERALL).alias("dimension"))
+    single = load.company_dimensions(version_id, rating_sources)
+    return facets(pl.concat([whole, single.select(whole.columns)]), sources=rating_sources)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def ruler(
+    version_id: str, viewer: Viewer, rating_sources: tuple[str, ...], department_id: str | None
+) -> Released[Facets]:
+    """Dimensions and sources of the whole company, and the raters a viewer may look at, released."""
+    found = _company_facets(version_id, rating_sources)
+    allowed = raters_within_reach(version_id, viewer, department_id)
+    if allowed is not None:
+        found = replace(found, raters=found.raters.filter(pl.col("rater_id").is_in(list(allowed))))
+    return release(found, as_of=load.cycles(version_id)["ends_on"][0])
+
+
+BORDER: Final = "border"
+"""Stands for: people of the rater's own department, and others."""
+
+
+def group_choices(viewer: Viewer) -> tuple[str, ...]:
+    """By what raters' yardsticks can be compared: protected attributes only for whoever may see them."""
+    opened = Reach.COMPANY in viewer.reaches(Permission.SEE_PROTECTED)
+    return (*(("gender",) if opened else ()), "grade", "job_family", "location", BORDER)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _company_yardstick(
+    version_id: str, viewer: Viewer, rating_sources: tuple[str, ...], by: str
+) -> Differential:
+    """How raters rate groups, which takes the whole company; the viewer decides which groups are known."""
+    rows = load.company_ratings(version_id, rating_sources)
+    cycle_ids = rows["cycle_id"].unique().sort().to_list()
+    groups = queries.model_ratee_groups(viewer, load.engine(version_id), cycle_ids=cycle_ids)
+    if by == BORDER:
+        branches = load.departments(version_id, load.cycles(version_id)["ends_on"][0]).branches(None)
+        homes = groups.select(
+            "cycle_id",
+            pl.col("ratee_id").alias("rater_id"),
+            pl.col("department_id")
+            .replace_strict(branches, default=None, return_dtype=pl.String)
+            .alias("home"),
+        )
+        same = pl.col("home") == pl.col("department_id")
+        rows = rows.join(homes, on=["cycle_id", "rater_id"], how="left").with_columns(
+            pl.when(same).then(pl.lit("own")).when(~same).then(pl.lit("outside")).alias(by)
+        )
+    else:
+        rows = rows.join(groups.select("cycle_id", "ratee_id", by), on=["cycle_id", "ratee_id"], how="left")
+    return differential(rows, by=by, sources=rating_sources, unknown=("undisclosed",))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def yardstick(
+    version_id: str, viewer: Viewer, rating_sources: tuple[str, ...], by: str, department_id: str | None
+) -> Released[Differential]:
+    """How the raters a viewer may look at rate groups, released.
+
+    Raises
+    ------
+    RefusedError
+        If the viewer may not see groups of this kind.
+    """
+    if by not in group_choices(viewer):
+        raise queries.RefusedError("{name} may not compare raters by {by}.", name=viewer.name, by=by)
+    found = _company_yardstick(version_id, viewer, rating_sources, by)
+    allowed = raters_within_reach(version_id, viewer, department_id)
+    if allowed is not None:
+        raters = found.raters.filter(pl.col("rater_id").is_in(list(allowed)))
+        flags = raters.filter(pl.col("verdict") != "unremarkable")
+        found = replace(found, raters=raters, expected_false_flags=float(flags["false_sign_rate"].sum()))
+    return release(found, as_of=load.cycles(version_id)["ends_on"][0])
