@@ -6,7 +6,7 @@ not choose is dropped and the default taken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -23,7 +23,7 @@ from analytics.language import Language
 from analytics.policy import MINIMUM_GROUP
 from analytics.severity.evidence_chart import kind_names
 from data.access import Permission, Reach, Viewer
-from pages.kit import load, session
+from pages.kit import load, load_severity, session
 from pages.kit.load import RatingChoice
 
 EVERYTHING: Final = ""
@@ -380,3 +380,52 @@ def beside_evidence(t: Language, version_id: str, viewer: Viewer) -> EvidenceSco
         department_id=scope.department_id,
         words=(words[kind], *scope.words),
     )
+
+
+@dataclass(frozen=True)
+class YardstickScope:
+    """Whose ratings are compared, of which department raters are shown, and by which groups of people."""
+
+    sources: tuple[str, ...]
+    department_id: str | None
+    by: str
+    words: tuple[str, ...]
+
+
+def yardstick(t: Language, version_id: str, viewer: Viewer) -> YardstickScope:
+    """Groups to compare, raters and department; only groups the viewer may know of."""
+    words = {
+        "gender": t("Gender"),
+        "grade": t("Level"),
+        "job_family": t("Job family"),
+        "location": t("Location"),
+        load_severity.BORDER: t("Own department or others"),
+    }
+    options = {by: words[by] for by in load_severity.group_choices(viewer)}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = pick(t("Groups"), options, key="groups")
+        scope = leniency(t, version_id, viewer)
+    return YardstickScope(
+        sources=scope.sources,
+        department_id=scope.department_id,
+        by=by,
+        words=(options[by], *scope.words),
+    )
+
+
+def people_of(t: Language, by: str, groups: Iterable[str]) -> dict[str, str]:
+    """What to call the people of groups, as a noun that fits "rates … softer"."""
+    known = {
+        "gender": {"female": t("women"), "male": t("men")},
+        load_severity.BORDER: {
+            "own": t("people of their own department"),
+            "outside": t("people of other departments"),
+        },
+    }
+    if by in known:
+        return {group: known[by].get(group, group) for group in groups}
+    if by == "grade":
+        return {group: t("people at level {level}", level=group) for group in groups}
+    if by == "location":
+        return {group: t("people in {place}", place=group) for group in groups}
+    return {group: t("people in the job family {family}", family=group) for group in groups}
