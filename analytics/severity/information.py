@@ -91,10 +91,14 @@ class Variances:
 
     @classmethod
     def fitted(cls, parts: pl.DataFrame) -> Variances | None:
-        """Those of a fit (`Severity.variances`); None where raters do not differ or nothing was fitted."""
+        """Those of a fit (`Severity.variances`); None where raters do not differ or nothing was fitted.
+
+        Moods, which all ratings of a rater in one cycle share, count as chance: who is asked for reviews is
+        asked in cycles to come.
+        """
         found: dict[str, float] = dict(parts.select("part", "variance").iter_rows())
         rater = found.get("rater", 0.0) + found.get("standard", 0.0)
-        residual = found.get("residual", 0.0)
+        residual = found.get("residual", 0.0) + found.get("mood", 0.0)
         return cls(rater, residual, found.get("pair", 0.0)) if rater > 0 and residual > 0 else None
 
     @property
