@@ -158,9 +158,7 @@ def takeaway(released: Released[Adjusted], t: Language) -> str:
     found = released.value
     if found.refusal is not None:
         return chart.refusal(found.refusal, t)
-    counts = (
-        found.departments.select("n_ratings", "n_told", "flips", "higher", "lower").sum().row(0, named=True)
-    )
+    counts = _counts(found)
     if not counts["n_ratings"]:
         return t("There are no ratings in this choice that may be shown. Choose another department or cycle.")
     if not counts["n_told"]:
@@ -260,14 +258,12 @@ def rows(
         t("Person"): [_name(row, names) for row in shown],
         t("Rater"): [names.get(row["rater_id"], row["rater_id"]) for row in shown],
         t("Given"): [level(row["level"]) for row in shown],
-        t("Likeliest under an average rater"): [level(row["likely"]) for row in shown],
+        t("Likeliest"): [level(row["likely"]) for row in shown],
         t("Likely range"): [_range(row, called, t) for row in shown],
-        t("Chance of another level (%)"): [
-            None if row["flip"] is None else round(100 * row["flip"]) for row in shown
-        ],
-        t("In words"): [reading(row, t, levels=called) for row in shown],
+        t("Another level (%)"): [_whole(row["flip"]) for row in shown],
+        t("Under an average rater"): [reading(row, t, levels=called) for row in shown],
     }
-    numbers = t("Chance of another level (%)")
+    numbers = t("Another level (%)")
     return pl.DataFrame(table, schema={name: pl.Int64 if name == numbers else pl.String for name in table})
 
 
@@ -449,6 +445,21 @@ def advisory(t: Language) -> str:
     )
 
 
+def _counts(found: Adjusted) -> dict[str, Any]:
+    """Ratings, those something can be said of, and expected changes; of single ones where they are shown."""
+    if found.ratings.height:
+        flips = found.ratings.select(
+            pl.len().alias("n_ratings"),
+            pl.col("flip").count().alias("n_told"),
+            pl.col("flip").sum().alias("flips"),
+            pl.col("higher").sum(),
+            pl.col("lower").sum(),
+        )
+    else:
+        flips = found.departments.select("n_ratings", "n_told", "flips", "higher", "lower").sum()
+    return flips.row(0, named=True)
+
+
 def _of_ratings(counts: Mapping[str, Any], t: Language) -> str:
     """How many ratings, and in which direction."""
     flips, higher, lower = (round(counts[name]) for name in ("flips", "higher", "lower"))
@@ -486,6 +497,11 @@ def _range(row: Row, levels: Mapping[int, str], t: Language) -> str | None:
         return None
     low, high = (levels.get(row[end], str(row[end])) for end in ("low", "high"))
     return low if row["low"] == row["high"] else t("{low} to {high}", low=low, high=high)
+
+
+def _whole(chance: float | None) -> int | None:
+    """A chance in whole per cents, never none and never all: nothing here is certain."""
+    return None if chance is None else min(max(round(100 * chance), 1), 99)
 
 
 def _name(row: Row, names: Mapping[str, str]) -> str:

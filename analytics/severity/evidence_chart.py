@@ -88,8 +88,8 @@ def warning(released: Released[Evidence], t: Language) -> str:
             t(
                 "Mind what the evidence is made of. Colleagues of one department may share its culture: "
                 "where everybody judges softly, feedback looks like good work, and taking it out takes out "
-                "the very leniency one is looking for. Severity without the evidence therefore stays the answer; the "
-                "difference is a reason to ask."
+                "the very leniency one is looking for. Severity without the evidence therefore stays the "
+                "answer; the difference is a reason to ask."
             )
         ]
     if kind["between"] is not None and kind["between"] >= _SHARED:
@@ -353,22 +353,22 @@ def people_rows(
     )
     goals = _kind(released)["kind"] == "goals"
     known = (100 * pl.col("evidence")).round(0).cast(pl.Int64) if goals else pl.col("evidence")
-    inside = pl.lit(t("within what people with this evidence get"))
+    inside = pl.lit(t("within what this evidence gets"))
     return frame.select(
         _called(frame, "ratee_id", names).alias(t("Person")),
         _called(frame, "rater_id", names).alias(t("Rater")),
-        known.alias(t("Goals attained (%)") if goals else t("Feedback (points from the mean)")),
+        known.alias(t("Goals (%)") if goals else t("Feedback (points)")),
         pl.col("score").alias(t("Given")),
-        pl.col("expected").alias(t("People with the same evidence got")),
-        pl.col("low").alias(t("19 of 20 from")),
-        pl.col("high").alias(t("to")),
+        pl.col("expected").alias(t("Same evidence got")),
         pl.col("gap").alias(t("Gap (points)")),
         pl.when(~pl.col("beyond"))
         .then(inside)
         .when(pl.col("gap") > 0)
-        .then(pl.lit(t("unusually high beside this evidence")))
-        .otherwise(pl.lit(t("unusually low beside this evidence")))
+        .then(pl.lit(t("unusually high")))
+        .otherwise(pl.lit(t("unusually low")))
         .alias(t("In words")),
+        pl.col("low").alias(t("19 of 20 from")),
+        pl.col("high").alias(t("to")),
     )
 
 

@@ -48,7 +48,7 @@ if released.value.ratings.height:
         key=key,
         footer=footer,
         alt=said,
-        wide=t("In words"),
+        wide=t("Under an average rater"),
     )
     adjusting.order(t, version=version, viewer=viewer, scope=scope, names=names, footer=footer)
 else:

@@ -33,7 +33,6 @@ if released.value.kinds["why"][0] is None:
         key=("beside evidence", *key),
         alt=said,
     )
-    cards.hidden(released, t)
     cards.table(
         t,
         lambda: evidence_chart.group_rows(released, t, by="department_id", names=departments),
@@ -60,6 +59,7 @@ if released.value.kinds["why"][0] is None:
             footer=footer,
             alt=evidence_chart.changes(released, t),
         )
+    cards.hidden(released, t)
     if released.value.people.height:
         cards.section(
             t("Single ratings beside their evidence"),
