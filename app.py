@@ -44,6 +44,8 @@ chosen = st.navigation(
             page("fairness/adjusted", t("Adjusted ratings"), "adjusted", Permission.SEE_LENIENCY),
             page("fairness/evidence", t("Ratings and evidence"), "evidence", Permission.SEE_LENIENCY),
             page("fairness/linkage", t("Comparability"), "linkage", Permission.SEE_LENIENCY),
+            page("fairness/facets", t("Dimensions and sources"), "facets", Permission.SEE_LENIENCY),
+            page("fairness/yardstick", t("One yardstick"), "yardstick", Permission.SEE_LENIENCY),
         ],
         t("Strategy"): [
             page("goals/risk", t("Goal risk"), "goals", Permission.SEE_GOALS),

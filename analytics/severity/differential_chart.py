@@ -301,6 +301,14 @@ def company(
     return _joined(sentences, t)
 
 
+def in_order(released: Released[Differential]) -> list[str]:
+    """Groups compared, those with most flags first, then the largest; groups that are hidden come last."""
+    ordered = released.value.groups.sort(
+        ["n_flagged", "n_people", "group"], descending=[True, True, False], nulls_last=True
+    )
+    return ordered["group"].to_list()
+
+
 def reading(row: Row, t: Language, *, name: str, group: str) -> str:
     """One rater and group in one plain sentence.
 

@@ -429,3 +429,12 @@ def people_of(t: Language, by: str, groups: Iterable[str]) -> dict[str, str]:
     if by == "location":
         return {group: t("people in {place}", place=group) for group in groups}
     return {group: t("people in the job family {family}", family=group) for group in groups}
+
+
+def others_of(t: Language, by: str, groups: Iterable[str]) -> dict[str, str]:
+    """What to call those a group is compared with; all others where there are more than two groups."""
+    found = list(groups)
+    if len(found) == 1 and by in {"gender", load_severity.BORDER}:
+        other = {"female": "male", "male": "female", "own": "outside", "outside": "own"}[found[0]]
+        return {found[0]: people_of(t, by, [other])[other]}
+    return {group: t("all others") for group in found}

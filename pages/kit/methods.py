@@ -15,13 +15,19 @@ from analytics.policy import (
     FALSE_SIGN_RATE,
     MINIMUM_COMPARISONS,
     MINIMUM_HABIT_RATEES,
+    MINIMUM_RATEES,
+    MISFIT_HIGH,
+    MISFIT_LOW,
     MOST_EXTRA_REVIEWS,
     PACE_PRESETS,
     TELLING_EVIDENCE,
 )
 from analytics.severity.adjusted import DRAWS, Adjusted
 from analytics.severity.comparability import Comparability
+from analytics.severity.differential import Differential
 from analytics.severity.evidence import Evidence
+from analytics.severity.facets import Facets
+from analytics.severity.facets_chart import facet_words
 from analytics.severity.linear import Severity
 from analytics.severity.profile import SELF_CORRELATION, SELF_LENIENCY, Profiles
 
@@ -308,6 +314,134 @@ def adjusted(t: Language, released: Released[Adjusted]) -> dict[str, str]:
             "McCullagh (1980), J. R. Stat. Soc. B 42(2); Stein (1981), Ann. Stat. 9(6); "
             "Goldstein & Spiegelhalter (1996), J. R. Stat. Soc. A 159(3)"
         ),
+        t("Rules"): _rules(t, released),
+    }
+
+
+def ruler(t: Language, released: Released[Facets]) -> dict[str, str]:
+    """Behind the ruler of dimensions, sources and cycles."""
+    found = released.value
+    left = found.left_out
+    tested = {row["facet"]: row for row in found.facets.iter_rows(named=True)}
+    raters = tested.get("rater")
+    return {
+        t("Method"): t(
+            "A many-facet rating scale model of all judgements at once: how likely each level is depends "
+            "on the "
+            "person, the rater, what is judged, the rater’s role and the cycle. Each gets a place on one "
+            "ruler. "
+            "What is shown is the fair average: the points an average person would get there, all else being "
+            "average."
+        ),
+        t("Halo"): ""
+        if found.halo_sd is None or found.ability_sd is None
+        else t(
+            "What a rater happened to think of a person moves all their answers about that person together. "
+            "Taken as separate witnesses they would look far surer than they are, so this impression is "
+            "part of "
+            "the model: it is {ratio} times as large as the difference between people.",
+            ratio=f"{found.halo_sd / max(found.ability_sd, 1e-9):.1f}",
+        ),
+        t("Counted"): t(
+            "{ratings} judgements of {ratees} people by {raters} raters. Left out: {few} by raters of "
+            "fewer than "
+            "{minimum} people, {unlinked} by raters nobody shares a person with, {level} by raters who gave "
+            "everybody the lowest or the highest level, {scale} on another scale, {incomplete} incomplete.",
+            ratings=_number(t, found.n_ratings),
+            ratees=_number(t, found.n_ratees),
+            raters=_number(t, found.n_raters),
+            minimum=int(MINIMUM_RATEES.value),
+            few=_number(t, left.get("few_ratees", 0)),
+            unlinked=_number(t, left.get("unlinked", 0)),
+            level=_number(t, left.get("one_level", 0)),
+            scale=_number(t, left.get("other_scale", 0)),
+            incomplete=_number(t, left.get("incomplete", 0)),
+        ),
+        t("How well raters can be told apart"): ""
+        if raters is None
+        else t(
+            "Reliability {reliability}, separation {separation}: about {strata} distinct bands of raters. "
+            "High "
+            "reliability here means that it matters who rates.",
+            reliability=percent(raters["reliability"], t),
+            separation=f"{raters['separation']:.1f}",
+            strata=f"{raters['strata']:.0f}",
+        ),
+        t("Patterns"): t(
+            "Scatter is the mean square of what a rating differs from expectation, weighted by information "
+            "(infit); 1 is what chance brings. Below {low} or above {high}, and beyond what the choice of "
+            "people "
+            "explains, a rater is listed.",
+            low=f"{MISFIT_LOW.value:g}",
+            high=f"{MISFIT_HIGH.value:g}",
+        ),
+        t("Limits"): t(
+            "That a dimension is rated lower may mean that raters are harder on it or that people are "
+            "weaker in "
+            "it; no rating can tell the two apart. Raters who share nobody with others are not on the ruler."
+        ),
+        t("Left out of the model"): t(
+            "It cannot be told from who rates: {parts}.",
+            parts=t.listing([facet_words(t).get(part, part) for part in found.entangled]),
+        )
+        if found.entangled
+        else "",
+        t("Sources"): "Linacre (1989), Many-Facet Rasch Measurement; Wang & Wilson (2005), Appl. Psychol. "
+        "Meas. 29; Myford & Wolfe (2003, 2004), J. Appl. Meas. 4(4), 5(2)",
+        t("Rules"): _rules(t, released),
+    }
+
+
+def yardstick(t: Language, released: Released[Differential]) -> dict[str, str]:
+    """Behind the yardsticks of raters."""
+    found = released.value
+    left = found.left_out
+    return {
+        t("Method"): t(
+            "The model of leniency (cycle, source, department, person and rater, with what a rater lastingly "
+            "thinks of a person), and for every rater a slope: how much more the group gets from this rater, "
+            "against the rest, than it gets from other raters. What everybody does is taken out first. "
+            "Estimates "
+            "are drawn towards nought as far as such differences are rare (adaptive shrinkage); the "
+            "interval is "
+            "what fits the rater’s own ratings."
+        ),
+        t("Counted"): t(
+            "{ratings} ratings of {ratees} people by {raters} raters. Left out: {unknown} of people whose "
+            "group "
+            "is not known, {unlinked} by raters linked to few others, {incomplete} incomplete.",
+            ratings=_number(t, found.n_ratings),
+            ratees=_number(t, found.n_ratees),
+            raters=_number(t, found.n_raters),
+            unknown=_number(t, left.get("unknown", 0)),
+            unlinked=_number(t, left.get("unlinked", 0)),
+            incomplete=_number(t, left.get("incomplete", 0)),
+        ),
+        t("Who cannot be told"): t.plural(
+            "{n} rater rated fewer than {minimum} people of the group or of the others.",
+            "{n} raters rated fewer than {minimum} people of every group or of the others.",
+            found.n_untold,
+            minimum=released.minimum,
+        ),
+        t("Flags"): t(
+            "Adjusted for all raters and groups looked at (Benjamini–Hochberg, {share} % false "
+            "discoveries), a "
+            "chance of at most {rate} % that the flag points the wrong way, and a difference of at least "
+            "{practical} points.",
+            share=f"{100 * FALSE_DISCOVERY.value:g}",
+            rate=f"{100 * FALSE_SIGN_RATE.value:g}",
+            practical="–" if found.practical is None else f"{found.practical:.2f}",
+        ),
+        t("Limits"): t(
+            "If a rater’s people of one group really do better work than those of the other, beyond what "
+            "other "
+            "raters saw of them, that looks the same. No flag does not mean that there is no bias: with few "
+            "people per rater only large differences can be seen."
+        ),
+        t(
+            "Sources"
+        ): "Myford & Wolfe (2003, 2004), J. Appl. Meas. 4(4), 5(2); Stephens (2017), Biostatistics "
+        "18(2); Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57(1)",
         t("Rules"): _rules(t, released),
     }
 

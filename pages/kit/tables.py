@@ -18,9 +18,11 @@ from analytics.distribution.shares import Distribution
 from analytics.goals.chart import gap_words, status_words
 from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language
-from analytics.severity import linkage_chart
+from analytics.severity import differential_chart, facets_chart, linkage_chart
 from analytics.severity.chart import reason
 from analytics.severity.comparability import Comparability
+from analytics.severity.differential import Differential
+from analytics.severity.facets import Facets
 from analytics.severity.linear import Severity
 from analytics.severity.profile import HABITS, Profiles
 from analytics.severity.profile_chart import numbers, side
@@ -434,4 +436,108 @@ def linking_people(
         pl.col("n_cut_off").alias(t("Cut off without them")),
         pl.col("carries").round(1).alias(t("Links carried")),
         pl.Series(t("Why they have several raters"), whys, dtype=pl.String),
+    )
+
+
+def ruler(t: Language, released: Released[Facets], names: Mapping[str, Mapping[str, str]]) -> pl.DataFrame:
+    """Dimensions, sources and cycles with the rating an average person gets there, highest first."""
+    frame = released.value.elements.sort(
+        "facet", "fair_average", "element", descending=[False, True, False], nulls_last=True
+    )
+    words = facets_chart.facet_words(t)
+    called = [facets_chart.element_name(row, t, names) for row in frame.iter_rows(named=True)]
+    return frame.select(
+        pl.col("facet").replace_strict(words, default=pl.col("facet")).alias(t("Part")),
+        pl.Series(t("Which"), called, dtype=pl.String),
+        pl.col("fair_average").alias(t("An average person gets (points)")),
+        pl.col("fair_low").alias(t("from")),
+        pl.col("fair_high").alias(t("to")),
+        pl.col("difference").alias(t("Difference")),
+        pl.col("infit").alias(t("Scatter (1 = as chance has it)")),
+        pl.col("n_ratees").alias(t("People")),
+        pl.col("n_ratings").alias(t("Ratings")),
+    )
+
+
+def odd_raters(
+    t: Language, released: Released[Facets], names: Mapping[str, str], departments: Mapping[str, str]
+) -> pl.DataFrame:
+    """Raters whose ratings scatter far more or less than chance allows, with what that means."""
+    frame = facets_chart.odd_raters(released)
+    return frame.select(
+        named(frame, "rater_id", names).alias(t("Rater")),
+        named(frame, "department_id", departments).alias(t("Department")),
+        pl.col("fit").replace_strict(facets_chart.fit_words(t), default=None).alias(t("Pattern")),
+        pl.col("infit").alias(t("Scatter (1 = as chance has it)")),
+        pl.col("outfit").alias(t("… outliers counted fully")),
+        pl.col("n_ratees").alias(t("People rated")),
+        pl.col("n_ratings").alias(t("Ratings")),
+    )
+
+
+def ruler_counted(t: Language, released: Released[Facets]) -> str:
+    """How many judgements the ruler rests on."""
+    return t(
+        "{ratings} judgements by {raters} raters",
+        ratings=released.value.n_ratings,
+        raters=released.value.n_raters,
+    )
+
+
+def yardstick(
+    t: Language,
+    released: Released[Differential],
+    names: Mapping[str, str],
+    departments: Mapping[str, str],
+    groups: Mapping[str, str],
+) -> pl.DataFrame:
+    """Raters and groups, flags first, then the most telling."""
+    frame = (
+        released.value.raters.drop_nulls("difference")
+        .with_columns((pl.col("alone") / pl.col("standard_error")).abs().alias("size"))
+        .sort(
+            pl.col("verdict") != "unremarkable",
+            "size",
+            "group",
+            "rater_id",
+            descending=[True, True, False, False],
+        )
+    )
+    words = differential_chart.verdict_words(t)
+    return frame.select(
+        named(frame, "rater_id", names).alias(t("Rater")),
+        named(frame, "department_id", departments).alias(t("Department")),
+        named(frame, "group", groups).alias(t("Group")),
+        pl.col("verdict").replace_strict(words, default=None).alias(t("Rates the group")),
+        pl.col("difference").alias(t("Difference, chance allowed for (points)")),
+        pl.col("alone").alias(t("As these ratings stand")),
+        pl.col("low").alias(t("from")),
+        pl.col("high").alias(t("to")),
+        pl.col("n_group").alias(t("People of the group")),
+        pl.col("n_rest").alias(t("Others")),
+    )
+
+
+def group_gaps(t: Language, released: Released[Differential], groups: Mapping[str, str]) -> pl.DataFrame:
+    """What runs through the whole company, by group, largest difference first."""
+    frame = released.value.groups.sort(
+        pl.col("gap").abs(), "group", descending=[True, False], nulls_last=True
+    )
+    return frame.select(
+        named(frame, "group", groups).alias(t("Group")),
+        pl.col("gap").alias(t("Rated higher than others by (points)")),
+        pl.col("low").alias(t("from")),
+        pl.col("high").alias(t("to")),
+        pl.col("n_people").alias(t("People")),
+        pl.col("n_raters").alias(t("Raters the data can tell about")),
+        pl.col("n_flagged").alias(t("of them flagged")),
+    )
+
+
+def yardstick_counted(t: Language, released: Released[Differential]) -> str:
+    """How many ratings yardsticks rest on."""
+    return t(
+        "{ratings} ratings by {raters} raters",
+        ratings=f"{released.value.n_ratings:,}",
+        raters=f"{released.value.n_raters:,}",
     )

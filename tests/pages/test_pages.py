@@ -22,6 +22,8 @@ PAGES = {
     "pages/overview/overview.py": Permission.SEE_OWN,
     "pages/fairness/distributions.py": Permission.SEE_DISTRIBUTIONS,
     "pages/fairness/leniency.py": Permission.SEE_LENIENCY,
+    "pages/fairness/facets.py": Permission.SEE_LENIENCY,
+    "pages/fairness/yardstick.py": Permission.SEE_LENIENCY,
     "pages/fairness/habits.py": Permission.SEE_LENIENCY,
     "pages/fairness/rater.py": Permission.SEE_LENIENCY,
     "pages/fairness/linkage.py": Permission.SEE_LENIENCY,
