@@ -419,7 +419,9 @@ def _variance_habit(name: str, squares: Floats, expected: Floats, gathered: Gath
         freedom = np.where(freedom > 0, freedom, np.nan)
         tail = (1 - CONFIDENCE.value) / 2
         low = np.sqrt(found * freedom / stats.chi2.ppf(1 - tail, freedom))
-        high = np.sqrt(found * freedom / stats.chi2.ppf(tail, freedom))
+        # One more square as usual: however alike few ratings are, they do not make that certain.
+        beyond = found + typical / gathered.total(expected)
+        high = np.sqrt(beyond * freedom / stats.chi2.ppf(tail, freedom))
         less = np.asarray(stats.chi2.cdf(found * freedom, freedom))
         more = np.asarray(stats.chi2.sf(found * freedom, freedom))
         deviation = np.sqrt(found)

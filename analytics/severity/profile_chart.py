@@ -141,11 +141,11 @@ def overview_figure(
     below = [t("Shaded: as most raters do, or too little to matter. Each dot is a rater who stands out.")]
     fig = _frame(shown, called, tokens, mode, t, below=below)
     for i, habit in enumerate(shown):
-        flagged = released.value.habits.filter((pl.col("habit") == habit["habit"]) & pl.col("flag")).sort(
-            "rater_id"
-        )
+        told = released.value.habits.filter(
+            (pl.col("habit") == habit["habit"]) & pl.col("estimate").is_not_null()
+        ).sort("rater_id")
         unit = _unit(habit)
-        rows = list(flagged.iter_rows(named=True))
+        rows = list(told.filter("flag").iter_rows(named=True))
         places = [_position(row["estimate"] - row["usual"], unit) for row in rows]
         # Dots side by side would cover each other: the golden ratio spreads them without order.
         lift = [0.5 * ((nth * 0.618034) % 1.0) - 0.25 for nth in range(len(rows))]
@@ -169,7 +169,7 @@ def overview_figure(
             xref="paper",
             xanchor="right",
             y=i,
-            text=escape(t("{flagged} of {told}", flagged=len(rows), told=habit["n_raters"])),
+            text=escape(t("{flagged} of {told}", flagged=len(rows), told=told.height)),
             showarrow=False,
             font={"color": tokens.ink if rows else tokens.quiet, "size": 13},
         )
@@ -497,13 +497,14 @@ def coaching(row: Row, t: Language, *, name: str | None = None) -> str:
         )
     if row["habit"] == "self_gap" and more:
         return t(
-            "People rated themselves {value} points above the rating of {who}; {usual} is usual. A talk "
-            "halfway through the cycle about what each level takes may bring the two views closer.",
+            "What people gave themselves and what {who} gave them lie {value} points apart; {usual} is "
+            "usual. A talk halfway through the cycle about what each level takes may bring the two views "
+            "closer.",
             **places,
         )
     if row["habit"] == "self_gap":
         return t(
-            "Against what people thought of themselves, the ratings of {who} were unusually high (gap "
+            "Beside what people gave themselves, the ratings by {who} were unusually high (difference "
             "{value} points; {usual} is usual). It may help to ask for the results behind each rating, and "
             "to tell people plainly what they do well.",
             **places,
@@ -614,8 +615,8 @@ def _fact(row: Row, t: Language, who: str) -> str:
         )
     if row["habit"] == "halo_correlation":
         return t(
-            "The dimensions {who} rated agree with each other by {value} (likely {low} to {high}); usual is "
-            "{usual}.",
+            "The dimensions {who} rated correlate with each other by {value} (likely {low} to {high}); "
+            "usual is {usual}.",
             **places,
         )
     if row["habit"] == "halo_spread":
@@ -624,10 +625,18 @@ def _fact(row: Row, t: Language, who: str) -> str:
             "{high}).",
             **places,
         )
+    if row["habit"] == "self_gap" and row["estimate"] >= 0:
+        return t(
+            "People rate themselves {size} points above what {who} gives them (difference likely {low} to "
+            "{high}; usual {usual}).",
+            size=f"{abs(row['estimate']):.1f}",
+            **places,
+        )
     if row["habit"] == "self_gap":
         return t(
-            "Self-ratings lie {value} points from the ratings by {who} (likely {low} to {high}); usual is "
-            "{usual}.",
+            "People rate themselves {size} points below what {who} gives them (difference likely {low} to "
+            "{high}; usual {usual}).",
+            size=f"{abs(row['estimate']):.1f}",
             **places,
         )
     return t(
@@ -726,10 +735,10 @@ def _about_recency(flags: pl.DataFrame, t: Language) -> list[str]:
 def _by_chance(flags: int, t: Language) -> str:
     expected = FALSE_DISCOVERY.value * flags
     if expected < 0.5:
-        return t("Hardly any of these flags is expected to be chance.")
+        return t("Hardly any of these flags may be chance.")
     return t.plural(
-        "Up to {n} of these {flags} flags is expected to be chance.",
-        "Up to {n} of these {flags} flags are expected to be chance.",
+        "About {n} of these {flags} flags may be chance.",
+        "About {n} of these {flags} flags may be chance.",
         round(expected),
         flags=flags,
     )

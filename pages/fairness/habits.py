@@ -29,29 +29,33 @@ footer = cards.footer(t, viewer, released, version, about)
 
 cards.heading(t("Who stands out, and in what"))
 habit = filters.pick(t("Habit"), {filters.EVERYTHING: t("All habits"), **chart.habit_names(t)}, key="habit")
-cards.table(
-    t,
-    lambda: tables.habits(t, released, names, departments, habit),
-    name="habits",
-    key=(habit, *key),
-    footer=footer,
-    alt=said,
-)
+if tables.habits(t, released, names, departments, habit).is_empty():
+    cards.remark(t("Nobody stands out here."))
+else:
+    cards.table(
+        t,
+        lambda: tables.habits(t, released, names, departments, habit),
+        name="habits",
+        key=(habit, *key),
+        footer=footer,
+        alt=said,
+    )
 
-local = chart.departments_takeaway(released, t, names=departments)
-cards.section(t("A habit of one rater, or a custom of the department?"), local)
-load.picture(
-    lambda: chart.departments_figure(released, t, mode=mode, names=departments),
-    key=("customs", *key),
-    alt=local,
-)
-cards.table(
-    t,
-    lambda: tables.customs(t, released, departments),
-    name="customs",
-    key=key,
-    footer=footer,
-    alt=local,
-)
+if not released.value.departments.is_empty():
+    local = chart.departments_takeaway(released, t, names=departments)
+    cards.section(t("A habit of one rater, or a custom of the department?"), local)
+    load.picture(
+        lambda: chart.departments_figure(released, t, mode=mode, names=departments),
+        key=("customs", *key),
+        alt=local,
+    )
+    cards.table(
+        t,
+        lambda: tables.customs(t, released, departments),
+        name="customs",
+        key=key,
+        footer=footer,
+        alt=local,
+    )
 cards.method(t, methods.habits(t, released))
 session.record("looked", "habits")

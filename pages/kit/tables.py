@@ -358,7 +358,7 @@ def customs(t: Language, released: Released[Profiles], departments: Mapping[str,
         named(frame, "department_id", departments).alias(t("Department")),
         pl.col("distance").alias(t("Distance (levels)")),
         pl.col("by_chance").alias(t("By chance (levels)")),
-        pl.col("n_alike").alias(t("Like the company (raters)")),
+        pl.col("n_alike").alias(t("Like the company")),
         pl.col("n_custom").alias(t("Like the department")),
         pl.col("n_own").alias(t("Like neither")),
         pl.col("n_people").alias(t("People rated")),
@@ -387,7 +387,7 @@ def extra_reviews(
         }
         for row in rows
     ]
-    return plan.select(
+    shown = plan.select(
         pl.col("step").alias(t("No.")),
         pl.Series(t("Who would rate"), [row["rater"] for row in told], dtype=pl.String),
         pl.Series(t("Whom"), [row["ratee"] for row in told], dtype=pl.String),
@@ -397,6 +397,8 @@ def extra_reviews(
         (pl.col("reliability_after") * 100).round(0).cast(pl.Int64).alias(t("… after (%)")),
         pl.col("n_needed").alias(t("Reviews needed")),
     )
+    # Without a fit nothing is known of reliabilities.
+    return shown.select(column for column in shown if column.null_count() < max(shown.height, 1))
 
 
 def not_comparable(
