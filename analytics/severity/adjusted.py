@@ -65,7 +65,9 @@ REASONS: Final = (
 Floats = npt.NDArray[np.float64]
 
 _KEYS: Final = ("cycle_id", "ratee_id", "rater_id", "source")
-_NODES: Final = 11
+_NODES: Final = 5  # for work
+_GRID: Final = 41  # for severity
+_REACH: Final = 4.0  # deviations of it
 _LEAST_CHANCE: Final = 0.05
 """Of the variance of a judgement at least this much is chance, whatever the parts add up to."""
 DRAWS: Final = 20_000
@@ -692,14 +694,18 @@ def _chances(
 
     With severity ``b`` and work ``w`` known, the judgement is normal about ``w + b`` between the thresholds
     of the given level, and what is asked is where it lies less ``b``: nothing but normal areas. Both are
-    then averaged over by Gauss and Hermite's rule.
+    then averaged over: work by Gauss and Hermite's rule; severity, at nought of which the answer has a bend,
+    by a fine grid.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     weights = weights / weights.sum()
+    grid = np.linspace(-_REACH, _REACH, _GRID)
+    dense = np.exp(-0.5 * grid**2)
+    dense /= dense.sum()
     edges = np.concatenate([[-np.inf], thresholds, [np.inf]])
     low, high = edges[given][:, None], edges[given + 1][:, None]
     below = np.zeros((given.size, thresholds.size))
-    for node, of_severity in zip(nodes, weights, strict=True):
+    for node, of_severity in zip(grid, dense, strict=True):
         off = np.sqrt(doubt) * node
         taken = (severity + off)[:, None]
         reached = np.clip(thresholds[None, :] + taken, low, high)
