@@ -28,7 +28,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -344,14 +344,14 @@ class _Rows:
 class _Point:
     """The likelihood at given thresholds, coefficients and deviations.
 
-    ``pair``, ``first`` and ``stack`` are effects in units of their deviations.
+    ``own`` (by cell), ``first`` and ``stack`` are effects in units of their deviations.
     """
 
     thresholds: Floats
     coefficients: Floats
     deviations: Floats
     log_likelihood: float
-    pair: Floats
+    own: Floats
     first: Floats
     stack: Floats
     rows: _Rows
@@ -384,7 +384,7 @@ class _Factor:
 
     deviations: Floats
     sums: Floats  # weights by cell
-    left: Floats  # by cell, what the pair leaves of them: 1 / (1 + variance x weight)
+    left: Floats  # by cell, what its own effects leave of them: 1 / (1 + variance x weight)
     cell_weight: Floats
     diagonal: Floats  # of the largest factor
     cross: sparse.csr_matrix  # weights by level of the largest factor and of the dense block
@@ -393,11 +393,37 @@ class _Factor:
     log_determinant: float
 
 
+class _Part(NamedTuple):
+    """Effects of one kind in logits: modes, their variance given fixed parts, and what those add."""
+
+    values: Floats
+    known: Floats
+    more: Floats
+
+    def share(self, variance: float, whole: Floats) -> _Part:
+        """Of effects that are sums, those of the one addend with this variance of the ``whole``."""
+        share = np.divide(variance, whole, out=np.zeros_like(whole), where=whole > 0)
+        return _Part(
+            share * self.values, share**2 * self.known + variance * (1.0 - share), share**2 * self.more
+        )
+
+
+class _Spreads(NamedTuple):
+    """Variances given thresholds and coefficients."""
+
+    cells: Floats  # of the predictor of each cell
+    own: Floats  # of effects in units of their deviations, by block
+    first: Floats
+    stack: Floats
+
+
 class _System:
     """The rows, the cells they fall into, and what follows from them at given parameters.
 
     A cell holds the rows that have all levels in common: those of a pair, or of one meeting. Inside, factor 0
-    is the largest one, and the others are stacked into one dense block of ``self.size`` levels.
+    is the largest one, and the others are stacked into one dense block of ``self.size`` levels. A level of
+    factor 1 that is met in one cell only is a leaf: what it adds is one more effect of its cell, eliminated
+    with that of the pair, and it has no place in the dense block.
     """
 
     def __init__(
@@ -424,34 +450,42 @@ class _System:
         self.level_of = [np.zeros(self.cells, dtype=np.int64) for _ in levels]
         for of_cell, one in zip(self.level_of, levels, strict=True):
             of_cell[cell] = one
-        self.offsets = np.concatenate([[0], np.cumsum(self.sizes[1:])]).astype(np.int64)
-        self.size = int(self.offsets[-1])
         self.fixed = grid.size + self.design.shape[1]
-        # Cells by level of the dense block, shape (cells, other factors).
-        self.places = (
-            np.stack(
-                [
-                    of_cell + offset
-                    for of_cell, offset in zip(self.level_of[1:], self.offsets[:-1], strict=True)
-                ],
-                axis=1,
-            )
-            if len(levels) > 1
-            else np.empty((self.cells, 0), dtype=np.int64)
-        )
-        keys = self.level_of[0][:, None] * max(self.size, 1) + self.places
-        met, entry = np.unique(keys, return_inverse=True)
-        self.entry = entry.reshape(keys.shape)
-        rows, columns = np.divmod(met, max(self.size, 1))
+        self.leaf = np.zeros(self.cells, dtype=np.bool_)
+        if len(levels) > 1:
+            met = np.bincount(cell, minlength=self.cells) > 0
+            cells_of = np.bincount(self.level_of[1][met], minlength=self.sizes[1])
+            self.leaf = met & (cells_of[self.level_of[1]] == 1)
+        self.leaf_level = self.level_of[1][self.leaf] if len(levels) > 1 else self.leaf.nonzero()[0]
+        self.inner = [np.arange(size) for size in self.sizes[1:]]
+        if self.inner:
+            self.inner[0] = np.delete(self.inner[0], self.leaf_level)
+        self.offsets = np.concatenate([[0], np.cumsum([inner.size for inner in self.inner])]).astype(np.int64)
+        self.size = int(self.offsets[-1])
+        # Place of each cell's levels in the dense block, shape (cells, other factors); leaves lie beyond it.
+        self.places = np.empty((self.cells, len(self.inner)), dtype=np.int64)
+        for k, (inner, size, offset) in enumerate(
+            zip(self.inner, self.sizes[1:], self.offsets[:-1].tolist(), strict=True)
+        ):
+            place = np.full(size, self.size)
+            place[inner] = np.arange(offset, offset + inner.size)
+            self.places[:, k] = place[self.level_of[k + 1]]
+        inside = self.places < self.size
+        keys = (self.level_of[0][:, None] * max(self.size, 1) + self.places)[inside]
+        spots, entry = np.unique(keys, return_inverse=True)
+        self.entry = np.full(self.places.shape, spots.size)
+        self.entry[inside] = entry
+        rows, columns = np.divmod(spots, max(self.size, 1))
         starts = np.searchsorted(rows, np.arange(self.sizes[0] + 1))
         self.cross_shape = (self.sizes[0], self.size)
-        self.cross = sparse.csr_matrix((np.ones(met.size), columns, starts), shape=self.cross_shape)
+        self.cross = sparse.csr_matrix((np.ones(spots.size), columns, starts), shape=self.cross_shape)
         self.meetings = _Meetings(self.cross)
-        self.spots = []
+        self.both = []
         for k in range(self.places.shape[1]):
             for other in range(k + 1, self.places.shape[1]):
-                where = self.places[:, k] * self.size + self.places[:, other]
-                self.spots.append(np.unique(where, return_inverse=True))
+                cells = np.flatnonzero(inside[:, k] & inside[:, other])
+                where = self.places[cells, k] * self.size + self.places[cells, other]
+                self.both.append((cells, where, *np.unique(where, return_inverse=True)))
         ones = np.ones(self.n)
         self.gather = sparse.csr_matrix((ones, (self.cell, np.arange(self.n))), shape=(self.cells, self.n))
         ones = np.ones(self.cells)
@@ -459,9 +493,9 @@ class _System:
         self.to_first = sparse.csr_matrix(
             (ones, (self.level_of[0], place)), shape=(self.sizes[0], self.cells)
         )
+        meeting, _ = np.nonzero(inside)
         self.to_stack = sparse.csr_matrix(
-            (np.ones(self.places.size), (self.places.ravel(), np.repeat(place, self.places.shape[1]))),
-            shape=(self.size, self.cells),
+            (np.ones(meeting.size), (self.places[inside], meeting)), shape=(self.size, self.cells)
         )
 
     def start(self) -> Floats:
@@ -476,19 +510,18 @@ class _System:
     def _parted(self, values: Floats) -> tuple[Floats, Floats, Floats]:
         return values[: self.grid.size], values[self.grid.size : self.fixed], values[self.fixed :]
 
-    def _scales(self, deviations: Floats) -> tuple[float, float, Floats]:
-        """Deviations of the pairs, the largest factor, and each level of the dense block."""
+    def _scales(self, deviations: Floats) -> tuple[Floats, float, Floats]:
+        """Deviations of what is each cell's own, of the largest factor, of each level of the dense block."""
         inside = np.array([deviations[k] for k in self.order])
-        pair = float(deviations[-1]) if self.paired else 0.0
-        return pair, float(inside[0]), np.repeat(inside[1:], self.sizes[1:])
+        own = np.full(self.cells, deviations[-1] ** 2 if self.paired else 0.0)
+        if self.leaf_level.size:
+            own[self.leaf] += inside[1] ** 2
+        return np.sqrt(own), float(inside[0]), np.repeat(inside[1:], [inner.size for inner in self.inner])
 
-    def _shift(self, deviations: Floats, pair: Floats, first: Floats, stack: Floats) -> Floats:
+    def _shift(self, deviations: Floats, own: Floats, first: Floats, stack: Floats) -> Floats:
         """By cell what the effects add to the predictor."""
-        own, largest, dense = self._scales(deviations)
-        shift = largest * first[self.level_of[0]] + own * pair
-        if self.size:
-            shift += (dense * stack)[self.places].sum(axis=1)
-        return np.asarray(shift)
+        scales = self._scales(deviations)
+        return self._of_cells(scales, own[:, None], first[:, None], stack[:, None])[:, 0]
 
     def rows_at(self, thresholds: Floats, predictor: Floats) -> _Rows:
         """The rows' log likelihood and its derivatives."""
@@ -523,15 +556,15 @@ class _System:
         diagonal = 1.0 + largest**2 * _totals(self.level_of[0], cell_weight, self.sizes[0])
         data = np.zeros(self.cross.nnz)
         for column in self.entry.T:
-            data += np.bincount(column, cell_weight, data.size)
+            data += np.bincount(column, cell_weight, data.size + 1)[:-1]
         cross = sparse.csr_matrix((data, self.cross.indices, self.cross.indptr), shape=self.cross_shape)
         meetings = self.meetings.holding(cross)
         block = -meetings.product(largest**2 / diagonal)
         for column in self.places.T:
-            total = np.bincount(column, cell_weight, self.size)
+            total = np.bincount(column, cell_weight, self.size + 1)[:-1]
             block[np.arange(self.size), np.arange(self.size)] += total
-        for spots, which in self.spots:
-            block.ravel()[spots] += np.bincount(which, cell_weight, spots.size)
+        for cells, _, spots, which in self.both:
+            block.ravel()[spots] += np.bincount(which, cell_weight[cells], spots.size)
         block *= dense
         block *= dense[:, None]
         block[np.arange(self.size), np.arange(self.size)] += 1.0
@@ -546,36 +579,38 @@ class _System:
         return _Factor(deviations, sums, left, cell_weight, diagonal, cross, meetings, upper, logs)
 
     def solve(
-        self, factor: _Factor, pair: Floats, first: Floats, stack: Floats
+        self, factor: _Factor, own: Floats, first: Floats, stack: Floats
     ) -> tuple[Floats, Floats, Floats]:
         """``H^-1`` times a right-hand side given by block, each of shape (levels, sides)."""
-        own, largest, dense = self._scales(factor.deviations)
+        scales = self._scales(factor.deviations)
+        apart, largest, dense = scales[0][:, None], scales[1], scales[2][:, None]
         left, weight, diagonal = factor.left[:, None], factor.sums[:, None], factor.diagonal[:, None]
-        lost = own * weight * left * pair
-        first = first - largest * (self.to_first @ lost)
-        stack = stack - dense[:, None] * (self.to_stack @ lost)
-        shrunk = first / diagonal
+        lost = apart * weight * left * own
+        first = (first - largest * (self.to_first @ lost)) / diagonal
+        stack = stack - dense * (self.to_stack @ lost)
         if self.size:
-            right = stack - dense[:, None] * (factor.cross.T @ (largest * shrunk))
+            right = stack - dense * (factor.cross.T @ (largest * first))
             stack, _ = linalg.lapack.dpotrs(factor.upper.T, right, lower=1)
-            first = shrunk - largest / diagonal * (factor.cross @ (dense[:, None] * stack))
-        else:
-            first = shrunk
-        others = self._of_cells(largest * first, dense[:, None] * stack)
-        return left * (pair - own * weight * others), np.asarray(first), np.asarray(stack)
+            first = first - largest / diagonal * (factor.cross @ (dense * stack))
+        others = self._of_cells(scales, np.zeros_like(own), first, stack)
+        return left * (own - apart * weight * others), np.asarray(first), np.asarray(stack)
 
-    def _of_cells(self, first: Floats, stack: Floats) -> Floats:
-        """By cell the sum over its levels; shape (cells, sides)."""
-        found = first[self.level_of[0]]
+    def _of_cells(
+        self, scales: tuple[Floats, float, Floats], own: Floats, first: Floats, stack: Floats
+    ) -> Floats:
+        """``Z S`` of effects by block, each of shape (levels, sides): what they add to each cell."""
+        apart, largest, dense = scales
+        found = apart[:, None] * own + (largest * first)[self.level_of[0]]
+        padded = np.concatenate([dense[:, None] * stack, np.zeros((1, stack.shape[1]))])
         for column in self.places.T:
-            found = found + stack[column]
+            found += padded[column]
         return np.asarray(found)
 
     def _back(self, deviations: Floats, cells: Floats) -> tuple[Floats, Floats, Floats]:
         """``S Z'`` of sums by cell, shape (cells, sides), by block."""
         own, largest, dense = self._scales(deviations)
         return (
-            own * cells,
+            own[:, None] * cells,
             np.asarray(largest * (self.to_first @ cells)),
             np.asarray(dense[:, None] * (self.to_stack @ cells)),
         )
@@ -588,24 +623,24 @@ class _System:
             return None
         base = self.design @ coefficients
         if near is None:
-            pair, first, stack = np.zeros(self.cells), np.zeros(self.sizes[0]), np.zeros(self.size)
+            own, first, stack = np.zeros(self.cells), np.zeros(self.sizes[0]), np.zeros(self.size)
         else:
-            pair, first, stack = near.pair, near.first, near.stack
+            own, first, stack = near.own, near.first, near.stack
 
-        def height(pair: Floats, first: Floats, stack: Floats) -> tuple[float, _Rows]:
-            rows = self.rows_at(thresholds, base + self._shift(deviations, pair, first, stack)[self.cell])
-            penalty = float(pair @ pair + first @ first + stack @ stack)
+        def height(own: Floats, first: Floats, stack: Floats) -> tuple[float, _Rows]:
+            rows = self.rows_at(thresholds, base + self._shift(deviations, own, first, stack)[self.cell])
+            penalty = float(own @ own + first @ first + stack @ stack)
             return float(rows.log.sum()) - 0.5 * penalty, rows
 
-        value, rows = height(pair, first, stack)
+        value, rows = height(own, first, stack)
         if not math.isfinite(value):
             return None
         factor = self.factored(deviations, rows.weight) if near is None else near.factor
         fresh, last = near is None, math.inf
         for _ in range(_MOST_TURNS):
             slopes = _totals(self.cell, rows.slope, self.cells)[:, None]
-            by_pair, by_first, by_stack = self._back(deviations, slopes)
-            rest = (by_pair - pair[:, None], by_first - first[:, None], by_stack - stack[:, None])
+            by_own, by_first, by_stack = self._back(deviations, slopes)
+            rest = (by_own - own[:, None], by_first - first[:, None], by_stack - stack[:, None])
             step = [part[:, 0] for part in self.solve(factor, *rest)]
             gain = sum(float(a @ b[:, 0]) for a, b in zip(step, rest, strict=True))
             if gain < _SETTLED:
@@ -616,7 +651,7 @@ class _System:
                 continue
             length = 1.0
             while length > 1e-6:
-                trial = (pair + length * step[0], first + length * step[1], stack + length * step[2])
+                trial = (own + length * step[0], first + length * step[1], stack + length * step[2])
                 new, seen = height(*trial)
                 if new >= value - 1e-9 * abs(value):
                     break
@@ -626,7 +661,7 @@ class _System:
                     return None
                 factor, fresh, last = self.factored(deviations, rows.weight), True, math.inf
                 continue
-            (pair, first, stack), value, rows = trial, new, seen
+            (own, first, stack), value, rows = trial, new, seen
             fresh, last = False, gain
         factor = self.factored(deviations, rows.weight)
         return _Point(
@@ -634,7 +669,7 @@ class _System:
             coefficients=coefficients,
             deviations=deviations,
             log_likelihood=value - 0.5 * factor.log_determinant,
-            pair=pair,
+            own=own,
             first=first,
             stack=stack,
             rows=rows,
@@ -644,16 +679,15 @@ class _System:
     def sloped(self, point: _Point) -> _Point:
         """The same point with its gradient and the information the search steps by."""
         factor, rows = point.factor, point.rows
-        own, largest, dense = self._scales(point.deviations)
         inverse = self._inverse(factor)
-        leverage, traces = self._leverages(point, inverse)
-        h = leverage[self.cell]
+        spreads = self._spreads(point, inverse)
+        h = spreads.cells[self.cell]
 
         # What moves with the mode: a = H^-1 S Z' s, s the slopes of log|H| in the predictor.
         change = -(rows.bend_above + rows.bend_below)
         moved = _totals(self.cell, h * change, self.cells)[:, None]
         a = self.solve(factor, *self._back(point.deviations, moved))
-        shift = (own * a[0] + self._of_cells(largest * a[1], dense[:, None] * a[2]))[self.cell, 0]
+        shift = self._of_cells(self._scales(point.deviations), *a)[self.cell, 0]
 
         grid = self.grid
         apart = self._apart(point.thresholds)
@@ -662,7 +696,7 @@ class _System:
         thresholds = np.bincount(grid.above, by_above, grid.size + 2)
         thresholds += np.bincount(grid.below, by_below, grid.size + 2)
         coefficients = self.design.T @ (rows.slope - 0.5 * (h * change - shift * rows.weight))
-        deviations, average = self._about_deviations(point, traces, a)
+        deviations, average = self._about_deviations(point, spreads, a)
         information, toward = self._about_fixed(point)
         found = replace(
             point,
@@ -677,16 +711,24 @@ class _System:
     def _lift(self, point: _Point) -> Floats:
         """Slope of ``-log|information| / 2`` in the deviations, the weights as they are."""
         assert point.toward is not None
-        pair, first, stack = point.toward
         spread = point.fixed_covariance
+        own, first, stack = (np.einsum("ij,ij->i", part @ spread, part) for part in point.toward)
+        return self._by_deviation(point.deviations, own, first, stack)
+
+    def _by_deviation(self, deviations: Floats, own: Floats, first: Floats, stack: Floats) -> Floats:
+        """Slopes in the deviations from what each effect gains in the logarithm of its own."""
+        found = np.zeros(deviations.size)
         parts = [first, *(stack[a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True))]
-        lift = np.zeros(point.deviations.size)
         for k, part in zip(self.order, parts, strict=True):
-            lift[k] = float(((part @ spread) * part).sum())
+            found[k] = float(part.sum()) / deviations[k] if deviations[k] else 0.0
+        # A cell's own variance is the sum of the pairs' and, in a leaf, that of factor 1.
+        apart = self._scales(deviations)[0]
+        shares = np.divide(own, apart**2, out=np.zeros_like(own), where=apart > 0)
         if self.paired:
-            lift[-1] = float(((pair @ spread) * pair).sum())
-        moving = point.deviations != 0
-        return np.asarray(np.divide(lift, point.deviations, out=np.zeros_like(lift), where=moving))
+            found[-1] = deviations[-1] * float(shares.sum())
+        if self.leaf_level.size:
+            found[self.order[1]] += deviations[self.order[1]] * float(shares[self.leaf].sum())
+        return found
 
     def _apart(self, thresholds: Floats) -> Floats:
         """By row ``1 / (exp(A - B) - 1)``: nought where a level has no bound on one side."""
@@ -700,65 +742,60 @@ class _System:
         inverse, _ = linalg.lapack.dpotri(factor.upper.T.copy(order="F"), lower=1, overwrite_c=1)
         return np.asarray(inverse.T)
 
-    def _leverages(self, point: _Point, inverse: Floats) -> tuple[Floats, Floats]:
-        """By cell the variance of its predictor; by block the traces of ``I - H^-1``, in the given order."""
+    def _spreads(self, point: _Point, inverse: Floats) -> _Spreads:
+        """Variance of the predictor of each cell, and of each effect in units of its own."""
         factor = point.factor
         own, largest, dense = self._scales(point.deviations)
-        shrink = largest**2 / factor.diagonal
-        plain = shrink[self.level_of[0]]
         first = 1.0 / factor.diagonal
-        traces = []
+        plain = (largest**2 * first)[self.level_of[0]]
+        stack = np.empty(0)
         if self.size:
             scaled = inverse * dense
             scaled *= dense[:, None]
             across = factor.meetings.across(scaled)
-            quadratic = np.bincount(factor.meetings.entry_row, factor.cross.data * across, self.sizes[0])
-            mixed = across[self.entry].sum(axis=1)
-            inner = np.diag(scaled)[self.places].sum(axis=1)
-            for k in range(self.places.shape[1]):
-                for other in range(k + 1, self.places.shape[1]):
-                    inner += 2.0 * scaled[self.places[:, k], self.places[:, other]]
+            quadratic = _totals(factor.meetings.entry_row, factor.cross.data * across, self.sizes[0])
+            mixed = np.append(across, 0.0)[self.entry].sum(axis=1)
+            inner = np.append(np.diag(scaled), 0.0)[self.places].sum(axis=1)
+            for cells, where, _, _ in self.both:
+                inner[cells] += 2.0 * scaled.ravel()[where]
             plain = plain + inner + plain**2 * quadratic[self.level_of[0]] - 2.0 * plain * mixed
-            first = first + (largest / factor.diagonal) ** 2 * quadratic
-            rest = 1.0 - np.diag(inverse)
-            traces = [
-                float(rest[a:b].sum()) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)
-            ]
-        inside = [float((1.0 - first).sum()), *traces]
-        found = np.empty(len(point.deviations))
-        found[self.order] = inside
-        if self.paired:
-            found[-1] = float((own**2 * factor.cell_weight - (own * factor.cell_weight) ** 2 * plain).sum())
-        return factor.left**2 * plain + own**2 * factor.left, found
+            first = first + (largest * first) ** 2 * quadratic
+            stack = np.diag(inverse)
+        return _Spreads(
+            cells=factor.left**2 * plain + own**2 * factor.left,
+            own=factor.left + (own * factor.cell_weight) ** 2 * plain,
+            first=first,
+            stack=stack,
+        )
 
     def _about_deviations(
-        self, point: _Point, traces: Floats, a: tuple[Floats, Floats, Floats]
+        self, point: _Point, spreads: _Spreads, a: tuple[Floats, Floats, Floats]
     ) -> tuple[Floats, Floats]:
         """Slope of the likelihood in the deviations, and their average information."""
-        factor = point.factor
-        own, largest, dense = self._scales(point.deviations)
-        parts = [(point.first, a[1][:, 0], largest)]
-        for k, (low, high) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
-            parts.append((point.stack[low:high], a[2][low:high, 0], point.deviations[self.order[k + 1]]))
+        scales = self._scales(point.deviations)
+        gains = (
+            effects**2 - lifts[:, 0] * effects - (1.0 - spread)
+            for effects, lifts, spread in (
+                (point.own, a[0], spreads.own),
+                (point.first, a[1], spreads.first),
+                (point.stack, a[2], spreads.stack),
+            )
+        )
+        slope = self._by_deviation(point.deviations, *gains)
+        columns = np.zeros((self.cells, slope.size))
+        columns[:, self.order[0]] = point.first[self.level_of[0]]
+        padded = np.append(point.stack, 0.0)
+        for k, column in zip(self.order[1:], self.places.T, strict=True):
+            columns[:, k] = padded[column]
+        shares = np.divide(point.own, scales[0], out=np.zeros(self.cells), where=scales[0] > 0)
         if self.paired:
-            parts.append((point.pair, a[0][:, 0], own))
-        order = [*self.order, len(self.order)] if self.paired else self.order
-        slope = np.zeros(len(order))
-        columns = np.zeros((self.cells, len(order)))
-        for place, k in enumerate(order):
-            effects, lifts, deviation = parts[place]
-            gain = float(effects @ effects - lifts @ effects) - traces[k]
-            slope[k] = gain / deviation if deviation else 0.0
-            if place == 0:
-                columns[:, k] = effects[self.level_of[0]]
-            elif place < len(self.sizes):
-                columns[:, k] = effects[self.level_of[place]]
-            else:
-                columns[:, k] = effects
-        weighted = factor.sums[:, None] * columns
-        solved = self.solve(factor, *self._back(point.deviations, weighted))
-        fitted = own * solved[0] + self._of_cells(largest * solved[1], dense[:, None] * solved[2])
-        average = 2.0 * columns.T @ (weighted - factor.sums[:, None] * fitted)
+            columns[:, -1] = point.deviations[-1] * shares
+        if self.leaf_level.size:
+            columns[self.leaf, self.order[1]] = point.deviations[self.order[1]] * shares[self.leaf]
+        sums = point.factor.sums[:, None]
+        weighted = sums * columns
+        solved = self.solve(point.factor, *self._back(point.deviations, weighted))
+        average = 2.0 * columns.T @ (weighted - sums * self._of_cells(scales, *solved))
         return slope, 0.5 * (average + average.T)
 
     def _about_fixed(self, point: _Point) -> tuple[Floats, tuple[Floats, Floats, Floats]]:
@@ -797,42 +834,43 @@ class _System:
         """Effects and standard errors by factor, in the order the factors were given."""
         assert point.inverse is not None
         assert point.toward is not None
-        factor = point.factor
-        own, largest, dense = self._scales(point.deviations)
-        spread = point.fixed_covariance
-        first = 1.0 / factor.diagonal
-        plain = (largest**2 * first)[self.level_of[0]]
-        stack = np.diag(point.inverse) if self.size else np.empty(0)
-        if self.size:
-            leverage, _ = self._leverages(point, point.inverse)
-            scaled = point.inverse * dense
-            scaled *= dense[:, None]
-            first = first + (largest * first) ** 2 * factor.meetings.quadratic(scaled)
-            plain = (leverage - own**2 * factor.left) / factor.left**2
-        pair = factor.left + (own * factor.cell_weight) ** 2 * plain
-        blocks: list[tuple[float, Floats, Floats, Floats]] = [(largest, point.first, first, point.toward[1])]
-        for k, (low, high) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
-            blocks.append(
-                (
-                    float(point.deviations[self.order[k + 1]]),
-                    point.stack[low:high],
-                    stack[low:high],
-                    point.toward[2][low:high],
-                )
+        spreads, covariance = self._spreads(point, point.inverse), point.fixed_covariance
+        apart, largest, dense = self._scales(point.deviations)
+        own, first, stack = (
+            _Part(
+                scale * effects,
+                scale**2 * spread,
+                scale**2 * np.einsum("ij,ij->i", toward @ covariance, toward),
             )
+            for scale, effects, spread, toward in zip(
+                (apart, np.full(self.sizes[0], largest), dense),
+                (point.own, point.first, point.stack),
+                (spreads.own, spreads.first, spreads.stack),
+                point.toward,
+                strict=True,
+            )
+        )
+        found = {self.names[self.order[0]]: first}
+        for place, k in enumerate(self.order[1:]):
+            part = _Part(*(np.zeros(self.sizes[place + 1]) for _ in range(3)))
+            for whole, dense_part in zip(part, stack, strict=True):
+                whole[self.inner[place]] = dense_part[self.offsets[place] : self.offsets[place + 1]]
+            found[self.names[k]] = part
+        if self.leaf_level.size:
+            name, variance = self.names[self.order[1]], float(point.deviations[self.order[1]]) ** 2
+            for whole, leaves in zip(found[name], own.share(variance, apart**2), strict=True):
+                whole[self.leaf_level] = leaves[self.leaf]
         if self.paired:
-            blocks.append((own, point.pair, pair, point.toward[0]))
-        order = [*self.order, len(self.order)] if self.paired else self.order
-        names = (*self.names, PAIR)
-        found = {}
-        for k, (deviation, effects, known, toward) in zip(order, blocks, strict=True):
-            more = np.einsum("ij,ij->i", toward @ spread, toward)
-            found[names[k]] = Modes(
-                values=deviation * effects,
-                conditional_sd=abs(deviation) * np.sqrt(np.maximum(known, 0.0)),
-                standard_error=abs(deviation) * np.sqrt(np.maximum(known + more, 0.0)),
+            found[PAIR] = own.share(float(point.deviations[-1]) ** 2, apart**2)
+        return {
+            name: Modes(
+                values=found[name].values,
+                conditional_sd=np.sqrt(np.maximum(found[name].known, 0.0)),
+                standard_error=np.sqrt(np.maximum(found[name].known + found[name].more, 0.0)),
             )
-        return {name: found[name] for name in names if name in found}
+            for name in (*self.names, PAIR)
+            if name in found
+        }
 
     def contrasts(self, point: _Point, weights: dict[str, sparse.csr_matrix]) -> Modes:
         """Weighted sums of effects: what each elimination leaves of their variance, and the dense block."""
@@ -845,16 +883,32 @@ class _System:
             weights.get(self.names[k], sparse.csr_matrix((many, size)))
             for k, size in zip(self.order, self.sizes, strict=True)
         ]
-        none = sparse.csr_matrix((many, self.cells))
-        pair = sparse.csr_matrix(own * weights.get(PAIR, none)) if self.paired else none
         first = sparse.csr_matrix(largest * sides[0])
-        stack = sparse.csr_matrix(sparse.hstack([*sides[1:], sparse.csr_matrix((many, 0))]))
+        inner = [side[:, kept] for side, kept in zip(sides[1:], self.inner, strict=True)]
+        stack = sparse.csr_matrix(sparse.hstack([*inner, sparse.csr_matrix((many, 0))]))
         stack = sparse.csr_matrix(stack @ sparse.diags_array(dense))
-        values = pair @ point.pair + first @ point.first + stack @ point.stack
-        reach = pair @ point.toward[0] + first @ point.toward[1] + stack @ point.toward[2]
 
-        known = np.asarray(pair.multiply(pair) @ factor.left)
-        lost = sparse.csr_matrix(pair @ sparse.diags_array(own * factor.cell_weight))
+        # Of a cell's own effect v the pair's part is share v + e, and a leaf's is the rest.
+        paired = float(point.deviations[-1]) ** 2 if self.paired else 0.0
+        share = np.divide(paired, own**2, out=np.zeros(self.cells), where=own > 0)
+        pair = weights.get(PAIR, sparse.csr_matrix((many, self.cells)))
+        leaf = sparse.csr_matrix((many, self.cells))
+        if self.leaf_level.size:
+            cells = np.flatnonzero(self.leaf)
+            place = sparse.csr_matrix(
+                (np.ones(cells.size), (np.arange(cells.size), cells)), shape=(cells.size, self.cells)
+            )
+            leaf = sparse.csr_matrix(sides[1][:, self.leaf_level] @ place)
+        apart = pair - leaf
+        within = (own**2 - paired) * share
+        known = np.asarray(apart.multiply(apart) @ np.where(self.leaf, within, 0.0))
+        both = pair @ sparse.diags_array(share) + leaf @ sparse.diags_array(1.0 - share)
+        both = sparse.csr_matrix(both @ sparse.diags_array(own))
+
+        values = both @ point.own + first @ point.first + stack @ point.stack
+        reach = both @ point.toward[0] + first @ point.toward[1] + stack @ point.toward[2]
+        known = known + np.asarray(both.multiply(both) @ factor.left)
+        lost = sparse.csr_matrix(both @ sparse.diags_array(own * factor.cell_weight))
         first = first - largest * (lost @ self.to_first.T)
         stack = stack - (lost @ self.to_stack.T) @ sparse.diags_array(dense)
         known = known + np.asarray(first.multiply(first) @ (1.0 / factor.diagonal))

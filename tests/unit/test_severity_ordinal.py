@@ -19,8 +19,12 @@ def drawn(seed: int = 3, n: int = 900) -> tuple[np.ndarray, Columns, np.ndarray,
     rater = (ratee * 7 + rng.integers(0, 4, n)) % 30
     standard = rater % 4
     pair = np.unique(ratee * 30 + rater, return_inverse=True)[1]
+    # Five raters more who rated one person each, some of them several times.
+    for other in range(30, 35):
+        once = pair == 7 * (other - 29)
+        rater[once], standard[once] = other, 0
     scale, x = rng.integers(0, 2, n), rng.normal(size=n)
-    eta = 0.6 * x + rng.normal(size=80)[ratee] + 0.8 * rng.normal(size=30)[rater]
+    eta = 0.6 * x + rng.normal(size=80)[ratee] + 0.8 * rng.normal(size=35)[rater]
     eta += 0.5 * rng.normal(size=4)[standard] + 0.7 * rng.normal(size=pair.max() + 1)[pair]
     eta += rng.logistic(size=n)
     level = np.where(scale == 0, np.searchsorted([-2, 0, 1.5], eta), np.searchsorted([-1, 1, 2, 4], eta))
@@ -133,7 +137,7 @@ def test_spreads_and_contrasts_are_those_of_the_whole_equations_solved_at_once(*
     assert found.values == pytest.approx(sides @ effects, abs=1e-9)
     assert found.conditional_sd == pytest.approx(known, rel=1e-6)
     assert found.standard_error == pytest.approx(full, rel=1e-4)
-    one = fit.contrasts({"rater": np.eye(30)})
+    one = fit.contrasts({"rater": np.eye(35)})
     assert one.standard_error == pytest.approx(fit.modes["rater"].standard_error, rel=1e-9)
     assert one.conditional_sd == pytest.approx(fit.modes["rater"].conditional_sd, rel=1e-9)
     errors = np.sqrt(np.diag(np.linalg.inv(joint)))[q:]
