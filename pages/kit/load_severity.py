@@ -18,6 +18,7 @@ from analytics.policy import MINIMUM_RATEES
 from analytics.severity.adjusted import Adjusted, Standing, adjusted, standing
 from analytics.severity.comparability import Comparability, comparability
 from analytics.severity.differential import Differential, differential
+from analytics.severity.drift import Drift, drift
 from analytics.severity.evidence import Evidence, attainment, evidence
 from analytics.severity.facets import OVERALL, Facets, facets
 from analytics.severity.information import Variances
@@ -36,6 +37,27 @@ def raters_within_reach(version_id: str, viewer: Viewer, department_id: str | No
         return allowed
     inside = queries.people_in(opened, load.departments(version_id, on).below(department_id), on=on)
     return inside if allowed is None else allowed & inside
+
+
+def departments_within_reach(version_id: str, viewer: Viewer, department_id: str | None) -> frozenset[str]:
+    """Departments that lie wholly in what a viewer may look at, or wholly in the one chosen."""
+    tree = load.departments(version_id, load.cycles(version_id)["ends_on"][0])
+    chosen = frozenset(tree.names) if department_id is None else tree.below(department_id)
+    if Reach.COMPANY in viewer.reaches(Permission.SEE_LENIENCY):
+        return chosen
+    return chosen & frozenset().union(*(tree.below(one) for one in viewer.departments))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def rater_drift(
+    version_id: str, viewer: Viewer, rater_id: str, rating_sources: tuple[str, ...]
+) -> Released[Drift]:
+    """One rater's severity cycle by cycle, released; empty for a rater beyond the viewer's reach."""
+    allowed = raters_within_reach(version_id, viewer, None)
+    reached = [rater_id] if allowed is None or rater_id in allowed else []
+    order = tuple(reversed(load.cycles(version_id)["cycle_id"]))
+    found = drift(load.company_severity(version_id, rating_sources), raters=reached, order=order)
+    return release(found, as_of=load.cycles(version_id)["ends_on"][0])
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -61,13 +83,14 @@ def habits(
     allowed = raters_within_reach(version_id, viewer, department_id)
     if allowed is not None:
         theirs = pl.col("rater_id").is_in(list(allowed))
-        likeness = found.likeness.filter(theirs)
-        own = found.departments["department_id"].is_in(likeness["department_id"].unique().to_list())
+        whole = pl.col("department_id").is_in(
+            list(departments_within_reach(version_id, viewer, department_id))
+        )
         found = replace(
             found,
             habits=found.habits.filter(theirs),
-            likeness=likeness,
-            departments=found.departments.filter(own),
+            likeness=found.likeness.filter(theirs),
+            departments=found.departments.filter(whole),
         )
     return release(found, as_of=load.cycles(version_id)["ends_on"][0])
 
