@@ -437,13 +437,15 @@ def purpose(row: Row, t: Language) -> str:
     """
     if row["purpose"] == "connect" and row["n_told"]:
         return t.plural(
-            "{n} rater becomes comparable",
-            "{n} raters become comparable",
+            "links {n} rater to the others",
+            "links {n} raters to the others",
             row["n_told"],
         )
     if row["purpose"] == "connect":
         return t.plural(
-            "connects {n} rater of few people", "connects {n} raters of few people", row["n_joined"]
+            "links {n} rater of few people to the others",
+            "links {n} raters of few people to the others",
+            row["n_joined"],
         )
     if row["purpose"] == "secure":
         return t("keeps this from hanging on one person")
@@ -549,12 +551,20 @@ def _help(result: Comparability, t: Language) -> list[str]:
         return []
     if result.n_connected < MINIMUM_LINKED_RATERS.value or connecting > 2 * FIRST_REVIEWS:
         return _start(result, t)
+    said = t.plural(
+        "{n} extra review would connect them.",
+        "{n} extra reviews would connect them.",
+        useful.height if useful.height == connecting else 2 * connecting,
+    )
+    each = useful.drop_nulls("n_needed")["n_needed"].median()
+    if not isinstance(each, float) or each < 2:
+        return [said]
     return [
-        t.plural(
-            "{n} extra review would connect them.",
-            "{n} extra reviews would connect them.",
-            connecting if not plan.filter(pl.col("purpose") == "secure").height else 2 * connecting,
-        )
+        said,
+        t(
+            "Until comparisons say something about each of these raters, it takes about {n} reviews apiece.",
+            n=round(each),
+        ),
     ]
 
 

@@ -210,7 +210,16 @@ def linkage(t: Language, released: Released[Comparability]) -> dict[str, str]:
             "took part in the newest cycle are named.",
             most=int(MOST_EXTRA_REVIEWS.value),
         ),
-        t("Hanging by a thread"): t(
+        t("Reviews needed"): t(
+            "One review links a rater to the others but says little. So many, of different people, tell half of "
+            "what there is to know about the rater."
+        ),
+        t("Links carried"): t(
+            "To link so many raters takes one link less than there are raters. A person whom two raters "
+            "alone share, and without whom they would part, carries one; where there are other ways the link "
+            "is shared."
+        ),
+        t("Comparisons that say little"): t(
             "A comparison that is worth fewer than {minimum} people, that hangs on one person, or that tells "
             "less than half of what there is to know about a rater.",
             minimum=int(MINIMUM_COMPARISONS.value),
