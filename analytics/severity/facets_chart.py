@@ -81,7 +81,7 @@ def figure(released: Released[Facets], t: Language, *, mode: theme.Mode, names: 
     fig.update_xaxes(
         range=[left, right], tickformat=".1f", showgrid=True, zeroline=False, anchor="free", position=0
     )
-    fig.update_yaxes(
+    fig.layout.yaxis.update(
         domain=[1 - share, 1],
         range=[len(rows) - 0.5, -0.5],
         tickmode="array",
@@ -137,26 +137,40 @@ def takeaway(released: Released[Facets], t: Language, *, names: Names = NOBODY) 
     found = released.value
     if found.refusal is not None:
         return chart.refusal(found.refusal, t)
-    sentences = [_apart(found, facet, t, names) for facet in _DRAWN]
+    sentences = [*_judged_alike(found, t, names), _apart(found, "cycle", t, names)]
     raters = found.facets.filter(facet="rater")
     if raters.height and raters["chance"][0] <= CHANCE_SPREAD.value:
+        reach = raters["reach"][0]
+        most = max(_range(found, facet) for facet in _DRAWN)
         sentences.append(
             t(
-                "Who rates matters more: between a rather hard and a rather soft rater (the hardest and the "
-                "softest tenth left aside) the same person’s rating changes by {points} points.",
-                points=_points(raters["reach"][0]),
+                "Who rates matters more: between a rather hard and a rather soft rater (the outermost tenths "
+                "left aside) the same person’s rating changes by {points} points.",
+                points=_points(reach),
             )
-            if raters["reach"][0] > max((_range(found, facet) for facet in _DRAWN), default=0.0)
+            if reach > most
             else t(
-                "Between a rather hard and a rather soft rater (the hardest and the softest tenth left "
-                "aside) "
-                "the same person’s rating changes by {points} points.",
-                points=_points(raters["reach"][0]),
+                "Between a rather hard and a rather soft rater (the outermost tenths left aside) the same "
+                "person’s rating changes by {points} points.",
+                points=_points(reach),
             )
         )
+    return _joined(sentences, t)
+
+
+def odd_takeaway(released: Released[Facets], t: Language) -> str:
+    """How many raters rate more mechanically, or less predictably, than chance allows.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    """
     odd = odd_raters(released)
-    mechanical = odd.filter(fit="mechanical").height
-    erratic = odd.filter(fit="unpredictable").height
+    mechanical, erratic = (odd.filter(fit=fit).height for fit in ("mechanical", "unpredictable"))
+    sentences = []
     if mechanical:
         sentences.append(
             t.plural(
@@ -168,12 +182,12 @@ def takeaway(released: Released[Facets], t: Language, *, names: Names = NOBODY) 
     if erratic:
         sentences.append(
             t.plural(
-                "{n} rater rates less predictably than others.",
-                "{n} raters rate less predictably than others.",
+                "{n} rater rates less predictably than others, often against what they see.",
+                "{n} raters rate less predictably than others, often against what they see.",
                 erratic,
             )
         )
-    return ("" if t.code == "zh" else " ").join(sentence for sentence in sentences if sentence)
+    return _joined(sentences, t)
 
 
 def ladder(released: Released[Facets], t: Language, *, levels: Mapping[int, str]) -> str:
@@ -209,7 +223,7 @@ def ladder(released: Released[Facets], t: Language, *, levels: Mapping[int, str]
         sentences.append(
             t("The levels work as a ladder: each is the likeliest one for some quality of work.")
         )
-    return ("" if t.code == "zh" else " ").join(sentences)
+    return _joined(sentences, t)
 
 
 def odd_raters(released: Released[Facets]) -> pl.DataFrame:
@@ -226,11 +240,9 @@ def odd_raters(released: Released[Facets]) -> pl.DataFrame:
 def fit_words(t: Language) -> dict[str, str]:
     """What each fit is called."""
     return {
-        "as_expected": t("As chance would have it"),
-        "unpredictable": t(
-            "Less predictable than others: high where others see low, and low where others see high"
-        ),
-        "mechanical": t("More mechanical than chance allows: nearly everybody gets the same"),
+        "as_expected": t("As chance has it"),
+        "unpredictable": t("Erratic: often against what others see"),
+        "mechanical": t("Mechanical: nearly everybody gets the same"),
     }
 
 
@@ -269,23 +281,31 @@ def reading(row: Row, t: Language, *, name: str) -> str:
     )
 
 
+def _judged_alike(found: Facets, t: Language, names: Names) -> list[str]:
+    """How dimensions and sources are rated; one sentence where neither makes a difference."""
+    if _alike(found, "dimension") and _alike(found, "source"):
+        return [
+            t(
+                "No dimension is rated harder than another by an amount that matters, nor does it matter in "
+                "which role somebody rates."
+            )
+        ]
+    return [_apart(found, facet, t, names) for facet in ("dimension", "source")]
+
+
 def _apart(found: Facets, facet: str, t: Language, names: Names) -> str:
     """Whether the elements of a facet are rated differently, in a sentence; empty if there is but one."""
     told = found.elements.filter(facet=facet).drop_nulls("measure").sort("fair_average", "element")
     if told.height < 2:
         return ""
-    tested = found.facets.filter(facet=facet)
-    apart = _range(found, facet)
-    low, high = (element_name(row, t, names) for row in (told.row(0, named=True), told.row(-1, named=True)))
-    if not tested.height or tested["chance"][0] > CHANCE_SPREAD.value or apart < (found.practical or 0.0):
+    if _alike(found, facet):
         return {
             "dimension": t("No dimension is rated harder than another by an amount that matters."),
-            "source": t("Nor does it matter in which role somebody rates.")
-            if _alike(found, "dimension")
-            else t("In which role somebody rates hardly matters."),
+            "source": t("In which role somebody rates hardly matters."),
             "cycle": t("Cycles hardly differ."),
         }[facet]
-    places = {"high": high, "low": low, "points": _points(apart)}
+    low, high = (element_name(told.row(at, named=True), t, names) for at in (0, -1))
+    places = {"high": high, "low": low, "points": _points(_range(found, facet))}
     return {
         "dimension": t(
             "“{high}” is rated highest and “{low}” hardest: {points} points apart for the same person.",
@@ -299,6 +319,7 @@ def _apart(found: Facets, facet: str, t: Language, names: Names) -> str:
 
 
 def _alike(found: Facets, facet: str) -> bool:
+    """Whether a facet has several elements that do not differ by an amount that matters."""
     tested = found.facets.filter(facet=facet)
     return bool(tested.height) and (
         tested["chance"][0] > CHANCE_SPREAD.value or _range(found, facet) < (found.practical or 0.0)
@@ -308,6 +329,11 @@ def _alike(found: Facets, facet: str) -> bool:
 def _range(found: Facets, facet: str) -> float:
     fair = found.elements.filter(facet=facet)["fair_average"].drop_nulls().to_list()
     return max(fair, default=0.0) - min(fair, default=0.0)
+
+
+def _joined(sentences: Sequence[str], t: Language) -> str:
+    """Sentences one after the other; Chinese puts no space between them."""
+    return ("" if t.code == "zh" else " ").join(sentence for sentence in sentences if sentence)
 
 
 def _points(value: float) -> str:

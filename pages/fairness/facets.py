@@ -44,7 +44,7 @@ if released.value.identified:
     called = dict(levels.select("level", "label").iter_rows())
     cards.section(t("Does the scale work as a ladder?"), chart.ladder(released, t, levels=called))
 if not chart.odd_raters(released).is_empty():
-    cards.heading(t("Raters with odd patterns"))
+    cards.section(t("Raters with odd patterns"), chart.odd_takeaway(released, t))
     cards.table(
         t,
         lambda: tables.odd_raters(t, released, people, departments),
@@ -52,7 +52,6 @@ if not chart.odd_raters(released).is_empty():
         key=key,
         footer=footer,
         alt=t("Raters whose ratings scatter far more or less than chance allows."),
-        wide=t("Pattern"),
     )
 cards.method(t, methods.ruler(t, released))
 session.record("looked", "facets")

@@ -37,6 +37,7 @@ if released.value.identified:
         key=("yardstick", group, *key),
         alt=said,
     )
+    cards.remark(t("Grey: where chance alone puts 19 of 20 raters. The higher a dot, the surer it is."))
     cards.hidden(released, t)
     cards.table(
         t,
@@ -56,6 +57,7 @@ if released.value.identified:
             footer=footer,
             alt=t("Groups, and how they are rated throughout the company."),
         )
-    cards.section(t("What to do with a flag"), chart.advice(t))
+    if chart.any_flag(released):
+        cards.section(t("What to do with a flag"), chart.advice(t))
 cards.method(t, methods.yardstick(t, released))
 session.record("looked", "yardstick")

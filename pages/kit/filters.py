@@ -402,9 +402,8 @@ def yardstick(t: Language, version_id: str, viewer: Viewer) -> YardstickScope:
         load_severity.BORDER: t("Own department or others"),
     }
     options = {by: words[by] for by in load_severity.group_choices(viewer)}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        by = pick(t("Groups"), options, key="groups")
-        scope = leniency(t, version_id, viewer)
+    scope = leniency(t, version_id, viewer)
+    by = switch(t("Groups"), options, key="groups")
     return YardstickScope(
         sources=scope.sources,
         department_id=scope.department_id,

@@ -443,19 +443,24 @@ def linking_people(
 
 def ruler(t: Language, released: Released[Facets], names: Mapping[str, Mapping[str, str]]) -> pl.DataFrame:
     """Dimensions, sources and cycles with the rating an average person gets there, highest first."""
-    frame = released.value.elements.sort(
-        "facet", "fair_average", "element", descending=[False, True, False], nulls_last=True
-    )
     words = facets_chart.facet_words(t)
+    place = {facet: at for at, facet in enumerate(words)}
+    frame = released.value.elements.sort(
+        pl.col("facet").replace_strict(place, default=len(place)),
+        "fair_average",
+        "element",
+        descending=[False, True, False],
+        nulls_last=True,
+    )
     called = [facets_chart.element_name(row, t, names) for row in frame.iter_rows(named=True)]
     return frame.select(
         pl.col("facet").replace_strict(words, default=pl.col("facet")).alias(t("Part")),
         pl.Series(t("Which"), called, dtype=pl.String),
-        pl.col("fair_average").alias(t("An average person gets (points)")),
+        pl.col("fair_average").alias(t("Fair average (points)")),
         pl.col("fair_low").alias(t("from")),
         pl.col("fair_high").alias(t("to")),
         pl.col("difference").alias(t("Difference")),
-        pl.col("infit").alias(t("Scatter (1 = as chance has it)")),
+        pl.col("infit").alias(t("Scatter (1 = chance)")),
         pl.col("n_ratees").alias(t("People")),
         pl.col("n_ratings").alias(t("Ratings")),
     )
@@ -470,8 +475,7 @@ def odd_raters(
         named(frame, "rater_id", names).alias(t("Rater")),
         named(frame, "department_id", departments).alias(t("Department")),
         pl.col("fit").replace_strict(facets_chart.fit_words(t), default=None).alias(t("Pattern")),
-        pl.col("infit").alias(t("Scatter (1 = as chance has it)")),
-        pl.col("outfit").alias(t("… outliers counted fully")),
+        pl.col("infit").alias(t("Scatter (1 = chance)")),
         pl.col("n_ratees").alias(t("People rated")),
         pl.col("n_ratings").alias(t("Ratings")),
     )
@@ -493,17 +497,20 @@ def yardstick(
     departments: Mapping[str, str],
     groups: Mapping[str, str],
 ) -> pl.DataFrame:
-    """Raters and groups, flags first, then the most telling."""
-    frame = (
-        released.value.raters.drop_nulls("difference")
-        .with_columns((pl.col("alone") / pl.col("standard_error")).abs().alias("size"))
-        .sort(
-            pl.col("verdict") != "unremarkable",
-            "size",
-            "group",
-            "rater_id",
-            descending=[True, True, False, False],
-        )
+    """Flagged raters and groups, largest difference first, then all others by name.
+
+    In any other order chance would put somebody on top.
+    """
+    told = released.value.raters.drop_nulls("difference")
+    flagged = pl.col("verdict") != "unremarkable"
+    frame = pl.concat(
+        [
+            told.filter(flagged).sort(pl.col("difference").abs(), "rater_id", descending=[True, False]),
+            told.filter(~flagged)
+            .with_columns(named(told, "rater_id", names).alias("name"))
+            .sort("name", "rater_id", "group")
+            .drop("name"),
+        ]
     )
     words = differential_chart.verdict_words(t)
     return frame.select(
@@ -511,8 +518,8 @@ def yardstick(
         named(frame, "department_id", departments).alias(t("Department")),
         named(frame, "group", groups).alias(t("Group")),
         pl.col("verdict").replace_strict(words, default=None).alias(t("Rates the group")),
-        pl.col("difference").alias(t("Difference, chance allowed for (points)")),
-        pl.col("alone").alias(t("As these ratings stand")),
+        pl.col("difference").alias(t("Likely difference (points)")),
+        pl.col("alone").alias(t("Own ratings say")),
         pl.col("low").alias(t("from")),
         pl.col("high").alias(t("to")),
         pl.col("n_group").alias(t("People of the group")),
