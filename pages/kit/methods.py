@@ -211,8 +211,8 @@ def linkage(t: Language, released: Released[Comparability]) -> dict[str, str]:
             most=int(MOST_EXTRA_REVIEWS.value),
         ),
         t("Reviews needed"): t(
-            "One review links a rater to the others but says little. So many, of different people, tell half of "
-            "what there is to know about the rater."
+            "One review links a rater to the others but says little. So many, of different people, tell "
+            "half of what there is to know about the rater."
         ),
         t("Links carried"): t(
             "To link so many raters takes one link less than there are raters. A person whom two raters "
