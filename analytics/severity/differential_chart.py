@@ -116,17 +116,17 @@ def figure(
             cliponaxis=False,
             showlegend=False,
         )
+    step = 0.5
     widest = max(reach * far, float(rows["alone"].abs().max()) * 1.15)  # type: ignore[arg-type]
+    most = int(widest / step)
     fig.update_xaxes(
         range=[-widest, widest],
-        tickformat="+.1f",
+        tickmode="array",
+        tickvals=[k * step for k in range(-most, most + 1)],
+        ticktext=[signed(k * step) for k in range(-most, most + 1)],
         title={"text": escape(t("Difference in rating points: left of the line harder, right of it softer"))},
     )
-    fig.update_yaxes(
-        range=[far, near * 0.9],
-        tickformat=".2f",
-        title={"text": escape(t("How unsure (± points)"))},
-    )
+    fig.update_yaxes(range=[far, near * 0.9], showticklabels=False, showgrid=False)
     for x, anchor, words in (
         (-reach * far, "left", t("rates {group} harder", group=groups.get(group, group))),
         (reach * far, "right", t("rates {group} softer", group=groups.get(group, group))),
@@ -218,9 +218,8 @@ def takeaway(released: Released[Differential], t: Language, *, groups: Mapping[s
     if found.noticeable is not None:
         sentences.append(
             t(
-                "With so many people per rater, a difference would mostly be noticed from {points} points "
-                "on; "
-                "smaller ones may hide in chance.",
+                "As each rater rates only so many people, a difference would mostly be noticed from {points} "
+                "points on; smaller ones may hide in chance.",
                 points=f"{found.noticeable:.1f}",
             )
         )
@@ -299,6 +298,11 @@ def company(
             )
         )
     return _joined(sentences, t)
+
+
+def any_flag(released: Released[Differential]) -> bool:
+    """Whether anybody shown is flagged."""
+    return not released.value.raters.filter(pl.col("verdict").is_in(_FLAGS)).is_empty()
 
 
 def in_order(released: Released[Differential]) -> list[str]:
