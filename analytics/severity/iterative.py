@@ -27,6 +27,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -55,17 +56,18 @@ REFERENCE: Final = (
 
 _MOST_STEPS: Final = 30
 _GAIN: Final = 3e-4  # expected gain in the criterion below which the search stops: a fortieth of an error
-_GAIN_SAMPLED: Final = 0.01  # the same where a sample has shown the way: a seventh of a very small error
+_GAIN_SAMPLED: Final = 0.05  # the same where a sample has shown the way: a third of a very small error
 _FLOOR: Final = 1e-6  # ratio x mean rows per level: as good as nought
 _LONGEST_STEP: Final = 10.0
-_SAMPLE: Final = 150_000  # rows from which the search starts
+_SAMPLE: Final = 200_000  # rows from which the search starts
+_SAMPLED_RATERS: Final = 1_000  # or more rows, for so many raters
 _MOST_CHUNKS: Final = 4  # in which small columns are looked at for a trace they hardly change
 _CHUNK: Final = 100_000  # rows looked at together
-_WIDTH: Final = 1_000_000  # numbers in one block of right-hand sides: what a processor keeps at hand
+_CHUNK_LEVELS: Final = 5  # or so many times the iterated levels: every chunk adds to all of them
+_WIDTH: Final = 8_000_000  # bytes in one block of right-hand sides: what a processor keeps at hand
 _MOST_ITERATIONS: Final = 500
-_EXACT: Final = 1e-7
-_FINE: Final = 1e-5  # what is left of it counts squared
-_ROUGH: Final = 1e-3  # of probes, whose own noise is larger
+_EXACT: Final = 1e-6
+_ROUGH: Final = 1e-3  # of probes, whose own noise is larger, and of what counts squared
 _NOISE: Final = 0.01  # relative error of standard errors from probing
 _MOST_PROBES: Final = 192
 _BUSY: Final = 5
@@ -182,20 +184,19 @@ def _sample(
     columns: Mapping[str, Floats],
     seed: int,
 ) -> tuple[Floats, dict[str, npt.NDArray[np.integer]], list[Classes], dict[str, Floats]] | None:
-    """All rows of some ratees, to start from; None where all rows are few enough."""
-    if y.size < 4 * _SAMPLE:
+    """All rows of some raters, to start from; None where all rows are few enough."""
+    if y.size < 3 * _SAMPLE:
         return None
-    name, first = next(iter(factors.items()))
-    many = int(first.max()) + 1
-    chosen = np.random.default_rng(seed).random(many) < _SAMPLE / y.size
-    rows = np.flatnonzero(chosen[first])
-    found = {other: codes[rows] for other, codes in factors.items()}
-    found[name] = (np.cumsum(chosen) - 1)[found[name]]
+    second = list(factors.values())[1]
+    many = int(second.max()) + 1
+    share = max(_SAMPLE / y.size, _SAMPLED_RATERS / many)
+    rows = np.flatnonzero((np.random.default_rng(seed).random(many) < share)[second])
+    found = {name: np.unique(codes[rows], return_inverse=True)[1] for name, codes in factors.items()}
     return (
         y[rows],
         found,
         [Classes(part.names, part.codes[rows]) for part in classes],
-        {other: column[rows] for other, column in columns.items()},
+        {name: column[rows] for name, column in columns.items()},
     )
 
 
@@ -229,6 +230,7 @@ class _Equations:
     parts: list[sparse.csr_matrix]  # eliminated with iterated, over the root of the diagonal, by chunk
     near: Floats  # inverse of the block of each rater, shape (raters, block, block)
     places: Integers  # levels of each block, shape (raters, block)
+    bonds: Floats  # B, shape (iterated, small)
     meets: Floats  # W, shape (iterated, small)
     inverse: Floats  # of S, shape (small, small)
 
@@ -239,11 +241,20 @@ class _Equations:
             out -= part.T @ (part @ columns)
         return np.asarray(out)
 
+    def single(self) -> _Equations:
+        """The same in single precision, which is enough for what is solved roughly and twice as fast."""
+        return replace(
+            self,
+            own=self.own.astype(np.float32),
+            parts=[part.astype(np.float32) for part in self.parts],
+            near=self.near.astype(np.float32),
+        )
+
     def nearby(self, columns: Floats) -> Floats:
         """``M^-1 columns``: each rater by itself."""
         if self.near.shape[1] == 1:
             return self.near[:, 0] * columns
-        padded = np.concatenate([columns, np.zeros((1, columns.shape[1]))])
+        padded = np.concatenate([columns, np.zeros((1, columns.shape[1]), dtype=columns.dtype)])
         found = self.near @ padded[self.places]
         out = np.empty_like(padded)
         out[self.places] = found
@@ -268,7 +279,7 @@ class _Equations:
     def alone(self, probes: Floats, probed: Floats) -> tuple[Floats, Floats]:
         """Diagonal of ``A^-1``, and how far off standard errors made with it may be, as a share."""
         first = self.nearby(probes)
-        left = probes * (probed - 2.0 * first + self.nearby(self.product(first)))
+        left = probes * (probed - 2.0 * first + self.nearby(self.rough.product(first.astype(np.float32))))
         sure = np.zeros(self.own.shape[0])
         width = np.arange(self.near.shape[1])
         spots = self.places.ravel()
@@ -278,20 +289,36 @@ class _Equations:
         error = left.std(axis=1, ddof=1) / math.sqrt(probes.shape[1])
         return diagonal, 0.5 * error / diagonal
 
-    def solve(self, sides: Floats, tolerance: float, start: Floats | None = None) -> Floats:
-        """``A^-1 sides``, some columns at a time."""
+    def solve(self, sides: Floats, *, start: Floats | None = None) -> Floats:
+        """``A^-1 sides``, exact for every purpose."""
+        return self._split(self, sides, _EXACT, start)
+
+    def solve_roughly(self, sides: Floats, *, start: Floats | None = None) -> Floats:
+        """``A^-1 sides`` to about a thousandth."""
+        return self._split(self.rough, sides, _ROUGH, start)
+
+    @cached_property
+    def rough(self) -> _Equations:
+        """These equations in single precision."""
+        return self.single()
+
+    @staticmethod
+    def _split(equations: _Equations, sides: Floats, tolerance: float, start: Floats | None) -> Floats:
+        """Some columns at a time."""
         size, many = sides.shape
-        wide = max(1, min(16, _WIDTH // size))
-        cuts = [slice(a, min(a + wide, many)) for a in range(0, many, wide)]
+        kind = equations.near.dtype
+        wide = max(1, min(16, _WIDTH // (size * kind.itemsize)))
+        blocks = min(many, _THREADS * math.ceil(many / wide / _THREADS))
+        cuts = [slice(a * many // blocks, (a + 1) * many // blocks) for a in range(blocks)]
+        found = np.empty(sides.shape)
 
-        def solved(cut: slice) -> Floats:
-            begin = None if start is None else start[:, cut]
-            return self._solve(np.ascontiguousarray(sides[:, cut]), tolerance, begin)
+        def solved(cut: slice) -> None:
+            begin = None if start is None else start[:, cut].astype(kind)
+            found[:, cut] = equations._solve(sides[:, cut].astype(kind, order="C"), tolerance, begin)
 
-        if not cuts:
-            return np.empty((size, 0))
         with ThreadPoolExecutor(_THREADS) as threads:
-            return np.concatenate(list(threads.map(solved, cuts)), axis=1)
+            list(threads.map(solved, cuts))
+        return found
 
     def _solve(self, sides: Floats, tolerance: float, start: Floats | None) -> Floats:
         """Conjugate gradients, every column by itself, until the slowest is there."""
@@ -299,19 +326,21 @@ class _Equations:
             found, rest = np.zeros_like(sides), sides.copy()
         else:
             found, rest = start.copy(), sides - self.product(start)
-        aim = tolerance**2 * np.maximum(_columnwise(sides, self.nearby(sides)), 1e-300)
+        aim = tolerance**2 * np.maximum(_columnwise(sides, self.nearby(sides)), 1e-30)
         near = self.nearby(rest)
-        along, size = near, _columnwise(rest, near)
+        along, size = near.copy(), _columnwise(rest, near)
         for _ in range(_MOST_ITERATIONS):
             if (size <= aim).all():
                 break
             ahead = self.product(along)
             step = np.divide(size, _columnwise(along, ahead), out=np.zeros_like(size), where=size > 0)
             found += step * along
-            rest -= step * ahead
+            ahead *= step
+            rest -= ahead
             near = self.nearby(rest)
             after = _columnwise(rest, near)
-            along = near + np.divide(after, size, out=np.zeros_like(size), where=size > 0) * along
+            along *= np.divide(after, size, out=np.zeros_like(size), where=size > 0)
+            along += near
             size = after
         return found
 
@@ -500,7 +529,8 @@ class _System:
 
     def _chunks(self) -> Iterator[_Chunk]:
         """All rows, some levels of the first factor at a time."""
-        cuts = np.searchsorted(self.row_starts, np.arange(_CHUNK, self.n, _CHUNK))
+        many = max(_CHUNK, _CHUNK_LEVELS * self.iterated)
+        cuts = np.searchsorted(self.row_starts, np.arange(many, self.n, many))
         for a, b in pairwise(np.unique([0, *cuts, self.sizes[0]]).tolist()):
             yield _Chunk(
                 slice(a, b),
@@ -590,17 +620,19 @@ class _System:
                 )
             )
         none = np.empty((0, 0))
-        here = _Equations(ratios, kept, t * kept, diagonal, own, parts, near, self.places, none, none)
+        here = _Equations(ratios, kept, t * kept, diagonal, own, parts, near, self.places, none, none, none)
         bonds, square = self._small(here)
-        meets = here.solve(bonds, _FINE, None if before is None else before.meets)
-        schur = square - bonds.T @ meets
+        meets = here.solve_roughly(bonds, start=None if before is None else before.meets)
+        # With the residuals of W, whatever W is off by counts squared.
+        schur = square - bonds.T @ meets - meets.T @ (bonds - here.rough.product(meets.astype(np.float32)))
         schur = 0.5 * (schur + schur.T)
         unit = np.sqrt(np.clip(np.diag(schur), 1e-300, None))
         try:
             inverse = np.linalg.inv(schur / np.outer(unit, unit)) / np.outer(unit, unit)
         except np.linalg.LinAlgError:
             raise NotEstimable("the equations are singular") from None
-        return replace(here, meets=meets, inverse=inverse)
+        here.__dict__.pop("rough")
+        return replace(here, bonds=bonds, meets=meets, inverse=inverse)
 
     def _inner(self, weights: Floats) -> sparse.csr_matrix:
         """``links' diag(weights) links``: nothing outside the blocks of the raters."""
@@ -628,15 +660,32 @@ class _System:
 
     def _small(self, here: _Equations) -> tuple[Floats, Floats]:
         """What connects the iterated with the small, and the small with themselves, after elimination."""
-        bonds, square = np.zeros((self.iterated, self.small)), self._square()
-        for chunk, part in zip(self._chunks(), here.parts, strict=True):
+        chunks = list(zip(self._chunks(), here.parts, strict=True))
+        with ThreadPoolExecutor(_THREADS) as threads:
+            found = list(threads.map(lambda k: self._small_of(here, chunks[k::_THREADS]), range(_THREADS)))
+        bonds, square = found[0][0], self._square() + found[0][1]
+        for more, also in found[1:]:
+            bonds += more
+            square += also
+        for k, place in self.heads.items():
+            at = np.arange(place.start, place.stop)
+            square[at, at] += 1.0 / here.ratios[k]
+        return bonds, square
+
+    def _small_of(
+        self, here: _Equations, chunks: list[tuple[_Chunk, sparse.csr_matrix]]
+    ) -> tuple[Floats, Floats]:
+        """The same from some of the rows, without what the small have with themselves before elimination."""
+        bonds, square = np.zeros((self.iterated, self.small)), np.zeros((self.small, self.small))
+        for chunk, part in chunks:
             by_cell = self._small_by_cell(chunk)
             if self.paired:
                 lost = here.hidden[chunk.cells, None] * by_cell
                 square -= by_cell.T @ lost
             if self.part is None:
-                weight = (here.kept / self.times)[chunk.cells, None]
-                bonds += _slice(self.links, chunk.cells).T @ (weight * by_cell)
+                weight = (here.kept / self.times)[chunk.cells]
+                links = _slice(self.links, chunk.cells, weight)
+                bonds += links.T @ by_cell
             else:
                 a, b = np.searchsorted(self.unit_rows, [chunk.rows.start, chunk.rows.stop])
                 by_unit = self._small_sums(self.unit_rows[a : b + 1])
@@ -650,9 +699,6 @@ class _System:
             levels = self._levels(here, chunk, by_cell)
             square -= levels.T @ levels
             bonds -= part.T @ levels
-        for k, place in self.heads.items():
-            at = np.arange(place.start, place.stop)
-            square[at, at] += 1.0 / here.ratios[k]
         return bonds, square
 
     def _square(self) -> Floats:
@@ -729,10 +775,12 @@ class _System:
         assert side.first is not None
         right, fixed = self.reduce(here, [side])
         start = None if before is None else np.column_stack([before.alone])
-        alone = here.solve(right, _EXACT, start)
-        probed = here.solve(probes, _ROUGH, None if before is None else before.probed)
-        small = here.inverse @ (fixed[:, 0] - here.meets.T @ right[:, 0])
-        iterated = alone[:, 0] - here.meets @ small
+        alone = here.solve(right, start=start)
+        probed = here.solve_roughly(probes, start=None if before is None else before.probed)
+        small = here.inverse @ (fixed[:, 0] - here.bonds.T @ alone[:, 0])
+        # Starting so near, what the rough W left open is soon made good.
+        begin = alone - (here.meets @ small)[:, None]
+        iterated = here.solve(right - (here.bonds @ small)[:, None], start=begin)[:, 0]
         said = self._said(small)
         first = side.first / here.diagonal - self._through(here, iterated, said)
         rest = self._by_cell(self.y - said) - self.links @ iterated - self.times * first[self.owner]
@@ -772,7 +820,7 @@ class _System:
         gradient = self.traces(solution, probes) - squares / residual
         sides = [self._placed(here, k, s) for k, s in enumerate(sums)]
         iterated, small = self.reduce(here, sides)
-        alone = here.solve(iterated, _ROUGH)
+        alone = here.solve_roughly(iterated)
         beyond = small - here.meets.T @ iterated
         through = iterated.T @ alone + beyond.T @ here.inverse @ beyond
         for k, one in enumerate(sides):
@@ -812,35 +860,36 @@ class _System:
             small[self.heads[k]] = values
         return _Side(None, iterated, small)
 
-    def spreads(self, solution: _Solution, probes: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Diagonal of the inverse of the equations by factor: coefficients known, and estimated."""
-        here = solution.equations
-        own = here.alone(probes, solution.probed)[0]
-        known: dict[str, Floats] = {}
-        full: dict[str, Floats] = {}
-        for found, free in ((known, slice(self.p, None)), (full, slice(None))):
-            inverse = here.inverse if found is full else here.inverse_known(self.p)
-            meets = here.meets[:, free]
-            iterated = own + _rowwise(meets @ inverse, meets)
-            first = np.empty(self.sizes[0])
-            for chunk, part in zip(self._chunks(), here.parts, strict=True):
-                away = part @ meets - self._levels(here, chunk, self._small_by_cell(chunk)[:, free])
-                first[chunk.levels] = _rowwise(away @ inverse, away)
-            found[self.names[0]] = first
-            for k in range(1, len(self.names)):
-                if k in self.heads:
-                    found[self.names[k]] = np.diag(here.inverse)[self.heads[k]]
-                    if found is known:
-                        place = self.heads[k]
-                        found[self.names[k]] = np.diag(inverse)[place.start - self.p : place.stop - self.p]
-                else:
-                    found[self.names[k]] = iterated[self._places_of(k)]
+    def spreads(
+        self, solution: _Solution, probes: Floats, own: Floats
+    ) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """Diagonal of the inverse of the equations by factor: coefficients known, and estimated.
+
+        ``own`` is that of the iterated levels by themselves.
+        """
+        here, inverse, inner = solution.equations, solution.equations.inverse, slice(self.p, None)
+        inverse_known = here.inverse_known(self.p)
+        known: dict[str, Floats] = {self.names[0]: np.empty(self.sizes[0])}
+        full: dict[str, Floats] = {self.names[0]: np.empty(self.sizes[0])}
+        iterated = own + _rowwise(here.meets @ inverse, here.meets)
+        iterated_known = own + _rowwise(here.meets[:, inner] @ inverse_known, here.meets[:, inner])
+        for k in range(1, len(self.names)):
+            name = self.names[k]
+            if k in self.heads:
+                place = self.heads[k]
+                full[name] = np.diag(inverse)[place]
+                known[name] = np.diag(inverse_known)[place.start - self.p : place.stop - self.p]
+            else:
+                full[name], known[name] = iterated[self._places_of(k)], iterated_known[self._places_of(k)]
         near = here.near_matrix()
         left = solution.probed - here.nearby(probes)
         for chunk, part in zip(self._chunks(), here.parts, strict=True):
-            spread = self._near_spread(part, near) + _rowwise(part @ left, part @ probes) / probes.shape[1]
-            for found in (known, full):
-                found[self.names[0]][chunk.levels] += 1.0 + spread
+            spread = 1.0 + self._near_spread(part, near)
+            spread += _rowwise(part @ left, part @ probes) / probes.shape[1]
+            away = part @ here.meets - self._levels(here, chunk, self._small_by_cell(chunk))
+            full[self.names[0]][chunk.levels] = spread + _rowwise(away @ inverse, away)
+            away = away[:, inner]
+            known[self.names[0]][chunk.levels] = spread + _rowwise(away @ inverse_known, away)
         for found in (known, full):
             found[self.names[0]] /= here.diagonal
         return known, full
@@ -874,49 +923,74 @@ class _System:
         left = solution.probed - here.nearby(probes)
         chunks = list(zip(self._chunks(), here.parts, strict=True))
         stride = max(1, len(chunks) // _MOST_CHUNKS)
-        first, pairs, scale = float((1.0 / here.diagonal).sum()), 0.0, len(chunks) / len(chunks[::stride])
-        for place, (chunk, part) in enumerate(chunks):
-            diagonal = here.diagonal[chunk.levels]
-            toward = part @ probes
-            own = self._near_spread(part, near) + _rowwise(part @ left, toward) / probes.shape[1]
-            first += float((own / diagonal).sum())
-            looked = place % stride == 0
-            if looked:
-                by_cell = self._small_by_cell(chunk)
-                away = part @ here.meets - self._levels(here, chunk, by_cell)
-                first += scale * float((_rowwise(away @ here.inverse, away) / diagonal).sum())
-            if not self.paired:
-                continue
-            times, kept = self.times[chunk.cells], here.kept[chunk.cells]
-            owner = self.owner[chunk.cells] - chunk.levels.start
-            links = _slice(self.links, chunk.cells)
-            weighed = (times / np.sqrt(diagonal)[owner])[:, None]
-            there = links @ probes - weighed * toward[owner]
-            back = links @ solution.probed - weighed * (part @ solution.probed)[owner]
-            taken = _rowwise(there, back) / probes.shape[1] + weighed[:, 0] ** 2
-            pairs += float(times @ kept - (kept**2) @ taken)
-            if looked:
-                beyond = links @ here.meets - by_cell - weighed * away[owner]
-                pairs -= scale * float((kept**2) @ _rowwise(beyond @ here.inverse, beyond))
+        scale = len(chunks) / len(chunks[::stride])
+
+        def of(k: int) -> tuple[float, float]:
+            chunk, part = chunks[k]
+            weight = scale if k % stride == 0 else 0.0
+            return self._traces_of(solution, probes, chunk, part, left=left, near=near, weight=weight)
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            found = list(threads.map(of, range(len(chunks))))
+        first, pairs = (math.fsum(column) for column in zip(*found, strict=True))
         spread[0] = first
         traces = (np.array(self.sizes) - spread / ratios[: len(self.names)]) / ratios[: len(self.names)]
         return np.append(traces, pairs) if self.paired else traces
+
+    def _traces_of(
+        self,
+        solution: _Solution,
+        probes: Floats,
+        chunk: _Chunk,
+        part: sparse.csr_matrix,
+        *,
+        left: Floats,
+        near: sparse.csr_matrix,
+        weight: float,
+    ) -> tuple[float, float]:
+        """Some rows' part in the traces of the eliminated levels and of the pairs.
+
+        ``left`` is what two steps of the preconditioner leave of the probes; the small columns count with
+        ``weight``, and are not looked at if that is nought.
+        """
+        here, many = solution.equations, probes.shape[1]
+        diagonal, toward = here.diagonal[chunk.levels], part @ probes
+        own = 1.0 + self._near_spread(part, near) + _rowwise(part @ left, toward) / many
+        first, pairs = float((own / diagonal).sum()), 0.0
+        if weight:
+            by_cell = self._small_by_cell(chunk)
+            away = part @ here.meets - self._levels(here, chunk, by_cell)
+            first += weight * float((_rowwise(away @ here.inverse, away) / diagonal).sum())
+        if not self.paired:
+            return first, pairs
+        times, kept = self.times[chunk.cells], here.kept[chunk.cells]
+        owner = self.owner[chunk.cells] - chunk.levels.start
+        links = _slice(self.links, chunk.cells)
+        weighed = (times / np.sqrt(diagonal)[owner])[:, None]
+        there = links @ probes - weighed * toward[owner]
+        back = links @ solution.probed - weighed * (part @ solution.probed)[owner]
+        taken = _rowwise(there, back) / many + weighed[:, 0] ** 2
+        pairs = float(times @ kept - (kept**2) @ taken)
+        if weight:
+            beyond = links @ here.meets - by_cell - weighed * away[owner]
+            pairs -= weight * float((kept**2) @ _rowwise(beyond @ here.inverse, beyond))
+        return first, pairs
 
     def fit(self, found: _Found) -> IterativeFit:
         """Modes with standard errors, from as many probes as those take."""
         solution, curvature = found.solution, found.curvature
         here = solution.equations
         probes = self.probes(solution.probed.shape[1])
-        noise = self.noise(here, probes, solution)
+        own, noise = self.noise(here, probes, solution.probed)
         while noise > _NOISE and probes.shape[1] < _MOST_PROBES:
             wanted = math.ceil(probes.shape[1] * (noise / (0.9 * _NOISE)) ** 2)
             more = int(np.clip(wanted - probes.shape[1], 4, 64))
             fresh = self.probes(more, first=probes.shape[1])
             probes = np.concatenate([probes, fresh], axis=1)
-            probed = here.solve(fresh, _ROUGH)
-            solution = replace(solution, probed=np.concatenate([solution.probed, probed], axis=1))
-            noise = self.noise(here, probes, solution)
-        known, full = self.spreads(solution, probes)
+            probed = np.concatenate([solution.probed, here.solve_roughly(fresh)], axis=1)
+            solution = replace(solution, probed=probed)
+            own, noise = self.noise(here, probes, probed)
+        known, full = self.spreads(solution, probes, own)
         floor = 1.001 * self.floor()
         ratios = np.where(here.ratios <= floor, 0.0, here.ratios)
         names = [*self.names, *([PAIR] if self.paired else [])]
@@ -952,18 +1026,19 @@ class _System:
             ratio_covariance=uncertain,
             _system=self,
             _solution=solution,
-            _diagonal=here.alone(probes, solution.probed)[0],
+            _diagonal=own,
         )
 
-    def noise(self, here: _Equations, probes: Floats, solution: _Solution) -> float:
-        """Error of standard errors from probing, as a share, among raters with more than a few cells.
+    def noise(self, here: _Equations, probes: Floats, probed: Floats) -> tuple[Floats, float]:
+        """Diagonal of ``A^-1``, and the error of standard errors from probing, as a share.
 
-        Those with few have standard errors that hardly depend on others, and so hardly any noise.
+        Only raters with more than a few cells count: the standard errors of others hardly depend on anybody
+        else, and so have hardly any noise.
         """
-        shares = here.alone(probes, solution.probed)[1][: self.raters]
+        diagonal, shares = here.alone(probes, probed)
         cells = np.bincount(self.unit_levels[:, 0], minlength=self.raters)
         busy = cells >= min(_BUSY, int(cells.max()))
-        return float(np.sqrt(np.mean(shares[busy] ** 2)))
+        return diagonal, float(np.sqrt(np.mean(shares[: self.raters][busy] ** 2)))
 
     def contrasts(
         self, solution: _Solution, diagonal: Floats, weights: dict[str, sparse.csr_matrix]
@@ -991,7 +1066,7 @@ class _System:
             firsts = sides[0].toarray()
             rows = zip(firsts, iterated.toarray(), small, strict=True)
             right, fixed = self.reduce(here, [_Side(*row) for row in rows])
-            alone = here.solve(right, _FINE)
+            alone = here.solve(right)
             full = (firsts**2) @ (1.0 / here.diagonal) + _columnwise(right, alone)
             beyond = right.T @ here.meets - fixed.T
         inner = beyond[:, self.p :]
@@ -1066,12 +1141,16 @@ def _compact(values: Integers, most: int) -> tuple[Integers, npt.NDArray[np.int3
     return np.flatnonzero(seen), (np.cumsum(seen) - 1).astype(np.int32)[values]
 
 
-def _slice(matrix: sparse.csr_matrix, rows: slice) -> sparse.csr_matrix:
-    """Some rows of a matrix, without copying them."""
+def _slice(matrix: sparse.csr_matrix, rows: slice, weights: Floats | None = None) -> sparse.csr_matrix:
+    """Some rows of a matrix, without copying them; weighted, if the rows have one entry each."""
     begins = matrix.indptr[rows.start : rows.stop + 1]
     inside = slice(int(begins[0]), int(begins[-1]))
     return sparse.csr_matrix(
-        (matrix.data[inside], matrix.indices[inside], begins - begins[0]),
+        (
+            matrix.data[inside] if weights is None else matrix.data[inside] * weights,
+            matrix.indices[inside],
+            begins - begins[0],
+        ),
         shape=(rows.stop - rows.start, matrix.shape[1]),
     )
 
