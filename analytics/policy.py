@@ -307,3 +307,10 @@ MISFIT_HIGH: Final = Threshold(
     "Linacre (2002), Rasch Meas. Trans. 16(2), p. 878: mean squares of .5 to 1.5 are productive",
     "Ratings that scatter half as much again as chance explains follow something the others do not see.",
 )
+NOTABLE_MOODS: Final = Threshold(
+    0.25,
+    date(2026, 11, 22),
+    "Our choice, by simulation: from there on 95 per cent intervals that leave moods out cover under 90",
+    "Where raters are softer in some cycles than in others, their habit is known less well than the number "
+    "of their ratings promises.",
+)

@@ -17,7 +17,11 @@ the expected level, and ``moved`` the share of an average rater's ratings that t
 another level. All three rise with the severity, so intervals carry over by their ends.
 
 Thresholds and coefficients are known only as well as the ratings tell, and so the standard errors say;
-variances are taken as known, as in the linear model.
+variances are taken as known, as in the linear model. Unlike there, what all of a rater's ratings of one cycle
+share (a mood) is no part of its own: it would fill the dense block. Where the linear model finds moods to
+speak of, intervals by levels are too short, and `disagreements` says so. Laplace's approximation finds too
+little spread in effects of which each is seen once or twice, such as the pairs; the severities it gives are
+then somewhat too small in logits and right in rating points.
 """
 
 from __future__ import annotations
@@ -80,7 +84,7 @@ WHYS: Final = (
 
 Floats = npt.NDArray[np.float64]
 
-_MOST_DENSE: Final = 6_000  # levels beside the largest factor: 2 GB and some minutes
+_MOST_DENSE: Final = 4_000  # levels in the dense block: 1 GB and about a minute
 _LOGISTIC: Final = math.pi**2 / 3.0  # variance of the logistic distribution
 _NODES: Final = 21  # of the quadrature over ratees and pairs
 _FINE: Final = 0.05  # logits to which the fixed part of a rating is rounded for carrying over
@@ -241,6 +245,9 @@ class Disagreements:
         Those that one model flags as lenient and the other as severe.
     correlation
         Of severities over the raters both can tell about; null for fewer than three.
+    moods
+        Standard deviation of raters' moods (what a rater's ratings of one cycle share) to that of the
+        residual, by the linear model; 0 where it found none. Levels do not take them out.
     """
 
     raters: pl.DataFrame
@@ -248,6 +255,7 @@ class Disagreements:
     n_same: int
     n_opposite: int
     correlation: float | None
+    moods: float
 
     cells: ClassVar[tuple[Cells, ...]] = (
         Cells(
@@ -344,8 +352,7 @@ def level_model(
     if refusal is None:
         told_once = _told_once(rows)
         levels = _factors(told_once, standards=standards)
-        sizes = sorted(int(codes.max()) + 1 for codes in levels.values())
-        if sum(sizes[:-1]) > _MOST_DENSE:
+        if _dense(levels) > _MOST_DENSE:
             refusal = Refusal("too_large", _counts(kept, entering))
         else:
             rows = told_once
@@ -593,6 +600,7 @@ def disagreements(linear: Severity, by_levels: LevelSeverity) -> Disagreements:
         n_same=both.height - differ.height,
         n_opposite=opposite,
         correlation=correlation,
+        moods=_moods(linear),
     )
 
 
@@ -636,6 +644,14 @@ def _fitted(
     if "standard" in levels:
         return fit, float(0.5 * stats.chi2.sf(gain, 1) + 0.25 * stats.chi2.sf(gain, 2))
     return fit, float(0.5 * stats.chi2.sf(gain, 1))
+
+
+def _dense(levels: dict[str, npt.NDArray[np.int64]]) -> int:
+    """Levels that the ordinal model keeps in its dense block."""
+    largest, second, *others = sorted(levels.values(), key=lambda codes: -int(codes.max()))
+    # Who met one level of the largest factor only is eliminated with that meeting.
+    met = np.unique(second * (int(largest.max()) + 1) + largest) // (int(largest.max()) + 1)
+    return int((np.bincount(met) > 1).sum()) + sum(int(codes.max()) + 1 for codes in others)
 
 
 def _rater_modes(fit: OrdinalFit, rows: pl.DataFrame) -> Modes:
@@ -724,6 +740,13 @@ def _at_end(kept: pl.DataFrame) -> pl.DataFrame:
         pl.col("level") == pl.col("level").max().over("scale_id")
     )
     return kept.with_columns(end.alias("end")).group_by("rater_id").agg(pl.col("end").mean().alias("at_end"))
+
+
+def _moods(linear: Severity) -> float:
+    """How much raters' moods vary beside the residual, as standard deviations."""
+    parts = dict(linear.variances.select("part", "variance").iter_rows())
+    residual = parts.get("residual", 0.0)
+    return math.sqrt(parts.get("mood", 0.0) / residual) if residual > 0 else 0.0
 
 
 def _steps(thresholds: pl.DataFrame) -> tuple[int, float]:

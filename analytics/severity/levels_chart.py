@@ -14,6 +14,7 @@ import polars as pl
 
 from analytics.disclosure import Released
 from analytics.language import Language, decimals, percent
+from analytics.policy import NOTABLE_MOODS
 from analytics.severity import chart
 from analytics.severity.levels import Disagreements, LevelSeverity, in_points
 from analytics.severity.linear import Refusal, Severity
@@ -183,11 +184,12 @@ def agreement(released: Released[Disagreements], t: Language) -> str:
         return t("There is no rater whom both rating points and levels can tell about.")
     differ = result.n_both - result.n_same
     if not differ:
-        return t.plural(
+        same = t.plural(
             "Rating points and levels say the same of the {n} rater both can tell about.",
             "Rating points and levels say the same of all {n} raters both can tell about.",
             result.n_both,
         )
+        return _joined([same, *_moods(result, t)], t)
     said = [
         t.plural(
             "Of {both} raters, levels give {n} another verdict than rating points do.",
@@ -216,7 +218,7 @@ def agreement(released: Released[Disagreements], t: Language) -> str:
         .head(MOST_WHYS)
     )
     said.extend(_counted(row["why"], row["n"], t) for row in counts.iter_rows(named=True))
-    return _joined(said, t)
+    return _joined([*said, *_moods(result, t)], t)
 
 
 def why(reason: str, t: Language) -> str:
@@ -238,6 +240,18 @@ def why(reason: str, t: Language) -> str:
     if reason == "uneven_steps":
         return t("Some steps of the scale are much longer than others, and points count them alike.")
     return t("No single reason stands out.")
+
+
+def _moods(result: Disagreements, t: Language) -> list[str]:
+    """A warning where levels are surer than they should be."""
+    if result.moods < NOTABLE_MOODS.value:
+        return []
+    return [
+        t(
+            "Raters are softer in some cycles than in others. Rating points allow for that and levels do "
+            "not, so the intervals by levels are too short here: rely on rating points."
+        )
+    ]
 
 
 def _counted(reason: str, n: int, t: Language) -> str:

@@ -314,6 +314,26 @@ def test_a_rater_who_differs_is_named_with_a_reason() -> None:
     assert "1 of them is softer in one view and harder in the other" in said
 
 
+def test_moods_that_levels_do_not_take_out_are_told() -> None:
+    _, rows, _, result = found()
+    linear = severity(rows)
+    rest = linear.variances.filter(pl.col("part") != "mood")
+    residual = rest.filter(pl.col("part") == "residual")["variance"][0]
+
+    # Moods of half the residual standard deviation, and of a tenth.
+    for size, told in ((0.5, True), (0.1, False)):
+        moody = replace(
+            linear,
+            variances=pl.concat(
+                [rest, pl.DataFrame({"part": "mood", "variance": size**2 * residual, "share": 0.1})]
+            ),
+        )
+        both = disagreements(moody, result)
+        assert both.moods == pytest.approx(size)
+        said = levels_chart.agreement(release(both, as_of=DAY), EN)
+        assert ("rely on rating points" in said) is told
+
+
 def test_a_refusal_has_nobody_to_compare() -> None:
     _, rows, _, _ = found()
     refused = severity_by_levels(rows.with_columns(pl.lit(3).alias("level")))
