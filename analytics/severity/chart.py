@@ -95,7 +95,7 @@ def figure(
     if result.raters.height > told.height:
         below.append(_cannot_tell(result.raters.height - told.height, t))
     empty = refusal(result.refusal, t) if result.refusal else t("The data cannot tell for any rater.")
-    return _intervals(
+    return intervals(
         rows, mode, practical=result.practical, zero=t("average rater"), below=below, empty=empty
     )
 
@@ -150,7 +150,7 @@ def departments_figure(
             "lenient raters from good work."
         )
     )
-    return _intervals(rows, mode, practical=result.practical, zero=t("company"), below=below, empty=empty)
+    return intervals(rows, mode, practical=result.practical, zero=t("company"), below=below, empty=empty)
 
 
 def takeaway(
@@ -574,7 +574,7 @@ def _cannot_tell(n: int, t: Language) -> str:
     return t.plural("For {n} rater the data cannot tell.", "For {n} raters the data cannot tell.", n)
 
 
-def _intervals(
+def intervals(
     rows: Sequence[Row],
     mode: theme.Mode,
     *,

@@ -98,7 +98,7 @@ class Drift:
     )
 
 
-def drift(severity: Severity, *, raters: Sequence[str]) -> Drift:
+def drift(severity: Severity, *, raters: Sequence[str], order: Sequence[str] = ()) -> Drift:
     """Follow raters over the cycles.
 
     Parameters
@@ -107,6 +107,8 @@ def drift(severity: Severity, *, raters: Sequence[str]) -> Drift:
         What `linear.severity` found.
     raters
         Ids; those the data cannot tell about are left out.
+    order
+        Ids of the cycles, oldest first; those not named come last, by id.
 
     Returns
     -------
@@ -122,13 +124,15 @@ def drift(severity: Severity, *, raters: Sequence[str]) -> Drift:
     told = severity.raters.filter(
         pl.col("severity").is_not_null(), pl.col("rater_id").is_in(list(raters))
     ).select("rater_id")
+    places = {cycle: place for place, cycle in enumerate(order)}
     homes = held.raters.select(pl.col("home").unique().sort(nulls_last=True)).with_row_index("standard")
     cycles = (
         held.moods.with_row_index("mood")
         .join(told, on="rater_id", how="semi")
         .join(held.raters.with_row_index("rater"), on="rater_id")
         .join(homes, on="home", nulls_equal=True)
-        .sort("rater_id", "cycle_id")
+        .with_columns(place=pl.col("cycle_id").replace_strict(places, default=len(places)))
+        .sort("rater_id", "place", "cycle_id")
     )
     if cycles.is_empty():
         return Drift(_NO_CYCLES.clone(), _NO_CHANGES.clone(), swing, severity.practical, None)

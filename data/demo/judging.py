@@ -2,8 +2,9 @@
 
 Asks     what an export of review answers would hold if we knew the truth behind it.
 Returns  for one cycle, one row per judgement, with the level given and the sum it came from:
-         ratee's performance + rater's severity + culture of the rater's department + performance of the
-         ratee's department + inflation + what this rater thinks of this ratee + error.
+         ratee's performance + rater's severity + rater's mood of the cycle + culture of the rater's
+         department + performance of the ratee's department + inflation + what this rater thinks of this
+         ratee + error.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from data.demo.people import (
     CULTURE_SHIFT,
     HALO_SHRINK,
     PERFORMANCE_SHIFT,
+    SOFTENING,
     History,
     Traits,
     rolled_within,
@@ -46,6 +48,8 @@ AVERAGE: Final = 2.97
 INFLATION: Final = 0.06
 """Rating points every cycle adds to the one before."""
 CYCLE_SD: Final = 0.2
+MOOD_SD: Final = 0.2
+"""How far all of a rater's judgements of one cycle lie from those of the rater's other cycles."""
 LIKING_SD: Final = 0.35
 LIKING_THIS_CYCLE_SD: Final = 0.5
 ERROR_SD: Final = 0.45
@@ -229,7 +233,12 @@ def _common(
         + CYCLE_SD * lasting_normal(seed, "cycle", people, cycle)
         + PERFORMANCE_SHIFT * (function == PERFORMANCE_FUNCTION)
     )
-    hardness = traits.severity + CULTURE_SHIFT * (function == CULTURE_FUNCTION)
+    mood = np.where(
+        traits.softening,
+        SOFTENING * (cycle - (len(CYCLES) - 1) / 2),
+        MOOD_SD * lasting_normal(seed, "mood", people, cycle),
+    )
+    hardness = traits.severity + mood + CULTURE_SHIFT * (function == CULTURE_FUNCTION)
     of_self = SELF_SD * lasting_normal(seed, "self", people)
     liking = LIKING_SD * lasting_normal(seed, "liking", ratee, rater)
     liking += LIKING_THIS_CYCLE_SD * lasting_normal(seed, "liking now", ratee, rater, cycle)

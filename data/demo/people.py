@@ -49,6 +49,8 @@ PERFORMANCE_SHIFT: Final = 0.45
 PERFORMANCE_SD: Final = 0.45
 CENTRAL_SHRINK: Final = 0.25
 HALO_SHRINK: Final = 0.15
+SOFTENING: Final = 0.25
+"""Rating points by which a planted manager grows softer every cycle."""
 
 
 Days = NDArray[np.datetime64]
@@ -116,6 +118,8 @@ class Traits:
         Whether they crowd the middle, or rate all dimensions alike.
     lenient, harsh
         Whether a large severity was planted in them.
+    softening
+        Whether they start hard and grow softer every cycle.
     closed
         Holders of the seats of closed teams: their severity cannot be told.
     """
@@ -126,6 +130,7 @@ class Traits:
     halo: Flags
     lenient: Flags
     harsh: Flags
+    softening: Flags
     closed: Flags
 
 
@@ -155,12 +160,13 @@ def _planted_seats(company: Company, size: Size, rng: np.random.Generator) -> di
     seats = seats[at][np.lexsort((rng.random(len(seats)), turn))]
     many, few = (3, 2) if size == "small" else (max(3, len(seats) // 20), max(2, len(seats) // 25))
     marked = seats[: 2 * many]
-    central, halo, _ = np.split(seats[2 * many :], np.cumsum([few, few]))
+    central, halo, softening, _ = np.split(seats[2 * many :], np.cumsum([few, few, few]))
     return {
         "lenient": marked[0::2],
         "harsh": marked[1::2],
         "central": central,
         "halo": halo,
+        "softening": softening,
         "closed": np.flatnonzero(company.closed),
     }
 
@@ -403,12 +409,12 @@ def _traits(company: Company, history: History, planted: dict[str, Ints], seed: 
         marks[kind][first[seats]] = True
     severity[marks["lenient"]] = PLANTED_SEVERITY + rng.uniform(-0.08, 0.08, int(marks["lenient"].sum()))
     severity[marks["harsh"]] = -PLANTED_SEVERITY + rng.uniform(-0.08, 0.08, int(marks["harsh"].sum()))
-    severity[marks["central"] | marks["halo"]] = 0.0
+    severity[marks["central"] | marks["halo"] | marks["softening"]] = 0.0
     # Own severities and performances of a function average out, so that a planted department effect is
     # the whole difference and not the draw of four managers.
     function = company.function[history.department[0]]
     seated = history.seat[0] >= 0
-    free = ~(marks["lenient"] | marks["harsh"] | marks["central"] | marks["halo"])
+    free = ~(marks["lenient"] | marks["harsh"] | marks["central"] | marks["halo"] | marks["softening"])
     for at in np.unique(function[history.active[0]]):
         of_function = history.active[0] & (function == at)
         managers = of_function & seated & free
@@ -421,5 +427,6 @@ def _traits(company: Company, history: History, planted: dict[str, Ints], seed: 
         halo=marks["halo"],
         lenient=marks["lenient"],
         harsh=marks["harsh"],
+        softening=marks["softening"],
         closed=marks["closed"],
     )

@@ -28,6 +28,7 @@ from data.demo.people import (
     CULTURE_SHIFT,
     HALO_SHRINK,
     PERFORMANCE_SHIFT,
+    SOFTENING,
     History,
     Traits,
 )
@@ -72,6 +73,7 @@ def write(
         "harsh": sized(traits.harsh),
         "central": {"raters": who(traits.central), "spread_kept": CENTRAL_SHRINK},
         "halo": {"raters": who(traits.halo), "dimension_spread_kept": HALO_SHRINK},
+        "softening": {"raters": who(traits.softening), "points_per_cycle": SOFTENING},
         "cannot_tell": who(traits.closed),
         "culture_department": {"department_id": CULTURE_FUNCTION, "raters_shift": CULTURE_SHIFT},
         "performance_department": {"department_id": PERFORMANCE_FUNCTION, "ratees_shift": PERFORMANCE_SHIFT},

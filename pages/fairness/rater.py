@@ -31,9 +31,11 @@ else:
     with cards.waiting():
         habits = load_severity.habits(version, viewer, scope.sources, scope.department_id)
     evidence.rater_advice(t, released, habits, rater_id=chosen, name=name)
-    evidence.rater_habits(
-        t, mode, habits, rater_id=chosen, name=name, key=(version, viewer, scope, chosen, t, mode)
-    )
+    key = (version, viewer, scope, chosen, t, mode)
+    history = load_severity.rater_drift(version, viewer, chosen, scope.sources)
+    cycles = dict(reversed(load.cycles(version).select("cycle_id", "name").rows()))
+    evidence.rater_history(t, mode, history, rater_id=chosen, cycles=cycles, key=key)
+    evidence.rater_habits(t, mode, habits, rater_id=chosen, name=name, key=key)
     evidence.people_beside_others(
         t, version=version, viewer=viewer, rater_id=chosen, names=names, sources=scope.sources
     )

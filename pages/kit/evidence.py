@@ -12,7 +12,8 @@ from analytics.goals import chart as goal_chart
 from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language, decimals, interval, percent, signed
 from analytics.severity import chart as severity_chart
-from analytics.severity import profile_chart
+from analytics.severity import drift_chart, profile_chart
+from analytics.severity.drift import Drift
 from analytics.severity.linear import Severity
 from analytics.severity.profile import Profiles
 from analytics.theme import Mode
@@ -71,6 +72,29 @@ def rater_facts(t: Language, released: Released[Severity], rater_id: str) -> Non
             t("People rated"): str(row["n_ratees"]),
             t("… also rated by others"): str(row["n_shared"]),
         }
+    )
+
+
+def rater_history(
+    t: Language,
+    mode: Mode,
+    released: Released[Drift],
+    *,
+    rater_id: str,
+    cycles: Mapping[str, str],
+    key: Hashable,
+) -> None:
+    """One rater's severity cycle by cycle; ``cycles`` are ids and names, oldest first."""
+    said = drift_chart.takeaway(released, t, rater_id=rater_id, names=cycles)
+    cards.section(t("Cycle by cycle"), said)
+    if released.value.cycles.is_empty():
+        return
+    load.picture(
+        lambda: drift_chart.figure(
+            released, t, mode=mode, rater_id=rater_id, order=list(cycles), names=cycles
+        ),
+        key=("drift", key),
+        alt=said,
     )
 
 

@@ -147,7 +147,7 @@ def comparable(
 def _within(found: Comparability, allowed: frozenset[str]) -> Comparability:
     """What of it is about some raters: their departments, their bridges, and the plan that connects them."""
     raters = found.raters.filter(pl.col("rater_id").is_in(list(allowed)))
-    own = raters["department_id"].drop_nulls().unique().to_list()
+    departments, bridges = _own_bridges(found, raters)
     apart = raters.group_by("component").agg(
         pl.len().cast(pl.Int64).alias("n_joined"),
         (pl.col("n_ratees") >= MINIMUM_RATEES.value).sum().cast(pl.Int64).alias("n_told"),
@@ -169,13 +169,27 @@ def _within(found: Comparability, allowed: frozenset[str]) -> Comparability:
     return replace(
         found,
         raters=raters,
-        departments=found.departments.filter(pl.col("department_id").is_in(own)),
-        bridges=found.bridges.filter(pl.col("one").is_in(own) | pl.col("other").is_in(own)),
+        departments=departments,
+        bridges=bridges,
         people=found.people.filter(pl.col("ratee_id").is_in(list(allowed))),
         kinds=found.kinds.clear(),
         reviews=plan,
         n_raters=raters.height,
     )
+
+
+def _own_bridges(found: Comparability, raters: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Departments most of whose raters are these, their bridges, and no more than the names at the far ends."""
+    there = found.raters.group_by("department_id").agg(pl.len().alias("all"))
+    here = raters.group_by("department_id").agg(pl.len().alias("n")).join(there, on="department_id")
+    own = here.filter(2 * pl.col("n") >= pl.col("all"))["department_id"].to_list()
+    mine = pl.col("department_id").is_in(own)
+    bridges = found.bridges.filter(pl.col("one").is_in(own) | pl.col("other").is_in(own))
+    ends = [*own, *bridges["one"], *bridges["other"]]
+    departments = found.departments.filter(pl.col("department_id").is_in(ends)).with_columns(
+        pl.when(mine).then(name).alias(name) for name in ("n_raters", "n_compared")
+    )
+    return departments, bridges
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from analytics.severity.drift import drift
 from analytics.severity.linear import Severity, severity
 from data import demo
 from data.demo.roster import CHINESE_HEADERS
@@ -99,3 +100,16 @@ def test_the_department_of_lenient_culture_is_told_from_the_one_that_works_bette
     verdicts = dict(found.departments.select("department_id", "verdict").iter_rows())
     assert verdicts[truth["culture_department"]["department_id"]] == "lenient"
     assert verdicts[truth["performance_department"]["department_id"]] == "unremarkable"
+
+
+def test_managers_who_grow_softer_every_cycle_are_seen_to(found: Severity, truth: dict[str, Any]) -> None:
+    planted = truth["softening"]["raters"]
+    moved = drift(found, raters=found.raters["rater_id"].to_list(), order=truth["cycles"]).changes
+    whole = moved.filter(pl.col("span") == "whole")
+    theirs = whole.filter(pl.col("rater_id").is_in(planted))
+    assert theirs.height == len(planted)
+    # 0.25 points a cycle over five steps is 1.25; what is told is drawn towards no change.
+    assert (theirs["change"] > 0.5).all()
+    assert theirs["verdict"].to_list() == ["softer"] * len(planted)
+    others = whole.filter(~pl.col("rater_id").is_in(planted))
+    assert others["verdict"].is_in(["softer", "harder"]).mean() < 0.15  # type: ignore[operator]
