@@ -42,6 +42,8 @@ def figure(
 ) -> go.Figure:
     """Departments as islands and the people rated from two of them as bridges.
 
+    A department without a number of raters is one beyond the viewer's reach, at the far end of a bridge.
+
     Parameters
     ----------
     released
@@ -306,10 +308,9 @@ def what_would_help(
         return ""
     row = found.row(0, named=True)
     said = [why(row, t)]
-    asked = _asked(released.value, row)
     said += [
         review(one, t, names=names, departments=departments, step=nth)
-        for nth, one in enumerate(asked.iter_rows(named=True), 1)
+        for nth, one in enumerate(_asked(_plan(released.value), row), 1)
     ]
     if row["standing"] in {"alone", "apart"} and row["component"] == 1:
         said += _start(released.value, t)
@@ -384,45 +385,60 @@ def why_in_short(row: Row, t: Language) -> str:
     return t("Comparisons say little")
 
 
-def help_in_short(
+def helps_in_short(
     released: Released[Comparability],
-    row: Row,
+    raters: pl.DataFrame,
     t: Language,
     *,
     names: Mapping[str, str] = _NOBODY,
     departments: Mapping[str, str] = _NOBODY,
-) -> str:
-    """The reviews that would help one rater, in a few words for a table; empty if none would.
+) -> list[str]:
+    """The reviews that would help each of some raters, in a few words for a table; empty if none would.
 
     Parameters
     ----------
     released
         What may be shown.
-    row
-        A row of ``Comparability.raters`` as released.
+    raters
+        Rows of ``Comparability.raters`` as released.
     t
         The reader's language.
     names, departments
         What to call people and departments by id.
     """
-    said = []
-    for one in _asked(released.value, row).iter_rows(named=True):
-        ratee = person(one["ratee_id"], one["ratee_department_id"], t, names, departments)
-        if one["rater_id"] == row["rater_id"]:
-            said.append(t("rates {ratee}", ratee=ratee))
-        else:
-            rater = person(one["rater_id"], one["rater_department_id"], t, names, departments)
-            said.append(t("{ratee} is rated by {rater}", ratee=ratee, rater=rater))
-    return " · ".join(said)
+    plan = _plan(released.value)
+    found = []
+    for row in raters.iter_rows(named=True):
+        said = []
+        for one in _asked(plan, row):
+            ratee = person(one["ratee_id"], one["ratee_department_id"], t, names, departments)
+            if one["rater_id"] == row["rater_id"]:
+                said.append(t("rates {ratee}", ratee=ratee))
+            else:
+                rater = person(one["rater_id"], one["rater_department_id"], t, names, departments)
+                said.append(t("{ratee} is rated by {rater}", ratee=ratee, rater=rater))
+        found.append(" · ".join(said))
+    return found
 
 
-def _asked(result: Comparability, row: Row) -> pl.DataFrame:
+_Plan = Mapping[tuple[str, object], list[dict[str, Any]]]
+
+
+def _plan(result: Comparability) -> _Plan:
+    """The suggested reviews by the group they join, or by the rater they strengthen."""
+    found: dict[tuple[str, object], list[dict[str, Any]]] = {}
+    for row in result.reviews.iter_rows(named=True):
+        joins = row["purpose"] != "strengthen"
+        key = ("component", row["component"]) if joins else ("rater", row["rater_id"])
+        found.setdefault(key, []).append(row)
+    return found
+
+
+def _asked(plan: _Plan, row: Row) -> list[dict[str, Any]]:
     """The suggested reviews that would help one rater."""
     if row["standing"] in {"alone", "apart"}:
-        joins = pl.col("purpose").is_in(["connect", "secure"])
-        return result.reviews.filter(joins & (pl.col("component") == row["component"]))
-    strengthen = (pl.col("purpose") == "strengthen") & (pl.col("rater_id") == row["rater_id"])
-    return result.reviews.filter(strengthen & pl.lit(bool(row["weak"])))
+        return plan.get(("component", row["component"]), [])
+    return plan.get(("rater", row["rater_id"]), []) if row["weak"] else []
 
 
 def purpose(row: Row, t: Language) -> str:
@@ -713,11 +729,11 @@ def _draw_islands(
         )
     for row, ring, x, y in zip(rows, rings, xs, ys, strict=True):
         name = ground.called[row["department_id"]]
-        share = (
-            t("hidden")
-            if row["n_people"] is None
-            else t("{n} of {all} comparable", n=row["n_compared"], all=row["n_raters"])
-        )
+        share = ""
+        if row["n_people"] is None:
+            share = t("hidden")
+        elif row["n_raters"] is not None:
+            share = t("{n} of {all} comparable", n=row["n_compared"], all=row["n_raters"])
         side = 0 if abs(x) < 0.2 else 1 if x > 0 else -1
         away = ring / 2 + 8
         fig.add_annotation(
@@ -738,6 +754,8 @@ def _island(row: Row, ground: _Ground, t: Language) -> str:
     name = ground.called[row["department_id"]]
     if row["n_people"] is None:
         return t("{name}: fewer than {minimum} people were rated, hidden", name=name, minimum=ground.minimum)
+    if row["n_raters"] is None:
+        return name
     return t(
         "{name}: {n} of {all} raters of enough people can be compared",
         name=name,

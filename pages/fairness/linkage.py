@@ -29,11 +29,14 @@ with head:
     cards.title(t("Can our managers' ratings be compared at all?"), about)
     cards.finding(chart.takeaway(released, t))
 
-said = chart.map_takeaway(released, t, names=departments)
-cards.section(t("Where are the bridges between departments?"), said)
-load.picture(lambda: chart.figure(released, t, mode=mode, names=departments), key=("bridges", *key), alt=said)
-cards.remark(chart.legend(released, t))
-cards.remark(chart.kinds_takeaway(released, t))
+if released.value.departments.height > 1:
+    said = chart.map_takeaway(released, t, names=departments)
+    cards.section(t("Where are the bridges between departments?"), said)
+    load.picture(
+        lambda: chart.figure(released, t, mode=mode, names=departments), key=("bridges", *key), alt=said
+    )
+    cards.remark(chart.legend(released, t))
+    cards.remark(chart.kinds_takeaway(released, t))
 footer = cards.footer(t, viewer, released, version, about)
 if not released.value.reviews.is_empty():
     cards.heading(t("What would help: extra reviews, the most useful first"))
@@ -45,12 +48,11 @@ if not released.value.reviews.is_empty():
         footer=footer,
         alt=t("Who would rate whom, and what it settles."),
     )
-unlinked = tables.not_comparable(t, released, names, departments)
-if not unlinked.is_empty():
+if not tables.hardly_comparable(released).is_empty():
     cards.heading(t("Who cannot be compared, or hardly"))
     cards.table(
         t,
-        lambda: unlinked,
+        lambda: tables.not_comparable(t, released, names, departments),
         name="not-comparable",
         key=key,
         footer=footer,

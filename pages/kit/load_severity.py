@@ -179,9 +179,14 @@ def _within(found: Comparability, allowed: frozenset[str]) -> Comparability:
 
 
 def _own_bridges(found: Comparability, raters: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Departments most of whose raters are these, their bridges, and no more than the names at the far ends."""
-    there = found.raters.group_by("department_id").agg(pl.len().alias("all"))
-    here = raters.group_by("department_id").agg(pl.len().alias("n")).join(there, on="department_id")
+    """Departments most of whose raters are these, and their bridges; of those at the far ends the name.
+
+    Whoever rated a few people of a department from outside is not one of its raters here.
+    """
+    enough = pl.col("n_ratees") >= MINIMUM_RATEES.value
+    there = found.raters.filter(enough).group_by("department_id").agg(pl.len().alias("all"))
+    here = raters.filter(enough).group_by("department_id").agg(pl.len().alias("n"))
+    here = here.join(there, on="department_id")
     own = here.filter(2 * pl.col("n") >= pl.col("all"))["department_id"].to_list()
     mine = pl.col("department_id").is_in(own)
     bridges = found.bridges.filter(pl.col("one").is_in(own) | pl.col("other").is_in(own))

@@ -401,20 +401,23 @@ def extra_reviews(
     return shown.select(column for column in shown if column.null_count() < max(shown.height, 1))
 
 
+def hardly_comparable(released: Released[Comparability]) -> pl.DataFrame:
+    """Raters of enough people who cannot be compared, or hardly."""
+    return released.value.raters.filter(pl.col("standing").is_in(["alone", "apart"]) | pl.col("weak"))
+
+
 def not_comparable(
     t: Language, released: Released[Comparability], names: Mapping[str, str], departments: Mapping[str, str]
 ) -> pl.DataFrame:
     """Raters of enough people who cannot be compared, or hardly, with why and what would help."""
     order = {"alone": 0, "apart": 1, "compared": 2}
-    frame = released.value.raters.filter(pl.col("standing").is_in(["alone", "apart"]) | pl.col("weak")).sort(
+    frame = hardly_comparable(released).sort(
         pl.col("standing").replace_strict(order, default=3, return_dtype=pl.Int8),
         "component",
         "rater_id",
     )
     rows = list(frame.iter_rows(named=True))
-    help_words = [
-        linkage_chart.help_in_short(released, row, t, names=names, departments=departments) for row in rows
-    ]
+    help_words = linkage_chart.helps_in_short(released, frame, t, names=names, departments=departments)
     return frame.select(
         named(frame, "rater_id", names).alias(t("Rater")),
         named(frame, "department_id", departments).alias(t("Department")),

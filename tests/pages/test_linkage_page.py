@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from analytics.severity.linkage import linkage
 from data import demo, queries
@@ -55,6 +57,20 @@ def test_a_partner_reads_no_name_from_beyond_their_departments(open_app: Open, d
     theirs = queries.visible_raters(partner, engine, on=date(2026, 6, 30)) or frozenset()
     beyond = everybody.keys() - own.keys() - theirs
     assert not [cell for cell in shown if beyond & set(cell.replace("(", "").replace(")", "").split())]
+
+
+def test_of_departments_beyond_reach_the_map_shows_the_name_alone(open_app: Open, demo_home: Path) -> None:
+    def told(app: AppTest) -> dict[str, str]:
+        spec = json.loads(app.get("plotly_chart")[0].proto.spec)
+        labels = [note["text"].split("<br>") for note in spec["layout"]["annotations"]]
+        return {name.removeprefix("<b>").removesuffix("</b>"): share for name, share in labels}
+
+    everything = told(open_app(demo_home, PAGE))
+    assert len(everything) == 7
+    assert all(share.endswith("comparable") for share in everything.values())
+    within = told(open_app(demo_home, PAGE, department="SRV"))
+    assert [name for name, share in within.items() if share] == ["Service"]
+    assert len(within) == 7
 
 
 @pytest.mark.parametrize("role", ["executive", "auditor"])
