@@ -66,14 +66,27 @@ def figure(released: Released[Facets], t: Language, *, mode: theme.Mode, names: 
     bottom = 84
     fig = theme.figure(mode, height=48 + _ROW * len(rows) + (_RATERS if raters.size else 0) + bottom)
     share = _ROW * len(rows) / (_ROW * len(rows) + (_RATERS if raters.size else 0))
-    fig.add_vrect(
+    fig.add_shape(
+        type="rect",
         x0=found.average - found.practical,
         x1=found.average + found.practical,
+        y0=0,
+        y1=1,
+        yref="paper",
         fillcolor=tokens.band,
         line_width=0,
         layer="below",
     )
-    fig.add_vline(x=found.average, line={"color": tokens.quiet, "width": 1.5}, layer="below")
+    fig.add_shape(
+        type="line",
+        x0=found.average,
+        x1=found.average,
+        y0=0,
+        y1=1,
+        yref="paper",
+        line={"color": tokens.quiet, "width": 1.5},
+        layer="below",
+    )
     _dots(fig, rows, t, tokens)
     if raters.size:
         _heap(fig, raters, t, tokens)
@@ -433,8 +446,7 @@ def _heap(fig: go.Figure, raters: Any, t: Language, tokens: theme.Tokens) -> Non
         y=max(share - 0.04, 0.05),
         yref="paper",
         yanchor="top",
-        text=f"<b>{escape(t('Raters'))}</b> "
-        + escape(t.plural("{n} of them", "{n} of them", int(raters.size))),
+        text=f"<b>{escape(t.plural('{n} rater', '{n} raters', int(raters.size)))}</b>",
         showarrow=False,
         font={"color": tokens.ink, "size": 13},
     )

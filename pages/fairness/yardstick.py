@@ -41,9 +41,9 @@ if released.value.identified:
     cards.hidden(released, t)
     cards.table(
         t,
-        lambda: tables.yardstick(t, released, names, departments, groups),
+        lambda: tables.yardstick(t, released, names, departments, group),
         name="yardstick",
-        key=key,
+        key=(group, *key),
         footer=footer,
         alt=said,
     )

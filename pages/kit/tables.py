@@ -498,20 +498,20 @@ def yardstick(
     released: Released[Differential],
     names: Mapping[str, str],
     departments: Mapping[str, str],
-    groups: Mapping[str, str],
+    group: str,
 ) -> pl.DataFrame:
-    """Flagged raters and groups, largest difference first, then all others by name.
+    """Raters of one group: the flagged, largest difference first, then all others by name.
 
     In any other order chance would put somebody on top.
     """
-    told = released.value.raters.drop_nulls("difference")
+    told = released.value.raters.filter(group=group).drop_nulls("difference")
     flagged = pl.col("verdict") != "unremarkable"
     frame = pl.concat(
         [
             told.filter(flagged).sort(pl.col("difference").abs(), "rater_id", descending=[True, False]),
             told.filter(~flagged)
             .with_columns(named(told, "rater_id", names).alias("name"))
-            .sort("name", "rater_id", "group")
+            .sort("name", "rater_id")
             .drop("name"),
         ]
     )
@@ -519,7 +519,6 @@ def yardstick(
     return frame.select(
         named(frame, "rater_id", names).alias(t("Rater")),
         named(frame, "department_id", departments).alias(t("Department")),
-        named(frame, "group", groups).alias(t("Group")),
         pl.col("verdict").replace_strict(words, default=None).alias(t("Rates the group")),
         pl.col("difference").alias(t("Likely difference (points)")),
         pl.col("alone").alias(t("Own ratings say")),
