@@ -20,9 +20,11 @@ because the covariance of any part of a normal judgement with its points is ``c`
 work of a person is normal in closed form; the severity of the rater in question is then integrated over.
 Where the model has moods, a rater's severity here is that of the cycle: the lasting one and the mood.
 
-Why from the severity in points and not from a model of levels: it is the same number for a rater as on every
-other page, it is there as soon as severity is, at any size, and in simulations its chances are as well
-calibrated, also where judgements follow another curve than the normal one.
+Why the product rests on the severity in points and not on the model of levels: it is the same number for a
+rater as on every other page, it is there as soon as severity is, at any size, and it knows moods, without
+which chances are overstated. In simulations its chances are as well calibrated and within two per cent as
+sharp (log score), also where thresholds are skewed or chance is logistic. `adjusted_by_levels` gives the
+other answer, to compare.
 
 Ranking rests on the same parts: performance is what is known of a person's work over the cycles on record, in
 the department where they were in this cycle. Two people rated by one rater share that rater's severity, and
@@ -33,10 +35,10 @@ raters between them cannot be compared.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +46,8 @@ import polars as pl
 from scipy import sparse, special, stats
 
 from analytics.disclosure import Cells
-from analytics.policy import ADJUSTED_RANGE, CONFIDENCE
+from analytics.policy import ADJUSTED_RANGE, CONFIDENCE, MINIMUM_RATEES
+from analytics.severity.levels import LevelModel
 from analytics.severity.linear import SOURCES, Refusal, Severity
 
 REFERENCE: Final = (
@@ -63,6 +66,8 @@ REASONS: Final = (
 )
 
 Floats = npt.NDArray[np.float64]
+Curve = Callable[[Any], Any]
+"""The area under a curve below each of several places."""
 
 _KEYS: Final = ("cycle_id", "ratee_id", "rater_id", "source")
 _NODES: Final = 5  # for work
@@ -87,7 +92,7 @@ class Adjusted:
         `policy.ADJUSTED_RANGE` at least), ``flip`` (chance of another level than the given one), ``higher``
         and ``lower`` (its two parts), ``chances`` (by level of the scale, lowest first); ``severity`` of the
         rater in points. All null where nothing can be said, and ``why`` (one of `REASONS`) then says why.
-    A record of single people: access decides who reads it.
+        A record of single people: access decides who reads it.
     departments
         One row per department of ratees, sorted: ``n_people``, ``n_ratings``, ``n_told`` (of which something
         can be said), and how many of those an average rater is expected to have given another level
@@ -235,6 +240,80 @@ def adjusted(
     told: dict[str, pl.DataFrame] = {"told": pl.concat(parts)} if parts else {}
     said = _said(chosen, told)
     return Adjusted(said, _departments(said), levels)
+
+
+def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adjusted:
+    """The same from the model of levels: exact thresholds, logistic chance, no moods.
+
+    Parameters
+    ----------
+    model
+        What `levels.level_model` fitted.
+    cycle_id
+        Only ratings of this cycle are returned; all if None.
+
+    Returns
+    -------
+    Adjusted
+        One row per rating that entered the model; ``severity`` is in logits.
+    """
+    few = pl.col("n_ratees") < MINIMUM_RATEES.value
+    rows = model.rows.join(
+        model.raters.select("rater_id", "n_ratees"), on="rater_id", how="left"
+    ).with_columns(
+        pl.when(pl.lit(model.fit is None))
+        .then(pl.lit("refused"))
+        .when(few)
+        .then(pl.lit("few_ratees"))
+        .alias("why")
+    )
+    used = _levels(rows)
+    chosen = rows if cycle_id is None else rows.filter(pl.col("cycle_id") == cycle_id)
+    if model.fit is None:
+        said = _said(chosen.with_columns(pl.lit(None, dtype=pl.Float64).alias("severity")), {})
+        return Adjusted(said, _departments(said), used, model.refusal)
+    steps = {scale: part for (scale,), part in model.thresholds.sort("level").group_by("scale_id")}
+    seen = pl.concat([_information(part, steps[scale]) for (scale,), part in rows.group_by("scale_id")])
+    pair = model.fit.variances.get("pair", 0.0)
+    pairs = seen.group_by("ratee_id", "rater_id").agg(
+        (1.0 / (pair + 1.0 / pl.col("information").sum())).alias("tells"),
+        (pl.col("rater_error").first() ** 2).alias("doubt"),
+    )
+    person = sum(model.fit.variances.get(part, 0.0) for part in _PARTS["person"])
+    doubts = _doubts(pairs, person=person, pair=pair)
+    chosen = chosen.rename({"rater_effect": "severity"}).join(
+        doubts, on=["ratee_id", "rater_id"], maintain_order="left"
+    )
+    parts = []
+    for (scale,), part in chosen.filter(pl.col("why").is_null()).group_by("scale_id", maintain_order=True):
+        levels = steps[scale]
+        names = levels["level"].to_numpy()
+        known = levels.drop_nulls("score")
+        chances = _chances(
+            np.searchsorted(names, part["level"].to_numpy()),
+            levels["threshold"].to_numpy()[:-1],
+            work=part["without_rater"].to_numpy(),
+            variance=part["variance"].to_numpy(),
+            falls=part["falls"].to_numpy(),
+            severity=part["severity"].to_numpy(),
+            doubt=part["doubt"].to_numpy(),
+            chance=1.0,
+            below=special.expit,
+        )
+        # A level that nobody used lies between its neighbours.
+        points = np.interp(names, known["level"].to_numpy(), known["score"].to_numpy())
+        parts.append(_in_words(part, chances, names=names, points=points))
+    said = _said(chosen, {"told": pl.concat(parts)} if parts else {})
+    return Adjusted(said, _departments(said), used)
+
+
+def _information(rows: pl.DataFrame, levels: pl.DataFrame) -> pl.DataFrame:
+    """How much each rating on one scale tells of its judgement: the curvature of its likelihood."""
+    edges = np.concatenate([[-np.inf], levels["threshold"].to_numpy()[:-1], [np.inf]])
+    given = np.searchsorted(levels["level"].to_numpy(), rows["level"].to_numpy())
+    at = rows["predictor"].to_numpy()
+    ends = (special.expit(edges[given] - at), special.expit(edges[given + 1] - at))
+    return rows.with_columns(pl.Series("information", sum(end * (1.0 - end) for end in ends)))
 
 
 def standing(
@@ -558,26 +637,37 @@ def _work(rows: pl.DataFrame, found: Severity) -> pl.DataFrame:
     ``beside`` is its mean at the rater's likeliest severity, ``variance`` its variance given that severity,
     and it falls by ``falls`` for every point that severity is higher.
     """
-    parts = _parts(found)
     pairs, people = _people(rows, found)
-    keeps = parts["pair"] * pl.col("tells")
-    weight = pl.col("tells") * pl.col("variance")
-    carried = weight**2 * pl.col("doubt")
+    effects = people.select("ratee_id", "effect")
     return (
-        pairs.join(people.select("ratee_id", "effect", "variance"), on="ratee_id")
+        _doubts(pairs, person=_parts(found)["person"], pair=_parts(found)["pair"])
+        .join(effects, on="ratee_id", maintain_order="left")
         .with_columns(
-            keeps.alias("keeps"),
-            weight.alias("weight"),
-            (carried.sum().over("ratee_id") - carried).alias("by_others"),
+            (pl.col("effect") + pl.col("keeps") * (pl.col("mean") - pl.col("effect"))).alias("beside")
         )
-        .select(
-            "ratee_id",
-            "rater_id",
-            "n",
-            (pl.col("effect") + pl.col("keeps") * (pl.col("mean") - pl.col("effect"))).alias("beside"),
+        .select("ratee_id", "rater_id", "n", "beside", "variance", "falls")
+    )
+
+
+def _doubts(pairs: pl.DataFrame, *, person: float, pair: float) -> pl.DataFrame:
+    """Per pair how sure it is what the rater sees in the person, and how that goes with the severity.
+
+    Reads per pair what it ``tells`` of the person (a precision) and the ``doubt`` about its severity; adds
+    ``keeps`` (share of what the pair shows that is lastingly between the two), ``variance`` and ``falls``.
+    """
+    told = pl.col("tells").sum().over("ratee_id")
+    return (
+        pairs.with_columns(
+            (pair * pl.col("tells")).alias("keeps"),
+            (1.0 / (1.0 / max(person, 1e-12) + told)).alias("of_person"),
+        )
+        .with_columns((pl.col("tells") * pl.col("of_person")).alias("weight"))
+        .with_columns((pl.col("weight") ** 2 * pl.col("doubt")).alias("carried"))
+        .with_columns(
             (
-                parts["pair"] * (1.0 - pl.col("keeps"))
-                + (1.0 - pl.col("keeps")) ** 2 * (pl.col("variance") + pl.col("by_others"))
+                pair * (1.0 - pl.col("keeps"))
+                + (1.0 - pl.col("keeps")) ** 2
+                * (pl.col("of_person") + pl.col("carried").sum().over("ratee_id") - pl.col("carried"))
             ).alias("variance"),
             (pl.col("keeps") + (1.0 - pl.col("keeps")) * pl.col("weight")).alias("falls"),
         )
@@ -664,8 +754,15 @@ def _on_average_yardstick(
         doubt=part["doubt"].to_numpy() / unit**2,
         chance=chance,
     )
+    return _in_words(part, chances, names=levels["level"].to_numpy(), points=points)
+
+
+def _in_words(
+    part: pl.DataFrame, chances: Floats, *, names: npt.NDArray[np.int64], points: Floats
+) -> pl.DataFrame:
+    """What the chances of the levels come to."""
+    given = np.searchsorted(names, part["level"].to_numpy())
     low, high = _range(chances, ADJUSTED_RANGE.value)
-    names = levels["level"].to_numpy()
     rank = np.arange(names.size)
     return part.select(_KEYS).with_columns(
         pl.Series("expected", chances @ points),
@@ -689,11 +786,12 @@ def _chances(
     severity: Floats,
     doubt: Floats,
     chance: float,
+    below: Curve = special.ndtr,
 ) -> Floats:
     """Chance of each level once severity is taken out, shape (ratings, levels), all in units of the line.
 
-    With severity ``b`` and work ``w`` known, the judgement is normal about ``w + b`` between the thresholds
-    of the given level, and what is asked is where it lies less ``b``: nothing but normal areas. Both are
+    With severity ``b`` and work ``w`` known, the judgement lies about ``w + b`` between the thresholds of the
+    given level, and what is asked is where it lies less ``b``: nothing but areas under a curve. Both are
     then averaged over: work by Gauss and Hermite's rule; severity, at nought of which the answer has a bend,
     by a fine grid.
     """
@@ -704,16 +802,16 @@ def _chances(
     dense /= dense.sum()
     edges = np.concatenate([[-np.inf], thresholds, [np.inf]])
     low, high = edges[given][:, None], edges[given + 1][:, None]
-    below = np.zeros((given.size, thresholds.size))
+    reached = np.zeros((given.size, thresholds.size))
     for node, of_severity in zip(grid, dense, strict=True):
         off = np.sqrt(doubt) * node
         taken = (severity + off)[:, None]
-        reached = np.clip(thresholds[None, :] + taken, low, high)
+        at = np.clip(thresholds[None, :] + taken, low, high)
         for other, of_work in zip(nodes, weights, strict=True):
             centre = (work - falls * off + np.sqrt(variance) * other)[:, None] + taken
-            share = _share((low - centre) / chance, (reached - centre) / chance, (high - centre) / chance)
-            below += of_severity * of_work * share
-    return np.asarray(np.diff(below, axis=1, prepend=0.0, append=1.0).clip(0.0, 1.0))
+            first, here, last = ((edge - centre) / chance for edge in (low, at, high))
+            reached += of_severity * of_work * _share(first, here, last, below)
+    return np.asarray(np.diff(reached, axis=1, prepend=0.0, append=1.0).clip(0.0, 1.0))
 
 
 def _range(chances: Floats, enough: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -732,15 +830,13 @@ def _range(chances: Floats, enough: float) -> tuple[npt.NDArray[np.int64], npt.N
     return low, high
 
 
-def _share(low: Floats, at: Floats, high: Floats) -> Floats:
-    """Share of the normal area between ``low`` and ``high`` that lies below ``at``.
+def _share(low: Floats, at: Floats, high: Floats, below: Curve) -> Floats:
+    """Share of the area between ``low`` and ``high`` under a curve even about nought that lies below ``at``.
 
     Where all lies in the upper tail the lower one is taken, which has the digits.
     """
     upper = low > 0
-    first = np.where(upper, -special.ndtr(-low), special.ndtr(low))
-    last = np.where(upper, -special.ndtr(-high), special.ndtr(high))
-    here = np.where(upper, -special.ndtr(-at), special.ndtr(at))
+    first, last, here = (np.where(upper, -below(-edge), below(edge)) for edge in (low, high, at))
     area = last - first
     # So far out that nothing is left, all lies at the nearer end.
     nearer = np.where(upper, at > low, at >= high).astype(np.float64)
