@@ -183,7 +183,7 @@ def fit_ordinal(
         repeats the scales and the earlier ones is dropped and named.
     pair
         The pair each row belongs to, integers 0 to pairs - 1, shape (rows,), if its rows have an effect in
-        common. All rows of a pair must have the same level of every factor.
+        common. All rows of a pair must have the same level of at least one factor.
     scale
         The rating scale of each row, integers 0 to scales - 1, shape (rows,); by default all are on one.
     restricted
@@ -219,8 +219,6 @@ def fit_ordinal(
         if values.shape != y.shape or not np.isfinite(values).all():
             raise ValueError(f"covariates must be finite and as long as level; {name!r} is not")
         columns[name] = values
-    if pairs is not None and not all(_nested(pairs, level_of) for level_of in codes.values()):
-        raise ValueError("all rows of a pair must have the same level of every factor")
 
     grid = _Grid.of(y, scales)
     if not grid.telling.any():
@@ -383,12 +381,14 @@ class _Factor:
     """The curvature of the effects, factored, at some weights."""
 
     deviations: Floats
-    sums: Floats  # weights by cell
-    left: Floats  # by cell, what its own effects leave of them: 1 / (1 + variance x weight)
-    cell_weight: Floats
+    cells: Floats  # weights by cell
+    sums: Floats  # and by pair
+    left: Floats  # by pair, what its own effects leave of them: 1 / (1 + variance x weight)
     diagonal: Floats  # of the largest factor
-    cross: sparse.csr_matrix  # weights by level of the largest factor and of the dense block
+    cross: sparse.csr_matrix  # weights left, by level of the largest factor and of the dense block
     meetings: _Meetings
+    within: sparse.csr_matrix  # weights by pair and level of the dense block
+    within_meetings: _Meetings | None
     upper: Floats  # Cholesky factor of the dense block
     log_determinant: float
 
@@ -420,10 +420,11 @@ class _Spreads(NamedTuple):
 class _System:
     """The rows, the cells they fall into, and what follows from them at given parameters.
 
-    A cell holds the rows that have all levels in common: those of a pair, or of one meeting. Inside, factor 0
-    is the largest one, and the others are stacked into one dense block of ``self.size`` levels. A level of
-    factor 1 that is met in one cell only is a leaf: what it adds is one more effect of its cell, eliminated
-    with that of the pair, and it has no place in the dense block.
+    A cell holds the rows that have the pair and all levels in common; without pairs, each cell is a pair of
+    its own that has no effect. Inside, factor 0 is the largest one that does not vary within a pair, and the
+    others are stacked into one dense block of ``self.size`` levels. A level of factor 1 whose rows are those
+    of one pair is a leaf: what it adds is one more effect of the pair's own, eliminated with that of the
+    pair, and it has no place in the dense block.
     """
 
     def __init__(
@@ -433,30 +434,40 @@ class _System:
         self.names = tuple(codes)
         self.paired = pairs is not None
         self.sizes_given = [int(levels.max()) + 1 for levels in codes.values()]
-        self.order = sorted(range(len(codes)), key=lambda k: (-self.sizes_given[k], k))
+        # Those that vary within a pair come last: they are never first, and never leaves.
+        varies = [pairs is not None and not _nested(pairs, levels) for levels in codes.values()]
+        if all(varies):
+            raise ValueError("the rows of a pair must have the same level of at least one factor")
+        self.order = sorted(range(len(codes)), key=lambda k: (varies[k], -self.sizes_given[k], k))
         self.sizes = [self.sizes_given[k] for k in self.order]
         levels = [list(codes.values())[k][grid.telling] for k in self.order]
         self.n = levels[0].size
-        if pairs is None:
-            cell = np.zeros(self.n, dtype=np.int64)
-            for one, size in zip(levels, self.sizes, strict=True):
-                # Numbered anew after each factor, so that the product never overflows.
-                _, cell = np.unique(cell * size + one, return_inverse=True)
-            self.cells = int(cell.max()) + 1
-        else:
-            cell = pairs[grid.telling]
-            self.cells = int(pairs.max()) + 1
-        self.cell = cell
-        self.level_of = [np.zeros(self.cells, dtype=np.int64) for _ in levels]
-        for of_cell, one in zip(self.level_of, levels, strict=True):
+        cell = np.zeros(self.n, dtype=np.int64) if pairs is None else pairs[grid.telling]
+        for one, size in zip(levels, self.sizes, strict=True):
+            # Numbered anew after each factor, so that the product never overflows.
+            _, cell = np.unique(cell * size + one, return_inverse=True)
+        self.cell, self.cells = cell, int(cell.max()) + 1
+        level_of = [np.zeros(self.cells, dtype=np.int64) for _ in levels]
+        for of_cell, one in zip(level_of, levels, strict=True):
             of_cell[cell] = one
+        self.pair_of, self.pairs = np.arange(self.cells), self.cells
+        if pairs is not None:
+            self.pair_of = np.zeros(self.cells, dtype=np.int64)
+            self.pair_of[cell] = pairs[grid.telling]
+            self.pairs = int(pairs.max()) + 1
+        self.first_of = level_of[0]  # level of the largest factor by cell
+        self.owner = np.zeros(self.pairs, dtype=np.int64)  # and by pair
+        self.owner[self.pair_of] = self.first_of
         self.fixed = grid.size + self.design.shape[1]
-        self.leaf = np.zeros(self.cells, dtype=np.bool_)
-        if len(levels) > 1:
-            met = np.bincount(cell, minlength=self.cells) > 0
-            cells_of = np.bincount(self.level_of[1][met], minlength=self.sizes[1])
-            self.leaf = met & (cells_of[self.level_of[1]] == 1)
-        self.leaf_level = self.level_of[1][self.leaf] if len(levels) > 1 else self.leaf.nonzero()[0]
+        self.leaf = np.zeros(self.pairs, dtype=np.bool_)
+        self.leaf_level = np.zeros(0, dtype=np.int64)
+        if len(levels) > 1 and not varies[self.order[1]]:
+            level = np.zeros(self.pairs, dtype=np.int64)
+            level[self.pair_of] = level_of[1]
+            met = np.bincount(self.pair_of, minlength=self.pairs) > 0
+            pairs_of = np.bincount(level[met], minlength=self.sizes[1])
+            self.leaf = met & (pairs_of[level] == 1)
+            self.leaf_level = level[self.leaf]
         self.inner = [np.arange(size) for size in self.sizes[1:]]
         if self.inner:
             self.inner[0] = np.delete(self.inner[0], self.leaf_level)
@@ -469,17 +480,14 @@ class _System:
         ):
             place = np.full(size, self.size)
             place[inner] = np.arange(offset, offset + inner.size)
-            self.places[:, k] = place[self.level_of[k + 1]]
+            self.places[:, k] = place[level_of[k + 1]]
         inside = self.places < self.size
-        keys = (self.level_of[0][:, None] * max(self.size, 1) + self.places)[inside]
-        spots, entry = np.unique(keys, return_inverse=True)
-        self.entry = np.full(self.places.shape, spots.size)
-        self.entry[inside] = entry
-        rows, columns = np.divmod(spots, max(self.size, 1))
-        starts = np.searchsorted(rows, np.arange(self.sizes[0] + 1))
-        self.cross_shape = (self.sizes[0], self.size)
-        self.cross = sparse.csr_matrix((np.ones(spots.size), columns, starts), shape=self.cross_shape)
+        self.cross, self.entry = self._counts(self.first_of, self.sizes[0])
         self.meetings = _Meetings(self.cross)
+        self.within, self.within_entry = self._counts(self.pair_of, self.pairs)
+        # Where each pair is one cell, what its elimination takes is a share of the weight of the cell.
+        self.mixed = int(np.bincount(self.pair_of).max()) > 1
+        self.within_meetings = _Meetings(self.within) if self.mixed else None
         self.both = []
         for k in range(self.places.shape[1]):
             for other in range(k + 1, self.places.shape[1]):
@@ -488,15 +496,35 @@ class _System:
                 self.both.append((cells, where, *np.unique(where, return_inverse=True)))
         ones = np.ones(self.n)
         self.gather = sparse.csr_matrix((ones, (self.cell, np.arange(self.n))), shape=(self.cells, self.n))
-        ones = np.ones(self.cells)
-        place = np.arange(self.cells)
-        self.to_first = sparse.csr_matrix(
-            (ones, (self.level_of[0], place)), shape=(self.sizes[0], self.cells)
-        )
+        ones, cells = np.ones(self.cells), np.arange(self.cells)
+        self.to_first = sparse.csr_matrix((ones, (self.first_of, cells)), shape=(self.sizes[0], self.cells))
+        self.to_pair = sparse.csr_matrix((ones, (self.pair_of, cells)), shape=(self.pairs, self.cells))
         meeting, _ = np.nonzero(inside)
         self.to_stack = sparse.csr_matrix(
             (np.ones(meeting.size), (self.places[inside], meeting)), shape=(self.size, self.cells)
         )
+
+    def _counts(self, codes: Integers, size: int) -> tuple[sparse.csr_matrix, Integers]:
+        """Which levels of the dense block meet which codes, and which entry that is by cell and factor.
+
+        Leaves have the entry beyond the last.
+        """
+        inside = self.places < self.size
+        width = max(self.size, 1)
+        spots, entry = np.unique((codes[:, None] * width + self.places)[inside], return_inverse=True)
+        places = np.full(self.places.shape, spots.size)
+        places[inside] = entry
+        rows, columns = np.divmod(spots, width)
+        starts = np.searchsorted(rows, np.arange(size + 1))
+        return sparse.csr_matrix((np.ones(spots.size), columns, starts), shape=(size, self.size)), places
+
+    @staticmethod
+    def _weighted(pattern: sparse.csr_matrix, entries: Integers, weights: Floats) -> sparse.csr_matrix:
+        """The pattern with the weights of cells summed into its entries."""
+        data = np.zeros(pattern.nnz)
+        for column in entries.T:
+            data += np.bincount(column, weights, pattern.nnz + 1)[:-1]
+        return sparse.csr_matrix((data, pattern.indices, pattern.indptr), shape=pattern.shape)
 
     def start(self) -> Floats:
         """Thresholds of the plain shares, no effects of covariates, deviations of `_START`."""
@@ -511,9 +539,9 @@ class _System:
         return values[: self.grid.size], values[self.grid.size : self.fixed], values[self.fixed :]
 
     def _scales(self, deviations: Floats) -> tuple[Floats, float, Floats]:
-        """Deviations of what is each cell's own, of the largest factor, of each level of the dense block."""
+        """Deviations of what is each pair's own, of the largest factor, of each level of the dense block."""
         inside = np.array([deviations[k] for k in self.order])
-        own = np.full(self.cells, deviations[-1] ** 2 if self.paired else 0.0)
+        own = np.full(self.pairs, deviations[-1] ** 2 if self.paired else 0.0)
         if self.leaf_level.size:
             own[self.leaf] += inside[1] ** 2
         return np.sqrt(own), float(inside[0]), np.repeat(inside[1:], [inner.size for inner in self.inner])
@@ -550,21 +578,25 @@ class _System:
     def factored(self, deviations: Floats, weight: Floats) -> _Factor:
         """Eliminate the pairs, then the largest factor, and factor the dense block."""
         own, largest, dense = self._scales(deviations)
-        sums = _totals(self.cell, weight, self.cells)
+        cells = _totals(self.cell, weight, self.cells)
+        sums = _totals(self.pair_of, cells, self.pairs)
         left = 1.0 / (1.0 + own**2 * sums)
-        cell_weight = sums * left
-        diagonal = 1.0 + largest**2 * _totals(self.level_of[0], cell_weight, self.sizes[0])
-        data = np.zeros(self.cross.nnz)
-        for column in self.entry.T:
-            data += np.bincount(column, cell_weight, data.size + 1)[:-1]
-        cross = sparse.csr_matrix((data, self.cross.indices, self.cross.indptr), shape=self.cross_shape)
+        through = cells * left[self.pair_of]
+        diagonal = 1.0 + largest**2 * _totals(self.owner, sums * left, self.sizes[0])
+        cross = self._weighted(self.cross, self.entry, through)
         meetings = self.meetings.holding(cross)
+        within = self._weighted(self.within, self.within_entry, cells)
+        within_meetings = self.within_meetings
         block = -meetings.product(largest**2 / diagonal)
+        if within_meetings is not None:
+            within_meetings = within_meetings.holding(within)
+            block -= within_meetings.product(own**2 * left)
+        inside = cells if self.mixed else through
         for column in self.places.T:
-            total = np.bincount(column, cell_weight, self.size + 1)[:-1]
+            total = np.bincount(column, inside, self.size + 1)[:-1]
             block[np.arange(self.size), np.arange(self.size)] += total
-        for cells, _, spots, which in self.both:
-            block.ravel()[spots] += np.bincount(which, cell_weight[cells], spots.size)
+        for together, _, spots, which in self.both:
+            block.ravel()[spots] += np.bincount(which, inside[together], spots.size)
         block *= dense
         block *= dense[:, None]
         block[np.arange(self.size), np.arange(self.size)] += 1.0
@@ -576,7 +608,9 @@ class _System:
                 raise NotEstimable("the equations are singular")
             upper = found.T
             logs += 2.0 * float(np.log(np.diag(upper)).sum())
-        return _Factor(deviations, sums, left, cell_weight, diagonal, cross, meetings, upper, logs)
+        return _Factor(
+            deviations, cells, sums, left, diagonal, cross, meetings, within, within_meetings, upper, logs
+        )
 
     def solve(
         self, factor: _Factor, own: Floats, first: Floats, stack: Floats
@@ -584,8 +618,8 @@ class _System:
         """``H^-1`` times a right-hand side given by block, each of shape (levels, sides)."""
         scales = self._scales(factor.deviations)
         apart, largest, dense = scales[0][:, None], scales[1], scales[2][:, None]
-        left, weight, diagonal = factor.left[:, None], factor.sums[:, None], factor.diagonal[:, None]
-        lost = apart * weight * left * own
+        left, cells, diagonal = factor.left[:, None], factor.cells[:, None], factor.diagonal[:, None]
+        lost = cells * (apart * left * own)[self.pair_of]
         first = (first - largest * (self.to_first @ lost)) / diagonal
         stack = stack - dense * (self.to_stack @ lost)
         if self.size:
@@ -593,14 +627,15 @@ class _System:
             stack, _ = linalg.lapack.dpotrs(factor.upper.T, right, lower=1)
             first = first - largest / diagonal * (factor.cross @ (dense * stack))
         others = self._of_cells(scales, np.zeros_like(own), first, stack)
-        return left * (own - apart * weight * others), np.asarray(first), np.asarray(stack)
+        own = left * (own - apart * (self.to_pair @ (cells * others)))
+        return np.asarray(own), np.asarray(first), np.asarray(stack)
 
     def _of_cells(
         self, scales: tuple[Floats, float, Floats], own: Floats, first: Floats, stack: Floats
     ) -> Floats:
         """``Z S`` of effects by block, each of shape (levels, sides): what they add to each cell."""
         apart, largest, dense = scales
-        found = apart[:, None] * own + (largest * first)[self.level_of[0]]
+        found = (apart[:, None] * own)[self.pair_of] + (largest * first)[self.first_of]
         padded = np.concatenate([dense[:, None] * stack, np.zeros((1, stack.shape[1]))])
         for column in self.places.T:
             found += padded[column]
@@ -610,7 +645,7 @@ class _System:
         """``S Z'`` of sums by cell, shape (cells, sides), by block."""
         own, largest, dense = self._scales(deviations)
         return (
-            own[:, None] * cells,
+            np.asarray(own[:, None] * (self.to_pair @ cells)),
             np.asarray(largest * (self.to_first @ cells)),
             np.asarray(dense[:, None] * (self.to_stack @ cells)),
         )
@@ -623,7 +658,7 @@ class _System:
             return None
         base = self.design @ coefficients
         if near is None:
-            own, first, stack = np.zeros(self.cells), np.zeros(self.sizes[0]), np.zeros(self.size)
+            own, first, stack = np.zeros(self.pairs), np.zeros(self.sizes[0]), np.zeros(self.size)
         else:
             own, first, stack = near.own, near.first, near.stack
 
@@ -747,25 +782,39 @@ class _System:
         factor = point.factor
         own, largest, dense = self._scales(point.deviations)
         first = 1.0 / factor.diagonal
-        plain = (largest**2 * first)[self.level_of[0]]
+        through = largest**2 * first
+        pair, left, taken = self.pair_of, factor.left, own**2 * factor.left
+        # A cell's predictor less what the pair's own effect takes of it, and the weighted sum over the pair.
+        cells = left[pair] ** 2 * through[self.first_of]
+        total = factor.sums**2 * through[self.owner]
         stack = np.empty(0)
         if self.size:
             scaled = inverse * dense
             scaled *= dense[:, None]
             across = factor.meetings.across(scaled)
             quadratic = _totals(factor.meetings.entry_row, factor.cross.data * across, self.sizes[0])
-            mixed = np.append(across, 0.0)[self.entry].sum(axis=1)
-            inner = np.append(np.diag(scaled), 0.0)[self.places].sum(axis=1)
-            for cells, where, _, _ in self.both:
-                inner[cells] += 2.0 * scaled.ravel()[where]
-            plain = plain + inner + plain**2 * quadratic[self.level_of[0]] - 2.0 * plain * mixed
             first = first + (largest * first) ** 2 * quadratic
             stack = np.diag(inverse)
+            mixed = np.append(across, 0.0)[self.entry].sum(axis=1)
+            mixed_total = _totals(pair, factor.cells * mixed, self.pairs)
+            alone = np.append(np.diag(scaled), 0.0)[self.places].sum(axis=1)
+            for together, where, _, _ in self.both:
+                alone[together] += 2.0 * scaled.ravel()[where]
+            if factor.within_meetings is None:
+                beside = factor.sums[pair] * alone
+                whole = _totals(pair, factor.cells * beside, self.pairs)
+            else:
+                met = factor.within_meetings.across(scaled)
+                beside = np.append(met, 0.0)[self.within_entry].sum(axis=1)
+                whole = _totals(factor.within_meetings.entry_row, factor.within.data * met, self.pairs)
+            cells += alone - 2.0 * taken[pair] * beside + (taken**2 * whole)[pair]
+            reach = (left * through[self.owner])[pair]
+            cells -= 2.0 * reach * (mixed - (taken * mixed_total)[pair])
+            cells += reach**2 * quadratic[self.first_of]
+            reach = factor.sums * through[self.owner]
+            total += whole - 2.0 * reach * mixed_total + reach**2 * quadratic[self.owner]
         return _Spreads(
-            cells=factor.left**2 * plain + own**2 * factor.left,
-            own=factor.left + (own * factor.cell_weight) ** 2 * plain,
-            first=first,
-            stack=stack,
+            cells=cells + taken[pair], own=left + (own * left) ** 2 * total, first=first, stack=stack
         )
 
     def _about_deviations(
@@ -783,16 +832,17 @@ class _System:
         )
         slope = self._by_deviation(point.deviations, *gains)
         columns = np.zeros((self.cells, slope.size))
-        columns[:, self.order[0]] = point.first[self.level_of[0]]
+        columns[:, self.order[0]] = point.first[self.first_of]
         padded = np.append(point.stack, 0.0)
         for k, column in zip(self.order[1:], self.places.T, strict=True):
             columns[:, k] = padded[column]
-        shares = np.divide(point.own, scales[0], out=np.zeros(self.cells), where=scales[0] > 0)
+        shares = np.divide(point.own, scales[0], out=np.zeros(self.pairs), where=scales[0] > 0)
         if self.paired:
-            columns[:, -1] = point.deviations[-1] * shares
+            columns[:, -1] = point.deviations[-1] * shares[self.pair_of]
         if self.leaf_level.size:
-            columns[self.leaf, self.order[1]] = point.deviations[self.order[1]] * shares[self.leaf]
-        sums = point.factor.sums[:, None]
+            leaves = self.leaf[self.pair_of]
+            columns[leaves, self.order[1]] = point.deviations[self.order[1]] * shares[self.pair_of][leaves]
+        sums = point.factor.cells[:, None]
         weighted = sums * columns
         solved = self.solve(point.factor, *self._back(point.deviations, weighted))
         average = 2.0 * columns.T @ (weighted - sums * self._of_cells(scales, *solved))
@@ -888,15 +938,15 @@ class _System:
         stack = sparse.csr_matrix(sparse.hstack([*inner, sparse.csr_matrix((many, 0))]))
         stack = sparse.csr_matrix(stack @ sparse.diags_array(dense))
 
-        # Of a cell's own effect v the pair's part is share v + e, and a leaf's is the rest.
+        # Of a pair's own effects v, its effect as a pair is share v + e, and a leaf's is the rest.
         paired = float(point.deviations[-1]) ** 2 if self.paired else 0.0
-        share = np.divide(paired, own**2, out=np.zeros(self.cells), where=own > 0)
-        pair = weights.get(PAIR, sparse.csr_matrix((many, self.cells)))
-        leaf = sparse.csr_matrix((many, self.cells))
+        share = np.divide(paired, own**2, out=np.zeros(self.pairs), where=own > 0)
+        pair = weights.get(PAIR, sparse.csr_matrix((many, self.pairs)))
+        leaf = sparse.csr_matrix((many, self.pairs))
         if self.leaf_level.size:
-            cells = np.flatnonzero(self.leaf)
+            leaves = np.flatnonzero(self.leaf)
             place = sparse.csr_matrix(
-                (np.ones(cells.size), (np.arange(cells.size), cells)), shape=(cells.size, self.cells)
+                (np.ones(leaves.size), (np.arange(leaves.size), leaves)), shape=(leaves.size, self.pairs)
             )
             leaf = sparse.csr_matrix(sides[1][:, self.leaf_level] @ place)
         apart = pair - leaf
@@ -908,9 +958,12 @@ class _System:
         values = both @ point.own + first @ point.first + stack @ point.stack
         reach = both @ point.toward[0] + first @ point.toward[1] + stack @ point.toward[2]
         known = known + np.asarray(both.multiply(both) @ factor.left)
-        lost = sparse.csr_matrix(both @ sparse.diags_array(own * factor.cell_weight))
-        first = first - largest * (lost @ self.to_first.T)
-        stack = stack - (lost @ self.to_stack.T) @ sparse.diags_array(dense)
+        lost = sparse.csr_matrix(both @ sparse.diags_array(own * factor.left))
+        weights_of = sparse.csr_matrix(
+            (factor.sums, self.owner, np.arange(self.pairs + 1)), shape=(self.pairs, self.sizes[0])
+        )
+        first = first - largest * (lost @ weights_of)
+        stack = stack - (lost @ factor.within) @ sparse.diags_array(dense)
         known = known + np.asarray(first.multiply(first) @ (1.0 / factor.diagonal))
         if self.size:
             through = sparse.csr_matrix(first @ sparse.diags_array(largest / factor.diagonal)) @ factor.cross
@@ -1050,7 +1103,7 @@ def _bounded(system: _System, here: _Point, step: Floats) -> Floats:
 def _settled(system: _System, here: _Point) -> _Point:
     """The point with those deviations exactly nought that are so but for the last steps of the search."""
     weight = float(here.factor.sums.sum())
-    sizes = [*system.sizes_given, system.cells] if system.paired else system.sizes_given
+    sizes = [*system.sizes_given, system.pairs] if system.paired else system.sizes_given
     typical = weight / np.array(sizes, dtype=np.float64)
     for k in np.flatnonzero((here.deviations**2 * typical < _SMALL) & (here.deviations != 0.0)):
         values = here.values

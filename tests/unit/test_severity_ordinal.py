@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -31,10 +33,21 @@ def drawn(seed: int = 3, n: int = 900) -> tuple[np.ndarray, Columns, np.ndarray,
     return level, {"ratee": ratee, "rater": rater, "standard": standard}, pair, scale, x
 
 
-def fitted(*, paired: bool = True) -> OrdinalFit:
+def moody(factors: Columns) -> Columns:
+    """The factors and the moods of raters in three cycles, which vary within a pair."""
+    cycle = np.random.default_rng(8).integers(0, 3, factors["rater"].size)
+    return {**factors, "mood": np.unique(factors["rater"] * 3 + cycle, return_inverse=True)[1]}
+
+
+def fitted(*, paired: bool = True, moods: bool = False) -> OrdinalFit:
     level, factors, pair, scale, x = drawn()
     return fit_ordinal(
-        level, factors=factors, covariates={"x": x}, pair=pair if paired else None, scale=scale
+        # What raters share in a cycle has to be there to be found.
+        level if not moods else np.minimum(level + (moody(factors)["mood"] % 4 == 0), 3 + scale),
+        factors=moody(factors) if moods else factors,
+        covariates={"x": x},
+        pair=pair if paired else None,
+        scale=scale,
     )
 
 
@@ -45,8 +58,8 @@ def design(factors: Columns) -> np.ndarray:
 def test_the_slope_of_the_likelihood_is_what_it_gains_by_a_small_step() -> None:
     level, factors, pair, scale, x = drawn()
     grid = _Grid.of(level, scale)
-    for pairs in (pair, None):
-        system = _System(grid, _design({"x": x}, grid)[0], factors, pairs)
+    for pairs, given in ((pair, factors), (None, factors), (pair, moody(factors)), (None, moody(factors))):
+        system = _System(grid, _design({"x": x}, grid)[0], given, pairs)
         at = system.start()
         # Nothing special about the point: no threshold, coefficient or deviation where the search begins.
         at += np.random.default_rng(1).uniform(-0.1, 0.1, at.size)
@@ -77,9 +90,11 @@ def test_no_threshold_coefficient_or_variance_near_by_is_likelier() -> None:
             assert there.log_likelihood < fit.log_likelihood + 1e-6
 
 
-def test_pairs_eliminated_first_are_the_same_as_pairs_among_the_factors() -> None:
+@pytest.mark.parametrize("moods", [True, False])
+def test_pairs_eliminated_first_are_the_same_as_pairs_among_the_factors(*, moods: bool) -> None:
     level, factors, pair, scale, x = drawn()
-    one = fitted()
+    factors = moody(factors) if moods else factors
+    one = fit_ordinal(level, factors=factors, covariates={"x": x}, scale=scale, pair=pair)
     other = fit_ordinal(level, factors={**factors, "p": pair}, covariates={"x": x}, scale=scale)
     assert one.log_likelihood == pytest.approx(other.log_likelihood, abs=1e-6)
     assert one.variances[PAIR] == pytest.approx(other.variances["p"], rel=1e-4)
@@ -90,10 +105,15 @@ def test_pairs_eliminated_first_are_the_same_as_pairs_among_the_factors() -> Non
         assert a.standard_error == pytest.approx(b.standard_error, abs=1e-4)
 
 
+@pytest.mark.parametrize("moods", [True, False])
 @pytest.mark.parametrize("paired", [True, False])
-def test_spreads_and_contrasts_are_those_of_the_whole_equations_solved_at_once(*, paired: bool) -> None:
+def test_spreads_and_contrasts_are_those_of_the_whole_equations_solved_at_once(
+    *, paired: bool, moods: bool
+) -> None:
     _, factors, pair, _, x = drawn()
-    fit = fitted(paired=paired)
+    fit = fitted(paired=paired, moods=moods)
+    factors = moody(factors) if moods else factors
+    assert min(fit.variances.values()) > 0
     groups = {**factors, PAIR: pair} if paired else factors
     z = design(groups) * np.concatenate(
         [np.full(codes.max() + 1, np.sqrt(fit.variances[name])) for name, codes in groups.items()]
@@ -137,9 +157,11 @@ def test_spreads_and_contrasts_are_those_of_the_whole_equations_solved_at_once(*
     assert found.values == pytest.approx(sides @ effects, abs=1e-9)
     assert found.conditional_sd == pytest.approx(known, rel=1e-6)
     assert found.standard_error == pytest.approx(full, rel=1e-4)
-    one = fit.contrasts({"rater": np.eye(35)})
-    assert one.standard_error == pytest.approx(fit.modes["rater"].standard_error, rel=1e-9)
-    assert one.conditional_sd == pytest.approx(fit.modes["rater"].conditional_sd, rel=1e-9)
+    for name, codes in groups.items():
+        one = fit.contrasts({name: np.eye(codes.max() + 1)})
+        assert one.values == pytest.approx(fit.modes[name].values, abs=1e-9)
+        assert one.standard_error == pytest.approx(fit.modes[name].standard_error, rel=1e-9)
+        assert one.conditional_sd == pytest.approx(fit.modes[name].conditional_sd, rel=1e-9)
     errors = np.sqrt(np.diag(np.linalg.inv(joint)))[q:]
     assert np.concatenate([*fit.threshold_errors, [fit.coefficient_errors["x"]]]) == pytest.approx(
         errors, rel=1e-4
@@ -249,6 +271,42 @@ def test_two_levels_are_a_logistic_regression() -> None:
     assert fit.coefficients["x"] == pytest.approx(np.log(3), abs=1e-3)
 
 
+def test_restricted_variances_allow_for_fixed_parts() -> None:
+    level, factors, _, scale, x = drawn()
+    rng = np.random.default_rng(1)
+    # Columns that say nothing still take up what raters differ by, unless that is allowed for.
+    columns = {"x": x, **{f"noise {k}": rng.normal(size=35)[factors["rater"]] for k in range(8)}}
+    given = {"factors": factors, "covariates": columns, "scale": scale}
+    plain = fit_ordinal(level, **given)  # type: ignore[arg-type]
+    restricted = fit_ordinal(level, restricted=True, **given)  # type: ignore[arg-type]
+    assert restricted.converged
+    assert restricted.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-9)
+    # Some 35 raters less 8 columns: about 35 / 27 as large.
+    assert 1.1 < restricted.variances["rater"] / plain.variances["rater"] < 1.6
+
+
+def test_what_restriction_adds_is_the_slope_of_the_information() -> None:
+    level, factors, pair, scale, x = drawn()
+    grid = _Grid.of(level, scale)
+    system = _System(grid, _design({"x": x}, grid)[0], moody(factors), pair)
+    point = system.at(system.start(), None)
+    assert point is not None
+    lift = system.sloped(point).lift
+    assert lift is not None
+
+    def half_log(deviations: np.ndarray) -> float:
+        """-log|information| / 2 at other deviations, the weights as they are."""
+        assert point is not None
+        there = replace(point, deviations=deviations, factor=system.factored(deviations, point.rows.weight))
+        return -0.5 * float(np.linalg.slogdet(system._about_fixed(there)[0])[1])
+
+    for k in range(lift.size):
+        step = np.zeros(lift.size)
+        step[k] = 1e-5
+        gained = (half_log(point.deviations + step) - half_log(point.deviations - step)) / 2e-5
+        assert lift[k] == pytest.approx(gained, abs=1e-5)
+
+
 @pytest.mark.parametrize("level", [np.zeros(30, dtype=int), np.full(30, 4), np.array([1])])
 def test_one_level_only_is_refused_in_words(level: np.ndarray) -> None:
     with pytest.raises(NotEstimable, match="one level only"):
@@ -270,7 +328,7 @@ def test_levels_that_each_rater_never_changes_are_refused_in_words() -> None:
         ({"factors": {PAIR: [0, 1]}}, "must not be called"),
         ({"covariates": {"x": [1.0]}}, "'x' is not"),
         ({"covariates": {"x": [1.0, np.nan]}}, "'x' is not"),
-        ({"pair": [0, 0]}, "same level of every factor"),
+        ({"pair": [0, 0]}, "same level of at least one factor"),
         ({"scale": [0]}, "'scale' is not"),
     ],
 )
