@@ -273,38 +273,11 @@ def _raters(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _placed(rows: pl.DataFrame) -> pl.DataFrame:
     """Where others put each ratee, how softly the rater rates, and what is usual at that place."""
-    overall = rows.filter(pl.col("dimension") == OVERALL)
-    given = overall.group_by("ratee_id", "rater_id").agg(pl.col("y").sum().alias("_y"), pl.len().alias("_n"))
-    others = given.with_columns(
-        (pl.col("_y").sum().over("ratee_id") - pl.col("_y")).alias("_others"),
-        (pl.col("_n").sum().over("ratee_id").cast(pl.Int64) - pl.col("_n")).alias("n_others"),
-    ).select(
-        "ratee_id",
-        "rater_id",
-        "n_others",
-        pl.when(pl.col("n_others") > 0)
-        .then(pl.col("_others") / pl.col("n_others"))
-        .otherwise(0.0)
-        .alias("_others"),
-    )
-    rows = rows.join(others, on=["ratee_id", "rater_id"], how="left", maintain_order="left").with_columns(
-        pl.col("n_others").fill_null(0), pl.col("_others").fill_null(0.0)
-    )
-    stratum = pl.sum_horizontal((pl.col("n_others") >= least).cast(pl.Int8) for least in _STRATA)
-    rows = rows.with_columns(stratum.alias("stratum"))
-    mean_y, mean_x = pl.col("y").mean().over("stratum"), pl.col("_others").mean().over("stratum")
-    spread_x = pl.col("_others").var(ddof=0).over("stratum")
-    both = ((pl.col("y") - mean_y) * (pl.col("_others") - mean_x)).mean().over("stratum")
-    # Where all know the same few people, who gave much leaves little to the others: never a reason to
-    # expect less of those whom others rate high.
-    slope = pl.when(spread_x > 1e-12).then((both / spread_x).clip(lower_bound=0.0)).otherwise(0.0)
-    rows = rows.with_columns((mean_y + slope * (pl.col("_others") - mean_x)).alias("merit"))
-    lean = _lean(rows)
-    rows = rows.join(lean, on="rater_id", maintain_order="left").with_columns(
-        (pl.col("merit") + pl.col("lean")).alias("place")
-    )
+    placed = _leaning(_merit(rows.with_columns(pl.lit(0.0).alias("lean"))))
+    # What others say counts without their own softness, once that is known.
+    placed = _leaning(_merit(placed)).with_columns((pl.col("merit") + pl.col("lean")).alias("place"))
     return usual_at(
-        rows,
+        placed,
         "place",
         {
             "middle": pl.col("middle"),
@@ -313,6 +286,48 @@ def _placed(rows: pl.DataFrame) -> pl.DataFrame:
             "square": pl.col("y") ** 2,
         },
     )
+
+
+def _merit(rows: pl.DataFrame) -> pl.DataFrame:
+    """What to expect of each ratee by the overall ratings of all others, less how softly those rate."""
+    given = (
+        rows.filter(pl.col("dimension") == OVERALL)
+        .group_by("ratee_id", "rater_id")
+        .agg((pl.col("y") - pl.col("lean")).sum().alias("_y"), pl.len().cast(pl.Int64).alias("_n"))
+    )
+    n_others = pl.col("_n").sum().over("ratee_id") - pl.col("_n")
+    others = given.select(
+        "ratee_id",
+        "rater_id",
+        n_others.alias("n_others"),
+        pl.when(n_others > 0)
+        .then((pl.col("_y").sum().over("ratee_id") - pl.col("_y")) / n_others)
+        .otherwise(0.0)
+        .alias("_others"),
+    )
+    rows = (
+        rows.drop("n_others", "stratum", "merit", strict=False)
+        .join(others, on=["ratee_id", "rater_id"], how="left", maintain_order="left")
+        .with_columns(pl.col("n_others").fill_null(0), pl.col("_others").fill_null(0.0))
+        .with_columns(
+            pl.sum_horizontal((pl.col("n_others") >= least).cast(pl.Int8) for least in _STRATA).alias(
+                "stratum"
+            ),
+            (pl.col("y") - pl.col("lean")).alias("_own"),
+        )
+    )
+    mean_y, mean_x = (pl.col(name).mean().over("stratum") for name in ("_own", "_others"))
+    spread_x = pl.col("_others").var(ddof=0).over("stratum")
+    both = ((pl.col("_own") - mean_y) * (pl.col("_others") - mean_x)).mean().over("stratum")
+    # Where all know the same few people, who gave much leaves little to the others: never a reason to
+    # expect less of those whom others rate high.
+    slope = pl.when(spread_x > 1e-12).then((both / spread_x).clip(lower_bound=0.0)).otherwise(0.0)
+    merit = mean_y + slope * (pl.col("_others") - mean_x)
+    return rows.with_columns(merit.alias("merit")).drop("_own", "_others")
+
+
+def _leaning(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.drop("lean").join(_lean(rows), on="rater_id", maintain_order="left")
 
 
 def _lean(rows: pl.DataFrame) -> pl.DataFrame:

@@ -23,6 +23,7 @@ self_gap           mean of self less manager, rating points    all raters       
 recency            weight of late less early goal progress     all raters                   shrunken, normal
 =================  ==========================================  ===========================  ===============
 
+The median rater is as usual, so that a few with a strong habit do not make the others look strange.
 A contrast below the usual is centrality (those others rate high are rated lower, those low higher), above it
 extremism. A person counts once however often they were rated: effective numbers are divided by a design
 effect from the correlation, pooled over all raters, of what was given to the same person; degrees of freedom
@@ -352,6 +353,8 @@ def _share(name: str, rows: pl.DataFrame, size: int) -> _Habit:
     gathered = Gathered.of(rows, size)
     hit, usual = rows[name].to_numpy(), rows[f"usual_{name}"].to_numpy()
     share, expected = gathered.mean(hit), gathered.mean(usual)
+    # As in all habits, the median rater is as usual: a few with a strong habit must not shift the others.
+    expected = np.clip(expected + _median(share - expected, gathered), 0.0, 1.0)
     worth = ratio(gathered.n, gathered.design(hit - usual))
     low, high = wilson(share, np.nan_to_num(worth), confidence=CONFIDENCE.value)
     # Rare levels make shares skewed: the tail is Jeffreys', not the normal one.
@@ -369,6 +372,12 @@ def _share(name: str, rows: pl.DataFrame, size: int) -> _Habit:
         gathered.people.astype(np.int64),
         gathered.n.astype(np.int64),
     )
+
+
+def _median(values: Floats, gathered: Gathered) -> float:
+    """Median over raters of enough people; nought without any."""
+    told = values[(gathered.people >= MINIMUM_HABIT_RATEES.value) & np.isfinite(values)]
+    return float(np.median(told)) if told.size else 0.0
 
 
 def _spread(rows: pl.DataFrame, size: int) -> _Habit:
@@ -399,10 +408,9 @@ def _variance_habit(name: str, squares: Floats, expected: Floats, gathered: Gath
 
     Its degrees of freedom are those with which a χ² varies as much as the squares of this company do.
     """
-    all_expected = float(expected.sum())
-    calibration = float(squares.sum()) / all_expected if all_expected > 0 else 1.0
-    expected = expected * calibration
     found = ratio(gathered.total(squares), gathered.total(expected))
+    typical_ratio = _median(found, gathered) or 1.0
+    expected, found = expected * typical_ratio, found / typical_ratio
     enough = gathered.people >= MINIMUM_HABIT_RATEES.value
     typical = ratio(gathered.total(expected), gathered.n)
     # In units of the expected square; raters of few people would only add noise.
@@ -412,11 +420,13 @@ def _variance_habit(name: str, squares: Floats, expected: Floats, gathered: Gath
     )
     relative = np.where(enough[gathered.rater], relative, np.nan)
     design = gathered.design(relative)
-    spare = float(np.isfinite(relative).sum() - enough.sum())
+    spare = float(np.maximum(gathered.n - design, 0.0)[enough].sum())
     varying = float(np.nansum(relative**2)) / max(spare, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = 2.0 * gathered.n / (varying * design)
         freedom = np.where(freedom > 0, freedom, np.nan)
+        # The median of a χ² lies below its mean (Wilson & Hilferty 1931).
+        found = found / (_median(found / (1 - 2 / (9 * freedom)) ** 3, gathered) or 1.0)
         tail = (1 - CONFIDENCE.value) / 2
         low = np.sqrt(found * freedom / stats.chi2.ppf(1 - tail, freedom))
         # One more square as usual: however alike few ratings are, they do not make that certain.
@@ -469,10 +479,7 @@ def _contrast(rows: pl.DataFrame, size: int) -> _Habit:
 def _correlation_habit(
     name: str, r: Floats, variance: Floats, people: Floats, ratings: Floats, *, together: int = 2
 ) -> _Habit:
-    """A correlation of ``together`` variables beside all raters', on Fisher's scale.
-
-    Usual is the median: a few raters with a strong habit must not make the others look strange.
-    """
+    """A correlation of ``together`` variables beside the median rater's, on Fisher's scale."""
     z = _fisher(r, together)
     counts = np.isfinite(z) & (people >= MINIMUM_HABIT_RATEES.value)
     usual = float(np.median(z[counts])) if counts.any() else np.nan

@@ -174,7 +174,8 @@ def test_raters_who_rate_dimensions_alike_are_found() -> None:
     assert flagged(planted(), "halo_correlation") >= HALO
     assert flagged(planted(), "halo_spread") >= HALO
     # Who crowds the middle gives the same level to everything, dimensions included.
-    assert flagged(planted(), "halo_spread") - HALO <= CENTRAL
+    # Of 13 flags the false discovery rate allows about one.
+    assert len(flagged(planted(), "halo_spread") - HALO - CENTRAL) <= 1
 
 
 def test_a_rater_who_stretches_the_scale_goes_to_its_ends() -> None:
@@ -210,8 +211,8 @@ def test_intervals_hold_the_usual_as_often_as_they_say(habit: str) -> None:
         (pl.col("habit") == habit) & pl.col("estimate").is_not_null()
     )
     inside = rows.select(((pl.col("low") <= pl.col("usual")) & (pl.col("usual") <= pl.col("high"))).mean())
-    # 480 raters: three standard errors of 95 % are 3 points.
-    assert 0.92 <= inside.item() <= 0.985
+    # In 40 such companies (3,200 raters) between 93 and 96 % do; two points more for chance in 480.
+    assert 0.91 <= inside.item() <= 0.98
 
 
 def test_intervals_of_the_spread_hold_a_true_shrinkage() -> None:
