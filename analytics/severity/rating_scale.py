@@ -28,7 +28,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -362,14 +361,9 @@ class _Model:
         return None
 
     def _newton(self, slope: _Slope) -> tuple[Floats, float]:
-        """Truncated Newton: conjugate gradients on the observed information, or on the complete-data one
-        where that is not positive."""
-        gradient = slope.gradient
-        for observed in (True, False):
-            found = _conjugate(partial(slope.times, observed=observed), gradient, slope.diagonal)
-            if found is not None:
-                return found, 0.5 * float(found @ gradient)
-        raise NotEstimable("the information of these judgements is not positive")
+        """A truncated Newton step, and what it is expected to gain."""
+        step = _conjugate(slope.times, slope.gradient, slope.diagonal)
+        return step, 0.5 * float(step @ slope.gradient)
 
     # --- the likelihood --------------------------------------------------------------------------------
 
@@ -428,9 +422,12 @@ class _Model:
         pull = float(np.median(slope.diagonal))
         for block in self._blocks():
             information[block, block] += pull / (block.stop - block.start)
-        inverse, failed = linalg.lapack.dpotri(linalg.cholesky(information, check_finite=False))
+        try:
+            inverse, failed = linalg.lapack.dpotri(linalg.cholesky(information))
+        except (linalg.LinAlgError, ValueError):
+            failed = 1
         if failed:
-            raise NotEstimable("the information of these judgements is not positive")
+            raise NotEstimable("these judgements leave some measure without bounds")
         inverse = np.triu(inverse) + np.triu(inverse, 1).T
         place = int(self.starts[-1]) + self.items
         blocks = [*self._blocks(), slice(place, place + self.levels - 1)]
@@ -685,7 +682,7 @@ class _Slope:
         observed = complete.diagonal() - np.asarray(apart.multiply(apart).sum(axis=0)).ravel()
         return cls(
             gradient=gradient,
-            diagonal=np.where(observed > 0.05 * complete.diagonal(), observed, complete.diagonal()) + 1e-12,
+            diagonal=np.maximum(observed, 0.05 * np.abs(complete.diagonal()) + 1e-6),
             complete=complete,
             apart=apart,
             mean=mean,
@@ -693,20 +690,20 @@ class _Slope:
             weights=weights,
         )
 
-    def times(self, vector: Floats, *, observed: bool) -> Floats:
-        """Information times a vector."""
-        found = self.complete @ vector
-        return np.asarray(found - self.apart.T @ (self.apart @ vector) if observed else found)
+    def times(self, vector: Floats) -> Floats:
+        """Observed information times a vector."""
+        return np.asarray(self.complete @ vector - self.apart.T @ (self.apart @ vector))
 
     def information(self) -> Floats:
         """The observed information, dense."""
         return np.asarray(self.complete.toarray() - (self.apart.T @ self.apart).toarray())
 
 
-def _conjugate(times: Callable[[Floats], Floats], right: Floats, diagonal: Floats) -> Floats | None:
-    """Solve by conjugate gradients; None where the matrix turns out not to be positive.
+def _conjugate(times: Callable[[Floats], Floats], right: Floats, diagonal: Floats) -> Floats:
+    """Solve by conjugate gradients, as far as the matrix is positive along the way (Steihaug 1983).
 
-    Directions that change nothing (a facet moved against the steps) are orthogonal to every right side.
+    What is found up to there still climbs. Directions that change nothing (a facet moved against the steps)
+    are orthogonal to every right side.
     """
     found = np.zeros_like(right)
     rest = right.copy()
@@ -719,11 +716,8 @@ def _conjugate(times: Callable[[Floats], Floats], right: Floats, diagonal: Float
             break
         image = times(direction)
         bend = float(direction @ image)
-        size = float(direction @ (diagonal * direction))
-        if bend < -1e-9 * size:
-            return None
-        if bend <= 1e-9 * size:  # only rounding is left, along a direction that changes nothing
-            break
+        if bend <= 1e-9 * float(direction @ (diagonal * direction)):
+            return found if found.any() else eased
         length = product / bend
         found += length * direction
         rest -= length * image
