@@ -437,7 +437,7 @@ def linking_people(
     return frame.select(
         named(frame, "ratee_id", names).alias(t("Person")),
         named(frame, "department_id", departments).alias(t("Department")),
-        pl.col("n_raters").alias(t("Raters")),
+        pl.col("n_raters").alias(t("Number of raters")),
         pl.col("n_cut_off").alias(t("Cut off without them")),
         pl.col("carries").round(1).alias(t("Links carried")),
         pl.Series(t("Why they have several raters"), whys, dtype=pl.String),
