@@ -291,10 +291,14 @@ class _Equations:
 
     def solve(self, sides: Floats, *, start: Floats | None = None) -> Floats:
         """``A^-1 sides``, exact for every purpose."""
-        return self._split(self, sides, _EXACT, start)
+        return self._split(self, sides, _EXACT, start)[0]
 
     def solve_roughly(self, sides: Floats, *, start: Floats | None = None) -> Floats:
         """``A^-1 sides`` to about a thousandth."""
+        return self._split(self.rough, sides, _ROUGH, start)[0]
+
+    def solve_with_rest(self, sides: Floats, *, start: Floats | None = None) -> tuple[Floats, Floats]:
+        """``A^-1 sides`` to about a thousandth, and what this leaves of the sides."""
         return self._split(self.rough, sides, _ROUGH, start)
 
     @cached_property
@@ -303,24 +307,27 @@ class _Equations:
         return self.single()
 
     @staticmethod
-    def _split(equations: _Equations, sides: Floats, tolerance: float, start: Floats | None) -> Floats:
+    def _split(
+        equations: _Equations, sides: Floats, tolerance: float, start: Floats | None
+    ) -> tuple[Floats, Floats]:
         """Some columns at a time."""
         size, many = sides.shape
         kind = equations.near.dtype
         wide = max(1, min(16, _WIDTH // (size * kind.itemsize)))
         blocks = min(many, _THREADS * math.ceil(many / wide / _THREADS))
         cuts = [slice(a * many // blocks, (a + 1) * many // blocks) for a in range(blocks)]
-        found = np.empty(sides.shape)
+        found, rest = np.empty(sides.shape), np.empty(sides.shape)
 
         def solved(cut: slice) -> None:
             begin = None if start is None else start[:, cut].astype(kind)
-            found[:, cut] = equations._solve(sides[:, cut].astype(kind, order="C"), tolerance, begin)
+            side = sides[:, cut].astype(kind, order="C")
+            found[:, cut], rest[:, cut] = equations._solve(side, tolerance, begin)
 
         with ThreadPoolExecutor(_THREADS) as threads:
             list(threads.map(solved, cuts))
-        return found
+        return found, rest
 
-    def _solve(self, sides: Floats, tolerance: float, start: Floats | None) -> Floats:
+    def _solve(self, sides: Floats, tolerance: float, start: Floats | None) -> tuple[Floats, Floats]:
         """Conjugate gradients, every column by itself, until the slowest is there."""
         if start is None:
             found, rest = np.zeros_like(sides), sides.copy()
@@ -342,7 +349,7 @@ class _Equations:
             along *= np.divide(after, size, out=np.zeros_like(size), where=size > 0)
             along += near
             size = after
-        return found
+        return found, rest
 
 
 @dataclass(frozen=True)
@@ -607,7 +614,7 @@ class _System:
         own = sparse.csr_matrix(own)
         near = self._blocks(sparse.csr_matrix(own - self._inner(kept**2 / diagonal[self.owner])))
         root = np.sqrt(diagonal)
-        data = self.links.data * np.repeat(kept / root[self.owner], np.diff(self.links.indptr))
+        data = self.links.data * self._by_entry(kept / root[self.owner])
         starts = self.links.indptr[self.cell_starts]
         parts = []
         for chunk in self._chunks():
@@ -622,9 +629,9 @@ class _System:
         none = np.empty((0, 0))
         here = _Equations(ratios, kept, t * kept, diagonal, own, parts, near, self.places, none, none, none)
         bonds, square = self._small(here)
-        meets = here.solve_roughly(bonds, start=None if before is None else before.meets)
+        meets, rest = here.solve_with_rest(bonds, start=None if before is None else before.meets)
         # With the residuals of W, whatever W is off by counts squared.
-        schur = square - bonds.T @ meets - meets.T @ (bonds - here.rough.product(meets.astype(np.float32)))
+        schur = square - bonds.T @ meets - meets.T @ rest
         schur = 0.5 * (schur + schur.T)
         unit = np.sqrt(np.clip(np.diag(schur), 1e-300, None))
         try:
@@ -640,8 +647,12 @@ class _System:
             total = np.bincount(self.links.indices, weights * self.times**2, self.raters)
             return sparse.csr_matrix(sparse.diags_array(total))
         scaled = self.links.copy()
-        scaled.data = scaled.data * np.repeat(weights, np.diff(scaled.indptr))
+        scaled.data = scaled.data * self._by_entry(weights)
         return sparse.csr_matrix(self.links.T @ scaled)
+
+    def _by_entry(self, cells: Floats) -> Floats:
+        """Values of cells for each of their entries among the links."""
+        return cells if self.part is None else np.repeat(cells, np.diff(self.links.indptr))
 
     def _blocks(self, matrix: sparse.csr_matrix) -> Floats:
         """Inverse of the block of each rater, shape (raters, block, block)."""
