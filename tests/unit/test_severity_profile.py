@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,8 @@ from analytics.language import LANGUAGES, Language
 from analytics.severity import profile_chart as chart
 from analytics.severity.profile import FLAGGED_SIDES, HABITS, Profiles, profiles
 from analytics.severity.progress import progress
+from data import queries
+from data.warehouse import Warehouse
 
 CUTS = np.array([1.58, 2.34, 3.56, 4.42])
 DAY = date(2026, 6, 30)
@@ -550,3 +555,31 @@ def test_progress_is_what_was_known_by_the_middle_and_by_the_end() -> None:
     assert progress(goals, check_ins, cycles).rows() == [
         ("c", "a", pytest.approx((0.4 + 0.0) / 2), pytest.approx((0.5 + 1.0) / 2), 2)
     ]
+
+
+def test_whoever_the_demo_company_planted_is_found(demo_home: Path) -> None:
+    engine = Warehouse(demo_home).open(Warehouse(demo_home).current().version_id)  # type: ignore[union-attr]
+    cycles = queries.cycles(engine)
+    ids = tuple(cycles["cycle_id"])
+    branches = queries.departments(engine, on=cycles["ends_on"][0]).branches(None)
+
+    def read(ask: Callable[..., pl.DataFrame], sources: tuple[str, ...]) -> pl.DataFrame:
+        rows = ask(engine, cycle_ids=ids, rating_sources=sources)
+        return rows.with_columns(pl.col("department_id").replace(branches))
+
+    found = profiles(
+        read(queries.model_ratings, queries.LEADER_SOURCES),
+        dimensions=read(queries.model_dimension_ratings, queries.LEADER_SOURCES),
+        own=read(queries.model_ratings, ("self",)),
+        progress=progress(queries.model_goals(engine), queries.model_check_ins(engine), cycles),
+    )
+    truth = json.loads((demo_home / "demo" / "truth" / "truth.json").read_text("utf-8"))
+    told = set(found.habits.filter(pl.col("estimate").is_not_null())["rater_id"])
+    central, halo = set(truth["central"]["raters"]) & told, set(truth["halo"]["raters"]) & told
+    assert central
+    assert halo
+    # Who rates dimensions like the whole leaves out what takes single ones away from the middle.
+    assert central <= flagged(found, "middle") <= central | halo
+    assert flagged(found, "halo_spread") >= halo
+    # Nothing was planted about the end of the cycle.
+    assert not flagged(found, "recency")
