@@ -12,7 +12,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.bench import crossed, fresh, imports, kills, malformed, ordinal, readable, simulations, views
+from tests.bench import (
+    adjusted,
+    crossed,
+    fresh,
+    imports,
+    kills,
+    malformed,
+    ordinal,
+    readable,
+    simulations,
+    views,
+)
 from tests.bench.figure import Bench, Figure, Options, load, markdown
 
 BENCHES: tuple[Bench, ...] = (
@@ -20,6 +31,7 @@ BENCHES: tuple[Bench, ...] = (
     Bench("import", imports.run),
     Bench("severity", crossed.run),
     Bench("ordinal", ordinal.run),
+    Bench("adjusted", adjusted.run),
     Bench("pages", views.run),
     Bench("kills", kills.run),
     Bench("malformed", malformed.run),
