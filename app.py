@@ -39,11 +39,13 @@ chosen = st.navigation(
                 Permission.SEE_DISTRIBUTIONS,
             ),
             page("fairness/leniency", t("Leniency"), "leniency", Permission.SEE_LENIENCY),
-            page("fairness/habits", t("Rating habits"), "habits", Permission.SEE_LENIENCY),
             page("fairness/rater", t("One rater"), "rater", Permission.SEE_LENIENCY),
             page("fairness/adjusted", t("Adjusted ratings"), "adjusted", Permission.SEE_LENIENCY),
-            page("fairness/evidence", t("Ratings and evidence"), "evidence", Permission.SEE_LENIENCY),
+        ],
+        t("Behind leniency"): [
             page("fairness/linkage", t("Comparability"), "linkage", Permission.SEE_LENIENCY),
+            page("fairness/habits", t("Rating habits"), "habits", Permission.SEE_LENIENCY),
+            page("fairness/evidence", t("Ratings and evidence"), "evidence", Permission.SEE_LENIENCY),
             page("fairness/facets", t("Dimensions and sources"), "facets", Permission.SEE_LENIENCY),
             page("fairness/yardstick", t("One yardstick"), "yardstick", Permission.SEE_LENIENCY),
         ],
@@ -59,7 +61,8 @@ chosen = st.navigation(
             page("sources/access", t("Access"), "access", Permission.SEE_ACCESS_LOG),
             page("sources/methods", t("Methods"), "methods", Permission.SEE_OWN),
         ],
-    }
+    },
+    expanded=True,
 )
 with st.sidebar:
     session.choose_role(t)

@@ -14,8 +14,8 @@ drifts. A drift that goes on for years is seen best from the first to the last c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Final
 
 import numpy as np
@@ -24,8 +24,8 @@ from scipy import sparse, stats
 
 from analytics.disclosure import Cells
 from analytics.policy import CONFIDENCE, FALSE_SIGN_RATE
-from analytics.severity.crossed import CrossedFit
-from analytics.severity.linear import Severity
+from analytics.severity.crossed import CrossedFit, Modes
+from analytics.severity.linear import Held, Severity, _Bar, _estimates, _verdict
 
 REFERENCE: Final = (
     "Myford & Wolfe (2009), J. Educ. Meas. 46(4), drift as z of two severities. "
@@ -124,16 +124,7 @@ def drift(severity: Severity, *, raters: Sequence[str], order: Sequence[str] = (
     told = severity.raters.filter(
         pl.col("severity").is_not_null(), pl.col("rater_id").is_in(list(raters))
     ).select("rater_id")
-    places = {cycle: place for place, cycle in enumerate(order)}
-    homes = held.raters.select(pl.col("home").unique().sort(nulls_last=True)).with_row_index("standard")
-    cycles = (
-        held.moods.with_row_index("mood")
-        .join(told, on="rater_id", how="semi")
-        .join(held.raters.with_row_index("rater"), on="rater_id")
-        .join(homes, on="home", nulls_equal=True)
-        .with_columns(place=pl.col("cycle_id").replace_strict(places, default=len(places)))
-        .sort("rater_id", "place", "cycle_id")
-    )
+    cycles = _placed(held, told, order)
     if cycles.is_empty():
         return Drift(_NO_CYCLES.clone(), _NO_CHANGES.clone(), swing, severity.practical, None)
     steps = _steps(cycles)
@@ -155,13 +146,76 @@ def drift(severity: Severity, *, raters: Sequence[str], order: Sequence[str] = (
     moved = pl.concat([steps, numbers.tail(steps.height).rename({"value": "change"})], how="horizontal")
     return Drift(
         found.select(_NO_CYCLES.columns).sort("rater_id", "cycle_id"),
-        moved.with_columns(_verdict(severity.practical))
+        moved.with_columns(_moved(severity.practical))
         .select(_NO_CHANGES.columns)
         .sort("rater_id", "span", "before"),
         swing,
         severity.practical,
         None,
     )
+
+
+def in_cycle(severity: Severity, *, cycle_id: str, raters: Collection[str]) -> Severity:
+    """How leniently raters rated in one cycle: what lasts and the mood of that cycle together.
+
+    Parameters
+    ----------
+    severity
+        What `linear.severity` found over all cycles.
+    cycle_id
+        The cycle.
+    raters
+        Ids of those who rated in it.
+
+    Returns
+    -------
+    Severity
+        Only these raters, with the severity, interval and verdict of the cycle, and how many people they
+        rated in it. Where moods do not differ, or cannot be told, the severity is the lasting one.
+        Departments are left out: their standards last.
+    """
+    held = severity._held
+    kept = severity.raters.filter(pl.col("rater_id").is_in(list(raters)))
+    nobody = severity.departments.clear()
+    if held is None or severity.practical is None or severity.chance is None:
+        return replace(severity, raters=kept, departments=nobody)
+    counts = held.moods.filter(pl.col("cycle_id") == cycle_id).select("rater_id", "n_ratings", "n_ratees")
+    kept = kept.join(counts, on="rater_id", how="left", suffix="_then", maintain_order="left").with_columns(
+        pl.coalesce(f"{name}_then", name).alias(name) for name in ("n_ratings", "n_ratees")
+    )
+    if held.fit.variances.get("mood"):
+        cycles, modes = _of_cycle(held, cycle_id, kept)
+        prior = sum(held.fit.variances.get(part, 0.0) for part in ("rater", "standard", "mood"))
+        known = np.clip(1.0 - modes.conditional_sd**2 / prior, 0.0, 1.0)
+        told = cycles.select("rater_id").with_columns(
+            *(pl.Series(name, column) for name, column in _estimates(modes, "severity").items()),
+            pl.Series("reliability", known),
+        )
+        numbers = [name for name in told.columns if name != "rater_id"]
+        verdict, reason = _verdict(_Bar(severity.practical, severity.chance), "severity")
+        kept = (
+            kept.drop(numbers)
+            .join(told, on="rater_id", how="left", maintain_order="left")
+            .with_columns(
+                verdict.alias("verdict"),
+                pl.when(pl.col("severity").is_null()).then("reason").otherwise(reason).alias("reason"),
+            )
+        )
+    kept = kept.select(severity.raters.columns)
+    flags = kept.filter(pl.col("verdict").is_in(["lenient", "severe"]))
+    return replace(
+        severity,
+        raters=kept,
+        departments=nobody,
+        expected_false_flags=float(flags["false_sign_rate"].sum()),
+    )
+
+
+def _of_cycle(held: Held, cycle_id: str, kept: pl.DataFrame) -> tuple[pl.DataFrame, Modes]:
+    """Raters told about who rated in the cycle, and their severity in it."""
+    told = kept.filter(pl.col("severity").is_not_null()).select("rater_id")
+    cycles = _placed(held, told).filter(pl.col("cycle_id") == cycle_id)
+    return cycles, held.fit.contrasts(_weights(held.fit, cycles, _steps(cycles)))
 
 
 _NO_CYCLES: Final = pl.DataFrame(
@@ -184,6 +238,25 @@ _NO_CHANGES: Final = pl.DataFrame(
         "n_ratees": pl.Int64,
     }
 )
+
+
+def _placed(held: Held, told: pl.DataFrame, order: Sequence[str] = ()) -> pl.DataFrame:
+    """One row per rater and cycle with the levels that make up its severity, oldest cycle first."""
+    places = {cycle: place for place, cycle in enumerate(order)}
+    homes = held.raters.select(pl.col("home").unique().sort(nulls_last=True)).with_row_index("standard")
+    place = (
+        pl.col("cycle_id").replace_strict(places, default=len(places), return_dtype=pl.Int64)
+        if places
+        else pl.lit(0)
+    )
+    return (
+        held.moods.with_row_index("mood")
+        .join(told, on="rater_id", how="semi")
+        .join(held.raters.with_row_index("rater"), on="rater_id")
+        .join(homes, on="home", nulls_equal=True)
+        .with_columns(place.alias("place"))
+        .sort("rater_id", "place", "cycle_id")
+    )
 
 
 def _steps(cycles: pl.DataFrame) -> pl.DataFrame:
@@ -237,7 +310,7 @@ def _weights(fit: CrossedFit, cycles: pl.DataFrame, steps: pl.DataFrame) -> dict
     return weights
 
 
-def _verdict(practical: float) -> pl.Expr:
+def _moved(practical: float) -> pl.Expr:
     """Softer or harder where sure and large enough; steady where no change that matters is left."""
     sure = (pl.col("false_sign_rate") <= FALSE_SIGN_RATE.value) & (pl.col("change").abs() >= practical)
     return (

@@ -11,30 +11,31 @@ t, mode = reader.language(), reader.mode()
 version = cards.opened(t, viewer, needs="ratings")
 
 head = cards.head()
-scope = filters.leniency(t, version, viewer)
+scope = filters.leniency(t, version, viewer, one_cycle=True)
 with cards.waiting():
-    released = load.leniency(version, viewer, scope.sources, scope.department_id)
+    released = load.leniency(version, viewer, scope.sources, scope.department_id, scope.cycle_id)
 names = load.names(version, viewer)
 departments = load.departments(version, released.as_of).names
 said = chart.takeaway(released, t, names={**names, **departments})
-about = [*scope.words, t("all cycles up to {day}", day=t.day(released.as_of))]
 key = (version, viewer, scope, t, mode)
 with head:
-    cards.title(t("Do some managers rate more leniently?"), [*about, tables.ratings_counted(t, released)])
+    counted = tables.ratings_counted(t, released)
+    cards.title(t("Do some managers rate more leniently?"), [*scope.words, counted])
     cards.finding(said)
 
 if released.value.identified:
     load.picture(lambda: chart.figure(released, t, mode=mode, names=names), key=("raters", *key), alt=said)
-    cards.section(
-        t("Do departments differ?"), t("Each department against the company, beyond the work itself.")
-    )
-    load.picture(
-        lambda: chart.departments_figure(released, t, mode=mode, names=departments),
-        key=("departments", *key),
-        alt=said,
-    )
+    if scope.cycle_id is None:
+        cards.section(
+            t("Do departments differ?"), t("Each department against the company, beyond the work itself.")
+        )
+        load.picture(
+            lambda: chart.departments_figure(released, t, mode=mode, names=departments),
+            key=("departments", *key),
+            alt=said,
+        )
 evidence.one_rater(t, released, names=names)
-footer = cards.footer(t, viewer, released, version, about)
+footer = cards.footer(t, viewer, released, version, scope.words)
 told = released.value.raters["severity"].is_not_null()
 if told.any():
     cards.heading(t("Raters the data can tell about"))

@@ -148,10 +148,11 @@ class RatingScope:
 
 @dataclass(frozen=True)
 class LeniencyScope:
-    """Whose ratings are compared, and of which department raters are shown."""
+    """Whose ratings are compared, and of which department and cycle (None: all) raters are shown."""
 
     sources: tuple[str, ...]
     department_id: str | None
+    cycle_id: str | None
     words: tuple[str, ...]
 
 
@@ -224,8 +225,8 @@ def ratings(t: Language, version_id: str, viewer: Viewer) -> RatingScope:
     )
 
 
-def leniency(t: Language, version_id: str, viewer: Viewer) -> LeniencyScope:
-    """Whose ratings are compared, and a department."""
+def leniency(t: Language, version_id: str, viewer: Viewer, *, one_cycle: bool = False) -> LeniencyScope:
+    """Whose ratings are compared, a department and, where ``one_cycle`` may be looked at, a cycle."""
     groups = load.rater_groups(version_id)
     words = {
         "leaders": t("Managers and other leaders"),
@@ -237,12 +238,21 @@ def leniency(t: Language, version_id: str, viewer: Viewer) -> LeniencyScope:
         options = department_options(t, version_id, viewer, Permission.SEE_LENIENCY, newest)
         department = pick(t("Department"), options, key="department")
         chosen = pick(t("Raters"), {group: words[group] for group in groups}, key="raters")
-        clear(t, "department", "raters")
+        cycles = {EVERYTHING: t("All: what lasts"), **_cycle_names(version_id)} if one_cycle else {}
+        cycle = pick(t("Cycle"), cycles, key="when") if one_cycle else EVERYTHING
+        clear(t, "department", "raters", *(["when"] if one_cycle else []))
+    all_cycles = t("all cycles up to {day}", day=t.day(newest))
+    span = (cycles[cycle] if cycle else all_cycles,) if one_cycle else ()
     return LeniencyScope(
         sources=groups[chosen],
         department_id=None if department == EVERYTHING else department,
-        words=(options[department].strip(), words[chosen]),
+        cycle_id=None if cycle == EVERYTHING else cycle,
+        words=(options[department].strip(), words[chosen], *span),
     )
+
+
+def _cycle_names(version_id: str) -> dict[str, str]:
+    return dict(load.cycles(version_id).select("cycle_id", "name").iter_rows())
 
 
 def goals(t: Language, version_id: str, viewer: Viewer) -> GoalScope:

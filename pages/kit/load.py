@@ -22,6 +22,7 @@ from analytics.distribution.guidance import Guidance, GuidanceFit, guidance_fit
 from analytics.distribution.shares import Distribution, distribution
 from analytics.goals.pace import GoalHistory, GoalPace, history, pace
 from analytics.goals.rollup import RollUp, rollup
+from analytics.severity.drift import in_cycle
 from analytics.severity.linear import SOURCES, Severity, severity
 from data import queries
 from data.access import Viewer
@@ -248,13 +249,32 @@ def company_severity(version_id: str, rating_sources: tuple[str, ...]) -> Severi
     return severity(company_ratings(version_id, rating_sources), sources=rating_sources)
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _cycle_severity(version_id: str, rating_sources: tuple[str, ...], cycle_id: str) -> Severity:
+    rated = company_ratings(version_id, rating_sources).filter(pl.col("cycle_id") == cycle_id)
+    return in_cycle(
+        company_severity(version_id, rating_sources), cycle_id=cycle_id, raters=frozenset(rated["rater_id"])
+    )
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
 def leniency(
-    version_id: str, viewer: Viewer, rating_sources: tuple[str, ...], department_id: str | None
+    version_id: str,
+    viewer: Viewer,
+    rating_sources: tuple[str, ...],
+    department_id: str | None,
+    cycle_id: str | None = None,
 ) -> Released[Severity]:
-    """Severity of the raters a viewer may look at, fitted on the whole company, released."""
+    """Severity of the raters a viewer may look at, over all cycles or in one, released.
+
+    It is fitted on the whole company over all cycles in either case.
+    """
     newest = cycles(version_id).row(0, named=True)
-    found = company_severity(version_id, rating_sources)
+    found = (
+        company_severity(version_id, rating_sources)
+        if cycle_id is None
+        else _cycle_severity(version_id, rating_sources, cycle_id)
+    )
     opened, on = engine(version_id), newest["ends_on"]
     raters, groups = found.raters, found.departments
     allowed = queries.visible_raters(viewer, opened, on=on)

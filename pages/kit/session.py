@@ -42,7 +42,20 @@ _STAND_INS: Final = 50
 
 FILTERS: Final = (
     *("cycle", "department", "source", "by", "guidance", "view", "raters", "rater", "rule", "goal", "part"),
-    *("table", "version", "days", "habit", "evidence", "first", "second", "best", "links", "groups", "group"),
+    *(
+        "when",
+        "table",
+        "version",
+        "days",
+        "habit",
+        "evidence",
+        "first",
+        "second",
+        "best",
+        "links",
+        "groups",
+        "group",
+    ),
 )
 """Choices of the pages that the access log keeps, by the key of their widget."""
 _LONGEST_KEPT: Final = 100
