@@ -52,6 +52,7 @@ MOST_DENSE: Final = 3_000
 """Raters up to whom everything is exact: two seconds on two cores."""
 
 _PROBES: Final = 200
+_PROBES_AT_ONCE: Final = 20  # a column of as many ratings each
 _MOST_STEPS: Final = 400
 _NEAR: Final = 1e-5
 _DIGITS: Final = 12  # of a reliability, so that nothing known is nought and not rounding
@@ -332,15 +333,22 @@ def _probed(net: _Net, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Diagonal of the pseudo-inverse and what ratees carry, from random signs on the ratings."""
     cells = net.counts.tocoo()
     weight = np.sqrt(cells.data)
-    signs = rng.choice([-1.0, 1.0], size=(cells.data.size, _PROBES))
-    onto = sparse.csr_matrix((weight, (cells.row, np.arange(weight.size))))
-    of = sparse.csr_matrix((weight, (cells.col, np.arange(weight.size))))
-    given = of @ signs - net.counts.T @ ((onto @ signs) / net.totals[:, None])
-    found = _solved(net.laplacian, given, net.component)
-    mean = (net.counts @ found) / net.totals[:, None]
-    fitted = weight[:, None] * (found[cells.col] - mean[cells.row])
-    carries = np.bincount(cells.row, (signs * fitted).mean(axis=1), net.totals.size)
-    return np.asarray((found**2).mean(axis=1)), np.maximum(carries, 0.0)
+    onto = sparse.csr_matrix(
+        (weight, (cells.row, np.arange(weight.size))), shape=(net.totals.size, weight.size)
+    )
+    of = sparse.csr_matrix(
+        (weight, (cells.col, np.arange(weight.size))), shape=(len(net.raters), weight.size)
+    )
+    resistance, carries = np.zeros(len(net.raters)), np.zeros(net.totals.size)
+    for _ in range(_PROBES // _PROBES_AT_ONCE):
+        signs = rng.choice([-1.0, 1.0], size=(weight.size, _PROBES_AT_ONCE))
+        given = of @ signs - net.counts.T @ ((onto @ signs) / net.totals[:, None])
+        found = _solved(net.laplacian, given, net.component)
+        mean = (net.counts @ found) / net.totals[:, None]
+        fitted = weight[:, None] * (found[cells.col] - mean[cells.row])
+        resistance += (found**2).sum(axis=1)
+        carries += np.bincount(cells.row, (signs * fitted).sum(axis=1), net.totals.size)
+    return resistance / _PROBES, np.maximum(carries / _PROBES, 0.0)
 
 
 def _solved(matrix: sparse.csr_matrix, right: Floats, component: Integers | None) -> Floats:
