@@ -17,11 +17,11 @@ the expected level, and ``moved`` the share of an average rater's ratings that t
 another level. All three rise with the severity, so intervals carry over by their ends.
 
 Thresholds and coefficients are known only as well as the ratings tell, and so the standard errors say;
-variances are taken as known, as in the linear model. Unlike there, what all of a rater's ratings of one cycle
-share (a mood) is no part of its own: it would fill the dense block. Where the linear model finds moods to
-speak of, intervals by levels are too short, and `disagreements` says so. Laplace's approximation finds too
-little spread in effects of which each is seen once or twice, such as the pairs; the severities it gives are
-then somewhat too small in logits and right in rating points.
+variances are taken as known, as in the linear model. What all of a rater's ratings of one cycle share (a
+mood) is a part of its own only in companies whose moods fit into the dense block. In larger ones, where the
+linear model finds moods to speak of, intervals by levels are too short, and `disagreements` says so.
+Laplace's approximation finds too little spread in effects of which each is seen once or twice, such as the
+pairs; the severities it gives are then somewhat too small in logits and right in rating points.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ from analytics.severity.linear import (
     _judged_none,
     _kept,
     _mean,
+    _moods,
     _outside,
     _pair,
     _people,
@@ -86,6 +87,7 @@ Floats = npt.NDArray[np.float64]
 
 _MOST_DENSE: Final = 4_000  # levels in the dense block: 1 GB and about a minute
 _LOGISTIC: Final = math.pi**2 / 3.0  # variance of the logistic distribution
+_MOST_MOODS: Final = 2_000  # levels in the dense block up to which moods are a part: some seconds
 _NODES: Final = 21  # of the quadrature over ratees and pairs
 _FINE: Final = 0.05  # logits to which the fixed part of a rating is rounded for carrying over
 _STEPS: Final = 161  # of the severities that are carried over; between them straight lines
@@ -247,7 +249,7 @@ class Disagreements:
         Of severities over the raters both can tell about; null for fewer than three.
     moods
         Standard deviation of raters' moods (what a rater's ratings of one cycle share) to that of the
-        residual, by the linear model; 0 where it found none. Levels do not take them out.
+        residual, by the linear model; 0 where it found none, or levels take them out as well.
     """
 
     raters: pl.DataFrame
@@ -352,6 +354,9 @@ def level_model(
     if refusal is None:
         told_once = _told_once(rows)
         levels = _factors(told_once, standards=standards)
+        moods = _moods(told_once)
+        if moods is not None and _dense({**levels, "mood": moods}) <= _MOST_MOODS:
+            levels["mood"] = moods
         if _dense(levels) > _MOST_DENSE:
             refusal = Refusal("too_large", _counts(kept, entering))
         else:
@@ -600,7 +605,7 @@ def disagreements(linear: Severity, by_levels: LevelSeverity) -> Disagreements:
         n_same=both.height - differ.height,
         n_opposite=opposite,
         correlation=correlation,
-        moods=_moods(linear),
+        moods=0.0 if "mood" in by_levels.variances["part"] else _moodiness(linear),
     )
 
 
@@ -648,7 +653,9 @@ def _fitted(
 
 def _dense(levels: dict[str, npt.NDArray[np.int64]]) -> int:
     """Levels that the ordinal model keeps in its dense block."""
-    largest, second, *others = sorted(levels.values(), key=lambda codes: -int(codes.max()))
+    lasting = [codes for name, codes in levels.items() if name != "mood"]
+    largest, second, *others = sorted(lasting, key=lambda codes: -int(codes.max()))
+    others += [codes for name, codes in levels.items() if name == "mood"]
     # Who met one level of the largest factor only is eliminated with that meeting.
     met = np.unique(second * (int(largest.max()) + 1) + largest) // (int(largest.max()) + 1)
     return int((np.bincount(met) > 1).sum()) + sum(int(codes.max()) + 1 for codes in others)
@@ -742,7 +749,7 @@ def _at_end(kept: pl.DataFrame) -> pl.DataFrame:
     return kept.with_columns(end.alias("end")).group_by("rater_id").agg(pl.col("end").mean().alias("at_end"))
 
 
-def _moods(linear: Severity) -> float:
+def _moodiness(linear: Severity) -> float:
     """How much raters' moods vary beside the residual, as standard deviations."""
     parts = dict(linear.variances.select("part", "variance").iter_rows())
     residual = parts.get("residual", 0.0)

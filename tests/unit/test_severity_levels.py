@@ -314,24 +314,32 @@ def test_a_rater_who_differs_is_named_with_a_reason() -> None:
     assert "1 of them is softer in one view and harder in the other" in said
 
 
-def test_moods_that_levels_do_not_take_out_are_told() -> None:
-    _, rows, _, result = found()
-    linear = severity(rows)
-    rest = linear.variances.filter(pl.col("part") != "mood")
-    residual = rest.filter(pl.col("part") == "residual")["variance"][0]
+def test_moods_are_taken_out_of_the_severity() -> None:
+    covered = told = 0
+    for seed in range(500, 506):
+        # Moods of a half of the residual standard deviation, which is 1.81 logits.
+        made, rows = drawn(seed, mood_sd=0.9)
+        result = severity_by_levels(rows)
+        raters = result.raters.filter(pl.col("severity").is_not_null())
+        truth = raters["rater_id"].replace_strict(made.severity, return_dtype=pl.Float64)
+        told += raters.height
+        covered += int(((raters["low"] <= truth) & (truth <= raters["high"])).sum())
+        assert "mood" in result.variances["part"]
+    # 300 raters. Left out, moods of this size would leave some three in four covered.
+    assert covered / told > 0.85
 
-    # Moods of half the residual standard deviation, and of a tenth.
-    for size, told in ((0.5, True), (0.1, False)):
-        moody = replace(
-            linear,
-            variances=pl.concat(
-                [rest, pl.DataFrame({"part": "mood", "variance": size**2 * residual, "share": 0.1})]
-            ),
-        )
-        both = disagreements(moody, result)
-        assert both.moods == pytest.approx(size)
-        said = levels_chart.agreement(release(both, as_of=DAY), EN)
-        assert ("rely on rating points" in said) is told
+
+def test_moods_that_levels_cannot_take_out_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, rows = drawn(500, mood_sd=0.9)
+    linear = severity(rows)
+    with_moods = disagreements(linear, severity_by_levels(rows))
+    assert with_moods.moods == 0.0
+    monkeypatch.setattr(levels, "_MOST_MOODS", 20)
+    result = severity_by_levels(rows)
+    assert "mood" not in result.variances["part"]
+    both = disagreements(linear, result)
+    assert both.moods > 0.25
+    assert "rely on rating points" in levels_chart.agreement(release(both, as_of=DAY), EN)
 
 
 def test_a_refusal_has_nobody_to_compare() -> None:

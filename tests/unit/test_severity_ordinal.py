@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from analytics.severity.crossed import PAIR, NotEstimable
 from analytics.severity.ordinal import OrdinalFit, _design, _Grid, _System, fit_ordinal
 
 Columns = dict[str, np.ndarray]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    # Threads of small products wait for each other where the machine is busy.
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 def drawn(seed: int = 3, n: int = 900) -> tuple[np.ndarray, Columns, np.ndarray, np.ndarray, np.ndarray]:
