@@ -572,7 +572,7 @@ def side(row: Row, t: Language) -> str:
         "spread": t("Sets people apart little"),
         "contrast": t("Overdraws differences") if more else t("Levels differences"),
         "halo_correlation": t("Rates all dimensions alike"),
-        "halo_spread": t("Sees few strengths and weaknesses"),
+        "halo_spread": t("Few strengths and weaknesses"),
         "self_gap": t("Far below self-ratings") if more else t("Far above self-ratings"),
         "recency": t("Follows the end of the cycle") if more else t("Follows the beginning of the cycle"),
     }
