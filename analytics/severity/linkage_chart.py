@@ -483,6 +483,22 @@ def person(
     return t("somebody else")
 
 
+def lasting_takeaway(released: Released[Comparability], t: Language) -> str:
+    """Whether the comparison hangs on single people, in one sentence; empty if nobody can be compared."""
+    compared = released.value.raters.filter(pl.col("standing") == "compared")
+    lasting = compared.filter(pl.col("lasting")).height
+    if compared.is_empty():
+        return ""
+    if lasting == compared.height:
+        return t("Whichever single person is left out, all who can be compared still can be.")
+    return t.plural(
+        "Whichever single person is left out, {n} of {all} who can be compared still can be.",
+        "Whichever single person is left out, {n} of {all} who can be compared still can be.",
+        lasting,
+        all=compared.height,
+    )
+
+
 def kind_words(t: Language) -> dict[str, str]:
     """Why people have several raters."""
     return {

@@ -37,6 +37,7 @@ if released.value.departments.height > 1:
     )
     cards.remark(chart.legend(released, t))
     cards.remark(chart.kinds_takeaway(released, t))
+    cards.remark(chart.lasting_takeaway(released, t))
 footer = cards.footer(t, viewer, released, version, about)
 if not released.value.reviews.is_empty():
     cards.heading(t("What would help: extra reviews, the most useful first"))

@@ -299,3 +299,14 @@ def test_two_reviews_for_each_group_are_said_as_two() -> None:
     assert "2 extra reviews would connect them." in chart.takeaway(released(found), EN)
     said = chart.what_would_help(released(found), EN, rater_id="lone", names={"m0": "Mo", "z00": "Zoe"})
     assert "So that it does not hang on one person: also a review of Zoe by" in said
+
+
+def test_it_is_said_how_many_stay_comparable_whoever_is_left_out() -> None:
+    # In the chain every two neighbours share two people; one more rater hangs on a00 alone.
+    shown = released(comparability(rated(linked())))
+    assert chart.lasting_takeaway(shown, EN) == (
+        "Whichever single person is left out, all who can be compared still can be."
+    )
+    shown = released(comparability(rated(linked() | {"weak": [*people("w", 6), "a00"]})))
+    assert chart.lasting_takeaway(shown, EN).startswith("Whichever single person is left out, 6 of 7 who")
+    assert chart.lasting_takeaway(released(comparability(rated(linked(raters=2)))), EN) == ""
