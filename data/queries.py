@@ -385,6 +385,20 @@ def model_check_ins(engine: Engine) -> pl.DataFrame:
     return engine.query(read).sort("goal_id", "checked_at")
 
 
+def model_goal_changes(engine: Engine) -> pl.DataFrame:
+    """Changes to goals with an owner, as the contract has them; sorted by goal, moment, field."""
+
+    def read(tables: Tables) -> Lazy:
+        owned = tables("goals").filter(~nw.col("owner_id").is_null()).select("goal_id")
+        return (
+            tables("goal_changes")
+            .drop("_source_id", "_line", strict=False)
+            .join(owned, on="goal_id", how="semi")
+        )
+
+    return engine.query(read).sort("goal_id", "changed_at", "field")
+
+
 def model_ratee_groups(viewer: Viewer, engine: Engine, *, cycle_ids: Sequence[str]) -> pl.DataFrame:
     """Which groups everybody belonged to when each cycle ended, for comparing how groups are rated.
 

@@ -15,7 +15,7 @@ import streamlit as st
 
 from analytics.disclosure import Released, release
 from analytics.policy import MINIMUM_RATEES
-from analytics.severity.adjusted import Adjusted, Standing, adjusted, standing
+from analytics.severity.adjusted import Adjusted, Standing, adjusted, among_best, standing
 from analytics.severity.comparability import Comparability, comparability
 from analytics.severity.differential import Differential, differential
 from analytics.severity.drift import Drift, drift
@@ -69,7 +69,10 @@ def _company_profiles(version_id: str, rating_sources: tuple[str, ...]) -> Profi
         dimensions=load.company_dimensions(version_id, rating_sources),
         own=load.company_ratings(version_id, ("self",)),
         progress=progress(
-            queries.model_goals(opened), queries.model_check_ins(opened), load.cycles(version_id)
+            queries.model_goals(opened),
+            queries.model_check_ins(opened),
+            load.cycles(version_id),
+            changes=queries.model_goal_changes(opened),
         ),
     )
 
@@ -267,6 +270,21 @@ def standing_within(
     return release(replace(found, people=people), as_of=_ends_on(version_id, cycle_id))
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def best_of(
+    version_id: str,
+    viewer: Viewer,
+    rating_sources: tuple[str, ...],
+    cycle_id: str,
+    *,
+    department_id: str | None,
+    k: int,
+) -> pl.DataFrame:
+    """Who of a department is among the best ``k``, and how surely; see `among_best`."""
+    known = standing_within(version_id, viewer, rating_sources, cycle_id, department_id).value
+    return among_best(known, people=known.people["ratee_id"].to_list(), k=k, seed=_SEED)
+
+
 def people_within_reach(
     version_id: str, viewer: Viewer, cycle_id: str, department_id: str | None
 ) -> frozenset[str] | None:
@@ -296,7 +314,12 @@ def _company_evidence(version_id: str, rating_sources: tuple[str, ...]) -> Evide
     opened, cycles = load.engine(version_id), load.cycles(version_id)
     return evidence(
         load.company_ratings(version_id, rating_sources),
-        attained=attainment(queries.model_goals(opened), queries.model_check_ins(opened), cycles),
+        attained=attainment(
+            queries.model_goals(opened),
+            queries.model_check_ins(opened),
+            cycles,
+            changes=queries.model_goal_changes(opened),
+        ),
         others=load.company_ratings(
             version_id, tuple(source for source in FEEDBACK if source not in rating_sources)
         ),
@@ -315,6 +338,9 @@ def beside_evidence(
     allowed = raters_within_reach(version_id, viewer, department_id)
     this = pl.col("kind") == kind
     raters, groups, beside = (frame.filter(this) for frame in (found.raters, found.departments, found.beside))
+    # Beside evidence that explains next to nothing, nobody is looked at one by one.
+    telling = found.kinds.filter(this & pl.col("telling").fill_null(value=False)).height > 0
+    people = found.people.filter(this) if telling else found.people.clear()
     if allowed is not None:
         theirs = pl.col("rater_id").is_in(list(allowed))
         raters, beside = raters.filter(theirs), beside.filter(theirs)
@@ -324,7 +350,7 @@ def beside_evidence(
         replace(
             found,
             kinds=found.kinds.filter(this),
-            people=_people_beside_evidence(version_id, viewer, found.people.filter(this), department_id),
+            people=_people_beside_evidence(version_id, viewer, people, department_id),
             departments=groups,
             raters=raters,
             beside=beside,
@@ -352,6 +378,9 @@ def _people_beside_evidence(
             kept &= pl.col(column).is_in(list(allowed))
     return people.filter(kept)
 
+
+_SEED: Final = 20261122
+"""Of the draws behind an order: the same question has the same answer."""
 
 FEEDBACK: Final = ("peer", "direct_report", "customer", "cross_department", "skip_level")
 """Sources that can be evidence beside others they are not compared with."""

@@ -159,6 +159,7 @@ def test_goals_as_evidence_have_an_owner_and_no_title(engine: Engine) -> None:
     assert found["owner_id"].null_count() == 0
     assert "title" not in found.columns
     assert set(queries.model_check_ins(engine)["goal_id"]) <= set(found["goal_id"])
+    assert set(queries.model_goal_changes(engine)["goal_id"]) <= set(found["goal_id"])
 
 
 def test_groups_are_those_of_the_time_and_protected_ones_open_only_with_that_permission(
