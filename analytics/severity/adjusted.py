@@ -75,7 +75,7 @@ _GRID: Final = 41  # for severity
 _REACH: Final = 4.0  # deviations of it
 _LEAST_CHANCE: Final = 0.05
 """Of the variance of a judgement at least this much is chance, whatever the parts add up to."""
-DRAWS: Final = 20_000
+DRAWS: Final = 10_000
 """Companies drawn to say who may be among the best."""
 
 
@@ -170,7 +170,7 @@ class Comparison:
     difference, low, high
         First less second in rating points, with interval; null likewise.
     told
-        Whether the ratings can tell them apart.
+        Whether the ratings can tell them apart: whether the interval keeps clear of nought.
     """
 
     first: str
@@ -395,7 +395,7 @@ def compare(known: Standing, *, first: str, second: str) -> Comparison:
         difference,
         difference - reach,
         difference + reach,
-        told=max(above, 1.0 - above) >= CONFIDENCE.value,
+        told=max(above, 1.0 - above) >= 0.5 + CONFIDENCE.value / 2.0,
     )
 
 
@@ -444,7 +444,8 @@ def among_best(known: Standing, *, people: Sequence[str], k: int, seed: int) -> 
     spread, turn = np.linalg.eigh(known.covariance(ids))
     drawn = rng.standard_normal((DRAWS, len(ids))) * np.sqrt(np.clip(spread, 0.0, None)) @ turn.T
     drawn += listed["performance"].to_numpy()
-    ranks = len(ids) - np.argsort(np.argsort(drawn, axis=1), axis=1)
+    ranks = np.empty(drawn.shape, dtype=np.int64)
+    np.put_along_axis(ranks, np.argsort(-drawn, axis=1), np.arange(1, len(ids) + 1)[None, :], axis=1)
     outside = 50.0 * (1.0 - CONFIDENCE.value)
     low, high = np.percentile(ranks, [outside, 100.0 - outside], axis=0, method="nearest")
     return listed.select(

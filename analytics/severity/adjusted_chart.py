@@ -462,7 +462,8 @@ def _counts(found: Adjusted) -> dict[str, Any]:
 
 def _of_ratings(counts: Mapping[str, Any], t: Language) -> str:
     """How many ratings, and in which direction."""
-    flips, higher, lower = (round(counts[name]) for name in ("flips", "higher", "lower"))
+    higher, lower = round(counts["higher"]), round(counts["lower"])
+    flips = higher + lower
     if flips == 0:
         return t(
             "An average rater would have given nearly all of these {told} ratings as they are.",

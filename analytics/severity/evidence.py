@@ -280,7 +280,8 @@ def evidence(
         for by, frames in (("department_id", departments), ("rater_id", raters)):
             gaps = _gaps(told, by, practical[kind])
             telling = pl.lit(bool(slope["telling"].item()))
-            frames.append(gaps.with_columns((pl.col("stands_out") & telling).alias("stands_out")))
+            stands = pl.when(pl.col("gap").is_not_null()).then(pl.col("stands_out") & telling)
+            frames.append(gaps.with_columns(stands.alias("stands_out")))
         if plain.identified:
             beside.append(_side_by_side(kind, known[kind], sources, plain))
     return Evidence(

@@ -284,13 +284,13 @@ def changed_rows(
     )
     return frame.select(
         _called(frame, "rater_id", names).alias(t("Rater")),
-        _called(frame, "department_id", departments).alias(t("Department")),
-        pl.col("severity").alias(t("Severity without (points)")),
-        pl.col("severity_with").alias(t("… with the evidence")),
+        pl.col("severity").alias(t("Without (points)")),
+        pl.col("severity_with").alias(t("With (points)")),
         pl.col("change").alias(t("Change")),
         _called(frame, "verdict", verdicts).alias(t("Reading without")),
         _called(frame, "verdict_with", verdicts).alias(t("Reading with")),
         pl.col("n_ratees").alias(t("People rated")),
+        _called(frame, "department_id", departments).alias(t("Department")),
     )
 
 

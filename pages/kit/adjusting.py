@@ -11,12 +11,10 @@ import streamlit as st
 from analytics.disclosure import Released
 from analytics.language import Language
 from analytics.severity import adjusted_chart
-from analytics.severity.adjusted import Adjusted, among_best, compare
+from analytics.severity.adjusted import Adjusted, compare
 from data.access import Viewer
 from pages.kit import cards, filters, load_severity
 
-_SEED: Final = 20261122
-"""Of the draws behind an order: the same question has the same answer."""
 _LONGEST: Final = 200
 """People of one list; a longer one is no committee's."""
 _SIZES: Final = (3, 5, 10, 20)
@@ -73,7 +71,9 @@ def order(
         return
     sizes = [size for size in _SIZES if size < known.people.height] or [1]
     k = int(filters.pick(t("Among the best"), {str(size): str(size) for size in sizes}, key="best"))
-    best = among_best(known, people=known.people["ratee_id"].to_list(), k=k, seed=_SEED)
+    best = load_severity.best_of(
+        version, viewer, scope.sources, scope.cycle_id, department_id=scope.department_id, k=k
+    )
     cards.table(
         t,
         lambda: adjusted_chart.best_rows(best, t, k=k, names=names),

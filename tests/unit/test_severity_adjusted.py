@@ -267,7 +267,7 @@ def test_sentences_say_how_many_which_way_and_that_nothing_is_written_back() -> 
     company, found = made(1)
     whole = adjusted(company.ratings, found, cycle_id="c2")
     said = adjusted_chart.takeaway(released(whole), EN)
-    flips = round(whole.ratings["flip"].sum())
+    flips = round(whole.ratings["higher"].sum()) + round(whole.ratings["lower"].sum())
     assert f"About {flips} of these {whole.ratings['flip'].count()} ratings" in said.replace(",", "")
     assert "Nothing is written back" in adjusted_chart.advisory(EN)
     softest = found.raters.sort("severity", descending=True)["rater_id"][0]
