@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from analytics.severity import chart
 from data.access import Permission
 from pages.kit import cards, evidence, filters, load, methods, reader, session, tables
@@ -58,5 +60,6 @@ if not told.all():
         alt=t("Raters, and why."),
         wide=t("Why the data cannot tell"),
     )
+    st.page_link("pages/fairness/linkage.py", label=t("Who can be compared, and what would help"))
 cards.method(t, methods.severity(t, released))
 session.record("looked", "leniency")

@@ -24,9 +24,10 @@ if not options:
 else:
     chosen = filters.pick(t("Rater"), options, key="rater")
     name = names.get(chosen, chosen)
+    said = evidence.rater_finding(t, released, version, viewer, scope, rater_id=chosen, names=names)
     with head:
         cards.title(t("How does {name} rate?", name=name), about)
-        cards.finding(evidence.rater_reading(t, released, chosen, names))
+        cards.finding(said)
     evidence.rater_facts(t, released, chosen)
     with cards.waiting():
         habits = load_severity.habits(version, viewer, scope.sources, scope.department_id)

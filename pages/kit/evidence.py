@@ -12,13 +12,13 @@ from analytics.goals import chart as goal_chart
 from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language, decimals, interval, percent, signed
 from analytics.severity import chart as severity_chart
-from analytics.severity import drift_chart, profile_chart
+from analytics.severity import drift_chart, linkage_chart, profile_chart
 from analytics.severity.drift import Drift
 from analytics.severity.linear import Severity
 from analytics.severity.profile import Profiles
 from analytics.theme import Mode
 from data.access import Permission, Viewer
-from pages.kit import cards, filters, load, tables
+from pages.kit import cards, filters, load, load_severity, tables
 
 
 def raters_in_words(t: Language, released: Released[Severity], names: Mapping[str, str]) -> dict[str, str]:
@@ -73,6 +73,28 @@ def rater_facts(t: Language, released: Released[Severity], rater_id: str) -> Non
             t("… also rated by others"): str(row["n_shared"]),
         }
     )
+
+
+def rater_finding(
+    t: Language,
+    found: Released[Severity],
+    version: str,
+    viewer: Viewer,
+    scope: filters.LeniencyScope,
+    *,
+    rater_id: str,
+    names: Mapping[str, str],
+) -> str:
+    """One rater in a sentence; where the data cannot tell, why, and which extra reviews would settle it."""
+    row = found.value.raters.row(by_predicate=pl.col("rater_id") == rater_id, named=True)
+    if row["severity"] is not None or row["verdict"] is None:
+        return rater_reading(t, found, rater_id, names)
+    comparable = load_severity.comparable(version, viewer, scope.sources, scope.department_id)
+    departments = load.departments(version, found.as_of).names
+    said = linkage_chart.what_would_help(
+        comparable, t, rater_id=rater_id, names=names, departments=departments
+    )
+    return said or rater_reading(t, found, rater_id, names)
 
 
 def rater_history(
