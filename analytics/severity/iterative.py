@@ -62,7 +62,7 @@ _LONGEST_STEP: Final = 10.0
 _SAMPLE: Final = 200_000  # rows from which the search starts
 _SAMPLED_RATERS: Final = 1_000  # or more rows, for so many raters
 _MOST_CHUNKS: Final = 4  # in which small columns are looked at for a trace they hardly change
-_CHUNK: Final = 100_000  # rows looked at together
+_CHUNK: Final = 200_000  # rows looked at together
 _CHUNK_LEVELS: Final = 5  # or so many times the iterated levels: every chunk adds to all of them
 _WIDTH: Final = 8_000_000  # bytes in one block of right-hand sides: what a processor keeps at hand
 _MOST_ITERATIONS: Final = 500
@@ -170,7 +170,7 @@ def fit_iterative(
         start = None
         if sample is not None:
             small = _System(*sample, pair=pair, seed=seed)
-            start = _search(small, small.start(), _GAIN).solution.ratios
+            start = _search(small, small.start(), _GAIN_SAMPLED).solution.ratios
             del small
         system = _System(y, factors, classes, columns, pair=pair, seed=seed)
         if start is None:
@@ -240,9 +240,14 @@ class _Equations:
     def product(self, columns: Floats) -> Floats:
         """``A columns``."""
         out = self.own @ columns
-        for part in self.parts:
-            out -= part.T @ (part @ columns)
+        for part, turned in self.turned:
+            out -= turned @ (part @ columns)
         return np.asarray(out)
+
+    @cached_property
+    def turned(self) -> list[tuple[sparse.csr_matrix, sparse.csc_matrix]]:
+        """The parts with their transposes: views, but making one takes longer than a short product."""
+        return [(part, part.T) for part in self.parts]
 
     def single(self) -> _Equations:
         """The same in single precision, which is enough for what is solved roughly and twice as fast."""
@@ -897,13 +902,17 @@ class _System:
                 full[name], known[name] = iterated[self._places_of(k)], iterated_known[self._places_of(k)]
         near = here.near_matrix()
         left = solution.probed - here.nearby(probes)
-        for chunk, part in zip(self._chunks(), here.parts, strict=True):
+
+        def eliminated(chunk: _Chunk, part: sparse.csr_matrix) -> None:
             spread = 1.0 + self._near_spread(part, near)
             spread += _rowwise(part @ left, part @ probes) / probes.shape[1]
             away = part @ here.meets - self._levels(here, chunk, self._small_by_cell(chunk))
             full[self.names[0]][chunk.levels] = spread + _rowwise(away @ inverse, away)
             away = away[:, inner]
             known[self.names[0]][chunk.levels] = spread + _rowwise(away @ inverse_known, away)
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(eliminated, self._chunks(), here.parts))
         for found in (known, full):
             found[self.names[0]] /= here.diagonal
         return known, full
