@@ -21,10 +21,10 @@ work of a person is normal in closed form; the severity of the rater in question
 Where the model has moods, a rater's severity here is that of the cycle: the lasting one and the mood.
 
 Why the product rests on the severity in points and not on the model of levels: it is the same number for a
-rater as on every other page, it is there as soon as severity is, at any size, and it knows moods, without
-which chances are overstated. In simulations its chances are as well calibrated and within two per cent as
-sharp (log score), also where thresholds are skewed or chance is logistic. `adjusted_by_levels` gives the
-other answer, to compare.
+rater as on every other page, and it is there as soon as severity is, at any size, moods included; the model
+of levels knows moods in small companies only, and without them chances are overstated. In simulations both
+are as well calibrated and within two per cent as sharp (log score), also where thresholds are skewed or
+chance is logistic. `adjusted_by_levels` gives the other answer, to compare.
 
 Ranking rests on the same parts: performance is what is known of a person's work over the cycles on record, in
 the department where they were in this cycle. Two people rated by one rater share that rater's severity, and
@@ -47,8 +47,10 @@ from scipy import sparse, special, stats
 
 from analytics.disclosure import Cells
 from analytics.policy import ADJUSTED_RANGE, CONFIDENCE, MINIMUM_RATEES
+from analytics.severity.crossed import CrossedFit
 from analytics.severity.levels import LevelModel
 from analytics.severity.linear import SOURCES, Refusal, Severity
+from analytics.severity.ordinal import OrdinalFit
 
 REFERENCE: Final = (
     "McCullagh (1980), J. R. Stat. Soc. B 42(2), a line behind the levels. "
@@ -243,7 +245,7 @@ def adjusted(
 
 
 def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adjusted:
-    """The same from the model of levels: exact thresholds, logistic chance, no moods.
+    """The same from the model of levels: exact thresholds, logistic chance, moods where that model has them.
 
     Parameters
     ----------
@@ -278,11 +280,16 @@ def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adj
     pairs = seen.group_by("ratee_id", "rater_id").agg(
         (1.0 / (pair + 1.0 / pl.col("information").sum())).alias("tells"),
         (pl.col("rater_error").first() ** 2).alias("doubt"),
+        pl.len().cast(pl.Int64).alias("n"),
     )
     person = sum(model.fit.variances.get(part, 0.0) for part in _PARTS["person"])
-    doubts = _doubts(pairs, person=person, pair=pair)
-    chosen = chosen.rename({"rater_effect": "severity"}).join(
-        doubts, on=["ratee_id", "rater_id"], maintain_order="left"
+    doubts = _doubts(pairs, person=person, pair=pair).drop("doubt")
+    chosen = (
+        _moods_by_levels(chosen, model, model.fit)
+        .join(doubts, on=["ratee_id", "rater_id"], how="left", maintain_order="left")
+        .with_columns(
+            (pl.col("falls") * _carried(pl.col("steady"), pl.col("doubt"), pl.col("n"))).alias("falls")
+        )
     )
     parts = []
     for (scale,), part in chosen.filter(pl.col("why").is_null()).group_by("scale_id", maintain_order=True):
@@ -292,7 +299,7 @@ def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adj
         chances = _chances(
             np.searchsorted(names, part["level"].to_numpy()),
             levels["threshold"].to_numpy()[:-1],
-            work=part["without_rater"].to_numpy(),
+            work=part["work"].to_numpy(),
             variance=part["variance"].to_numpy(),
             falls=part["falls"].to_numpy(),
             severity=part["severity"].to_numpy(),
@@ -305,6 +312,31 @@ def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adj
         parts.append(_in_words(part, chances, names=names, points=points))
     said = _said(chosen, {"told": pl.concat(parts)} if parts else {})
     return Adjusted(said, _departments(said), used)
+
+
+def _moods_by_levels(rows: pl.DataFrame, model: LevelModel, fit: OrdinalFit) -> pl.DataFrame:
+    """Severity in the cycle at hand, the work without it, and the doubts, in logits."""
+    moods = model.rows.select("rater_id", "cycle_id").unique().sort("rater_id", "cycle_id")
+    steady = rows.with_columns((pl.col("rater_error") ** 2).alias("steady"))
+    if not fit.variances.get("mood"):
+        return steady.with_columns(
+            pl.col("rater_effect").alias("severity"),
+            pl.col("without_rater").alias("work"),
+            pl.col("steady").alias("doubt"),
+        )
+    raters = model.raters.select("rater_id", pl.col("department_id").alias("home"))
+    known = moods.with_columns(pl.Series("mood", fit.modes["mood"].values))
+    together = _together(rows, fit, raters=raters, moods=moods)
+    cycle = ["rater_id", "cycle_id"]
+    return (
+        steady.join(known, on=cycle, how="left", maintain_order="left")
+        .join(together, on=cycle, how="left", maintain_order="left")
+        .with_columns(
+            (pl.col("rater_effect") + pl.col("mood")).alias("severity"),
+            (pl.col("without_rater") - pl.col("mood")).alias("work"),
+            pl.col("together").alias("doubt"),
+        )
+    )
 
 
 def _information(rows: pl.DataFrame, levels: pl.DataFrame) -> pl.DataFrame:
@@ -559,34 +591,43 @@ def _with_moods(rows: pl.DataFrame, found: Severity) -> pl.DataFrame:
     held = found._held
     if held is None or not held.fit.variances.get("mood"):
         return rows.with_columns(pl.col("doubt").alias("steady"))
-    homes = held.raters["home"].unique().sort(nulls_last=True).to_list()
+    together = _together(rows, held.fit, raters=held.raters, moods=held.moods)
+    return rows.join(together, on=["rater_id", "cycle_id"], how="left", maintain_order="left").with_columns(
+        pl.coalesce("together", pl.col("doubt") + pl.col("mood_doubt")).alias("doubt"),
+        pl.col("doubt").alias("steady"),
+    )
+
+
+def _together(
+    rows: pl.DataFrame, fit: CrossedFit | OrdinalFit, *, raters: pl.DataFrame, moods: pl.DataFrame
+) -> pl.DataFrame:
+    """Variance of the error of a rater's severity in a cycle: rater, standard and mood together.
+
+    ``raters`` (with their ``home``) and ``moods`` (rater and cycle) come in the order of the fit's levels.
+    """
+    homes = raters["home"].unique().sort(nulls_last=True).to_list()
     asked = (
-        held.moods.with_row_index("of_mood")
+        moods.with_row_index("of_mood")
         .join(rows.select("rater_id", "cycle_id").unique(), on=["rater_id", "cycle_id"], how="semi")
-        .join(held.raters.with_row_index("of_rater"), on="rater_id", how="left")
+        .join(raters.with_row_index("of_rater"), on="rater_id", how="left")
         .sort("of_mood")
     )
     places = {
-        "mood": (asked["of_mood"], held.moods.height),
-        "rater": (asked["of_rater"], held.raters.height),
+        "mood": (asked["of_mood"], moods.height),
+        "rater": (asked["of_rater"], raters.height),
         "standard": (pl.Series([homes.index(home) for home in asked["home"]], dtype=pl.Int64), len(homes)),
     }
-    error = held.fit.contrasts(
+    error = fit.contrasts(
         {
             name: sparse.csr_matrix(
                 (np.ones(asked.height), (np.arange(asked.height), place.to_numpy())),
                 shape=(asked.height, size),
             )
             for name, (place, size) in places.items()
-            if name in held.fit.variances
+            if name in fit.variances
         }
     ).standard_error
-    together = asked.select("rater_id", "cycle_id").with_columns(pl.Series("together", error**2))
-
-    return rows.join(together, on=["rater_id", "cycle_id"], how="left", maintain_order="left").with_columns(
-        pl.coalesce("together", pl.col("doubt") + pl.col("mood_doubt")).alias("doubt"),
-        pl.col("doubt").alias("steady"),
-    )
+    return asked.select("rater_id", "cycle_id").with_columns(pl.Series("together", error**2))
 
 
 def _carried(steady: pl.Expr, doubt: pl.Expr, n: pl.Expr) -> pl.Expr:
