@@ -10,6 +10,8 @@ from polars.testing import assert_frame_equal
 
 from analytics.disclosure import release
 from analytics.policy import CHANCE_SPREAD, CONFIDENCE, FALSE_SIGN_RATE, MINIMUM_RATEES, MINIMUM_REPEATS
+from analytics.severity import linear
+from analytics.severity import severity as from_the_package
 from analytics.severity.linear import REASONS, REFUSALS, VERDICTS, Severity, severity, strata
 from tests.severity_company import company
 
@@ -341,3 +343,70 @@ def test_released_severity_hides_raters_of_few_people(result: Severity) -> None:
 def test_a_wrong_frame_is_named(ratings: pl.DataFrame, change: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         severity(change(ratings))  # type: ignore[operator]
+
+
+def test_a_notebook_needs_three_columns(ratings: pl.DataFrame) -> None:
+    bare = ratings.select("rater_id", "ratee_id", "score")
+    found = from_the_package(bare)
+    assert found.identified
+    # Left out, the other columns say what their defaults would say.
+    whole = bare.with_columns(
+        cycle_id=pl.lit("all"), source=pl.lit("manager"), department_id=pl.lit(None, dtype=pl.String)
+    )
+    assert_frame_equal(found.raters, severity(whole).raters)
+    with pytest.raises(ValueError, match="score"):
+        severity(bare.drop("score"))
+
+
+def test_moods_are_taken_out_of_the_severity() -> None:
+    # Moods as large as severities: counted as severity, intervals would cover far fewer than 95 in 100.
+    covered, told, shares = 0, 0, []
+    for seed in range(8):
+        made = company(seed, people=300, raters=40, departments=4, cycles=5, mood_sd=0.3)
+        found = severity(made.ratings)
+        truth = found.raters["rater_id"].replace_strict(made.severity, return_dtype=pl.Float64)
+        covered += int(((found.raters["low"] <= truth) & (truth <= found.raters["high"])).sum())
+        told += found.raters.height
+        shares.append(found.variances.row(by_predicate=pl.col("part") == "mood", named=True)["variance"])
+    assert sum(shares) / len(shares) == pytest.approx(0.09, rel=0.15)
+    # Of 320 intervals at 95 %, 16 are missed on average; four deviations are 16 more.
+    assert covered / told >= 0.90
+
+
+def test_many_raters_are_compared_and_never_refused_for_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = company(8, people=1500, raters=300, departments=3, cycles=2)
+    monkeypatch.setattr(linear, "_MOST_EXACT", 100)
+    found = severity(made.ratings)
+    assert found.identified
+    assert found.converged
+    assert found.criterion is None
+    assert found.raters["severity"].null_count() < 10
+    truth = found.raters["rater_id"].replace_strict(made.severity, return_dtype=pl.Float64)
+    assert ((found.raters["low"] <= truth) & (truth <= found.raters["high"])).mean() > 0.9
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("name", ODD)
+def test_odd_ratings_are_no_stumbling_block_to_either_fit(
+    ratings: pl.DataFrame, name: str, exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear, "_MOST_EXACT", 10_000 if exact else 0)
+    found = severity(ODD[name](ratings))
+    assert found.identified
+    told = found.raters.filter(pl.col("severity").is_not_null())
+    assert told.height >= 15
+    assert all(told[column].is_finite().all() for column in NUMBERS)
+
+
+def test_one_cycle_one_manager_each_is_refused_however_many_there_are() -> None:
+    many = pl.DataFrame(
+        {
+            "ratee_id": [f"p{i}" for i in range(5_000)],
+            "rater_id": [f"m{i // 5}" for i in range(5_000)],
+            "score": [float(1 + (i * 7) % 5) for i in range(5_000)],
+        }
+    )
+    found = severity(many)
+    assert found.refusal is not None
+    assert found.refusal.kind == "no_links"
+    assert set(found.raters["reason"]) == {"alone"}
