@@ -58,6 +58,7 @@ from analytics.severity.linear import (
     _judged_none,
     _kept,
     _mean,
+    _mixture,
     _moods,
     _outside,
     _pair,
@@ -643,12 +644,7 @@ def _fitted(
     fit = fit_ordinal(level, factors=levels, covariates=columns, pair=pair, scale=scale, restricted=True)
     rest = {name: codes for name, codes in levels.items() if name not in {"rater", "standard"}}
     without = fit_ordinal(level, factors=rest, covariates=columns, pair=pair, scale=scale)
-    gain = max(without.criterion - fit.criterion, 0.0)
-    if gain < 1e-6:
-        return fit, 1.0
-    if "standard" in levels:
-        return fit, float(0.5 * stats.chi2.sf(gain, 1) + 0.25 * stats.chi2.sf(gain, 2))
-    return fit, float(0.5 * stats.chi2.sf(gain, 1))
+    return fit, _mixture(without.criterion - fit.criterion, 2 if "standard" in levels else 1)
 
 
 def _dense(levels: dict[str, npt.NDArray[np.int64]]) -> int:

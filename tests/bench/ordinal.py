@@ -1,4 +1,4 @@
-"""How fast is the ordinal model beside lme4's *linear* one on the same machine, and do its intervals cover?"""
+"""How fast is the ordinal model beside lme4's *linear* one on this machine, and do its intervals cover?"""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ DESIGNS: Final[Mapping[str, Mapping[str, Any]]] = {
     "departments do differ in their work": {"merits": (0.8, -0.6)},
     "few second opinions": {"second": 0.15, "outside": 0.1, "moves": 0.1},
     "raters like some people": {"pair_sd": 0.6},
+    "raters have moods": {"mood_sd": 0.4},
 }
 SPREAD: Final[Mapping[str, float]] = {"rater_sd": 0.7, "ratee_sd": 1.15, "residual_sd": 0.0}
 FIRST_SEED: Final = 800_000

@@ -50,6 +50,24 @@ def test_wine_has_the_numbers_of_clmm() -> None:
     assert fit.modes["judge"].conditional_sd ** 2 == pytest.approx(WINE_VARIANCES, abs=2e-4)
 
 
+# clmm2(rating ~ temp + contact, random = judge, Hess = TRUE): sqrt(diag(solve(Hessian))); clmm's own are of a
+# coarser numerical second derivative.
+WINE_THRESHOLD_ERRORS = [0.68244, 0.60376, 0.80897, 0.97246]
+WINE_COEFFICIENT_ERRORS = {"warm": 0.59538, "contact": 0.51253}
+
+
+def test_errors_that_know_of_estimated_variances_are_those_of_clmm2() -> None:
+    fit = wine("judge")
+    thresholds, coefficients = fit.likelihood_errors()
+    assert thresholds[0] == pytest.approx(WINE_THRESHOLD_ERRORS, abs=1e-4)
+    assert dict(coefficients) == pytest.approx(WINE_COEFFICIENT_ERRORS, abs=1e-4)
+    # Those of the equations take the variance as known and are smaller.
+    for name, error in coefficients.items():
+        assert 0.9 * error < fit.coefficient_errors[name] < error
+    bottles = wine("judge", "bottle").likelihood_errors()[1]
+    assert dict(bottles) == pytest.approx(WINE_COEFFICIENT_ERRORS, abs=1e-4)
+
+
 def test_bottles_of_wine_reach_the_boundary_without_failing() -> None:
     # clmm(rating ~ temp + contact + (1 | judge) + (1 | bottle)): logLik -81.5654127766, bottle 0.
     fit = wine("judge", "bottle")
