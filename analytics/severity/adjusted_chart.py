@@ -17,7 +17,7 @@ import polars as pl
 from analytics import theme
 from analytics.disclosure import Released
 from analytics.language import Language, interval, percent, signed
-from analytics.policy import MINIMUM_RATEES
+from analytics.policy import CONFIDENCE, MINIMUM_RATEES
 from analytics.severity import chart
 from analytics.severity.adjusted import Adjusted, Comparison
 
@@ -415,6 +415,36 @@ def compared(comparison: Comparison, t: Language, *, names: Mapping[str, str] = 
     )
 
 
+def best_takeaway(best: pl.DataFrame, t: Language, *, k: int) -> str:
+    """How surely the best are known, in plain sentences.
+
+    Parameters
+    ----------
+    best
+        What `adjusted.among_best` returned.
+    t
+        The reader's language.
+    k
+        How many are the best.
+    """
+    sure = best.filter(pl.col("chance") >= CONFIDENCE.value).height
+    possible = best.filter(pl.col("chance") >= 1.0 - CONFIDENCE.value).height
+    places = {"k": k, "possible": possible}
+    if sure == 0:
+        return t(
+            "Under average raters nobody is among the best {k} for sure; {possible} people could well be.",
+            **places,
+        )
+    return t.plural(
+        "Under average raters {n} person is among the best {k} nearly for sure; {possible} people could well "
+        "be.",
+        "Under average raters {n} people are among the best {k} nearly for sure; {possible} people could "
+        "well be.",
+        sure,
+        **places,
+    )
+
+
 def best_rows(best: pl.DataFrame, t: Language, *, k: int, names: Mapping[str, str] = _NOBODY) -> pl.DataFrame:
     """The table of a doubtful order: person, performance, chance to be among the best, ranks.
 
@@ -431,7 +461,7 @@ def best_rows(best: pl.DataFrame, t: Language, *, k: int, names: Mapping[str, st
     """
     return best.select(
         pl.Series(t("Person"), [names.get(one, one) for one in best["ratee_id"]], dtype=pl.String),
-        pl.col("performance").alias(t("Under average raters (points from the company's mean)")),
+        pl.col("performance").alias(t("Points from the company's mean")),
         (100 * pl.col("chance")).round(0).cast(pl.Int64).alias(t("Chance to be among the best {k} (%)", k=k)),
         pl.col("low").alias(t("Rank from")),
         pl.col("high").alias(t("Rank to")),

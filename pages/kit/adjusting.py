@@ -74,6 +74,7 @@ def order(
     best = load_severity.best_of(
         version, viewer, scope.sources, scope.cycle_id, department_id=scope.department_id, k=k
     )
+    cards.say(adjusted_chart.best_takeaway(best, t, k=k))
     cards.table(
         t,
         lambda: adjusted_chart.best_rows(best, t, k=k, names=names),

@@ -236,6 +236,17 @@ def test_who_is_among_the_best_is_said_as_surely_as_it_is_known() -> None:
         assert abs(part["stated"].mean() - part["true"].mean()) < reach  # type: ignore[operator]
 
 
+def test_a_doubtful_top_is_said_to_be_one() -> None:
+    def said(*chances: float) -> str:
+        best = pl.DataFrame({"ratee_id": [str(c) for c in chances], "chance": chances})
+        return adjusted_chart.best_takeaway(best, EN, k=2)
+
+    assert said(0.6, 0.6, 0.5, 0.28, 0.02) == (
+        "Under average raters nobody is among the best 2 for sure; 4 people could well be."
+    )
+    assert "1 person is among the best 2 nearly for sure; 3 people" in said(0.99, 0.7, 0.3, 0.01)
+
+
 def test_the_same_seed_gives_the_same_order() -> None:
     company, found = made(1)
     known = standing(company.ratings, found, cycle_id="c2")
