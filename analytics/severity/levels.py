@@ -41,6 +41,7 @@ from analytics.disclosure import Cells
 from analytics.policy import CONFIDENCE, MINIMUM_RATEES, MOST_ISLANDS, PRACTICAL_SEVERITY
 from analytics.severity.crossed import Modes, NotEstimable
 from analytics.severity.linear import (
+    _DEFAULTS,
     SOURCES,
     Refusal,
     Severity,
@@ -118,8 +119,8 @@ class LevelModel:
         One row per rating that enters, sorted by cycle, ratee, rater, source: ``cycle_id``, ``ratee_id``,
         ``rater_id``, ``source``, ``department_id`` (the ratee's), ``home`` (the rater's), ``component``,
         ``scale_id``, ``level``, ``score``, ``predictor`` (logits, everything at its mode),
-        ``without_rater`` (the same without what the rater and the rater's department add), ``rater_effect``
-        and ``rater_error`` (what they add, and its standard error).
+        ``without_rater`` (the same without what the rater and the rater's department always add; a mood
+        stays in it), ``rater_effect`` and ``rater_error`` (what they add, and its standard error).
     ratees
         One row per ratee, sorted: ``effect``, ``conditional_sd``, ``standard_error``, in logits. Row k is
         level k of the factor ``ratee`` in ``fit.contrasts``.
@@ -130,7 +131,8 @@ class LevelModel:
         One row per scale and level, sorted: ``threshold`` (its upper bound in logits, infinite above the
         highest used level), ``standard_error`` and ``score`` (points of the level; null if never used).
     fit
-        The fit; None when refused.
+        The fit; None when refused. Its factors are ``ratee``, ``rater`` and, where ratings speak of them,
+        ``standard`` or ``department``, ``mood`` and ``pair``.
     chance
         How often chance alone would make raters differ this much.
     refusal
@@ -283,9 +285,8 @@ def severity_by_levels(
     Parameters
     ----------
     ratings
-        One row per rating: ``cycle_id``, ``ratee_id``, ``rater_id``, ``source``, ``department_id`` (the
-        ratee's, null if unknown), ``score`` in rating points, ``level`` (whole numbers that rise with the
-        score; null on a continuous scale), ``scale_id``, and the covariates. Rows in any order.
+        What `linear.severity` reads, and ``level`` (whole numbers that rise with the score; null on a
+        continuous scale) and ``scale_id`` (else all are on one scale). Rows in any order.
     sources, covariates, standards
         As in `linear.severity`.
 
@@ -321,6 +322,11 @@ def level_model(
     LevelModel
         The fit with what it says of each rating, or a refusal.
     """
+    ratings = ratings.with_columns(
+        pl.lit(value, dtype=pl.String).alias(name)
+        for name, value in {**_DEFAULTS, "scale_id": "only"}.items()
+        if name not in ratings.columns
+    )
     _check(ratings, sources, covariates)
     _check_levels(ratings)
     scales = ratings["scale_id"].drop_nulls().unique().sort().to_list()
@@ -617,9 +623,8 @@ _RATEES: Final = pl.DataFrame(schema={"ratee_id": pl.String, **_ESTIMATES})
 
 
 def _check_levels(ratings: pl.DataFrame) -> None:
-    missing = [name for name in ("level", "scale_id") if name not in ratings.columns]
-    if missing:
-        raise ValueError(f"ratings must have the columns level and scale_id; missing {', '.join(missing)}")
+    if "level" not in ratings.columns:
+        raise ValueError("ratings must have the column level; missing level")
     kind = ratings.schema["level"]
     if not (kind.is_integer() or kind == pl.Null):
         raise ValueError(f"level must hold whole numbers, or null on a continuous scale; got {kind}")

@@ -266,6 +266,13 @@ def test_columns_that_are_missing_or_no_levels_are_named() -> None:
         severity_by_levels(rows.with_columns(pl.col("level") + 0.5))
 
 
+def test_a_frame_of_who_rated_whom_how_is_enough() -> None:
+    rows = found()[1]
+    bare = severity_by_levels(rows.select("rater_id", "ratee_id", "score", "level"))
+    assert bare.identified
+    assert bare.thresholds["scale_id"].unique().to_list() == ["only"]
+
+
 def test_nothing_of_a_small_group_survives_its_release() -> None:
     result = found()[3]
     small = replace(result, raters=result.raters.with_columns(pl.lit(4).cast(pl.Int64).alias("n_ratees")))
