@@ -359,9 +359,13 @@ def adjusted(t: Language, version_id: str, viewer: Viewer) -> AdjustedScope:
         cycle_id = pick(t("Cycle"), cycle_names, key="cycle")
         cycle = cycles.row(by_predicate=pl.col("cycle_id") == cycle_id, named=True)
         options = department_options(t, version_id, viewer, Permission.SEE_LENIENCY, cycle["ends_on"])
+        if not viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
+            # Counts of departments within each other could be subtracted from each other.
+            branches = set(load.departments(version_id, cycle["ends_on"]).branches(None).values())
+            options = {one: name for one, name in options.items() if one == EVERYTHING or one in branches}
         department = pick(t("Department"), options, key="department")
         known = source_names(t)
-        there = [source for source in load.sources(version_id, cycle_id) if source in compared]
+        there =  [source for source in load.sources(version_id, cycle_id) if source in compared]
         available = {source: known[source] for source in there or compared}
         source = pick(t("Rated by"), available, key="source", default="manager")
         clear(t, "cycle", "department", "source", "rater", "first", "second", "best")

@@ -247,7 +247,10 @@ def adjusted_ratings(
             kept &= pl.col(column).is_in(list(allowed))
     narrowed = found.only(kept)
     if not viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
-        narrowed = replace(narrowed, ratings=narrowed.ratings.clear())
+        groups = narrowed.departments
+        if department_id is not None:
+            groups = groups.filter(pl.col("department_id") == department_id)
+        narrowed = replace(narrowed, ratings=narrowed.ratings.clear(), departments=groups)
     return release(narrowed, as_of=_ends_on(version_id, cycle_id))
 
 
@@ -290,11 +293,12 @@ def people_within_reach(
 ) -> frozenset[str] | None:
     """People whose ratings count for a viewer, as they stood when the cycle ended; None means everybody.
 
-    Whoever may not see them one by one is shown counts of departments, about the raters within reach.
+    Whoever may not see them one by one is shown counts of whole branches, about the raters within reach.
     """
+    if not viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
+        return None
     opened, on = load.engine(version_id), _ends_on(version_id, cycle_id)
-    may_see = viewer.may(Permission.SEE_INDIVIDUAL_RATINGS)
-    allowed = queries.visible_ratees(viewer, opened, on=on) if may_see else None
+    allowed = queries.visible_ratees(viewer, opened, on=on)
     if department_id is None:
         return allowed
     inside = queries.people_in(opened, load.departments(version_id, on).below(department_id), on=on)

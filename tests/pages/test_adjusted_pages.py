@@ -106,3 +106,20 @@ def test_one_rater_can_be_chosen_from_a_link(open_app: Open, demo_home: Path) ->
     again = open_app(demo_home, ADJUSTED, rater=ids[rater])
     assert again.selectbox(key="rater").value == ids[rater]
     assert set(again.dataframe[0].value["Rater"]) == {rater}
+
+
+def test_who_may_not_see_people_may_choose_whole_branches_only(open_app: Open, demo_home: Path) -> None:
+    # Counts of a team and of the department around it could be subtracted from each other.
+    tree = queries.departments(Warehouse(demo_home).open(), on=date(2026, 6, 30))
+    branches = {tree.names[branch] for branch in set(tree.branches(None).values())}
+    app = open_app(demo_home, ADJUSTED, role="executive", department=tree.children["SRV"][0])
+    assert app.selectbox(key="department").value == ""
+    assert {option.strip() for option in app.selectbox(key="department").options[1:]} == branches
+    one = open_app(demo_home, ADJUSTED, role="executive", department="SRV")
+    assert one.dataframe[0].value["Department"].to_list() == [tree.names["SRV"]]
+
+
+def test_where_everybody_is_compared_no_feedback_is_left(open_app: Open, demo_home: Path) -> None:
+    app = open_app(demo_home, EVIDENCE, evidence="feedback", raters="everybody")
+    assert not app.exception
+    assert "No other source judged these people" in words(app)
