@@ -232,7 +232,10 @@ def facets(ratings: pl.DataFrame, *, sources: Sequence[str] = SOURCES) -> Facets
         try:
             fit = _fitted(rows, parts)
         except NotEstimable:
-            refusal = Refusal("no_residual", _counts(kept, rows))
+            fit = None
+        if fit is None or not fit.converged:
+            # So few or so uniform ratings that some measure has no bound.
+            fit, refusal = None, Refusal("no_residual", _counts(kept, rows))
     if fit is None:
         return Facets(
             raters=_unknown(raters, refused=True),

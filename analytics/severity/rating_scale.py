@@ -47,12 +47,13 @@ REFERENCE: Final = (
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-_MOST_STEPS: Final = 60
+_MOST_STEPS: Final = 40
 _DECREMENT: Final = 1e-7  # expected gain of the log likelihood below which the search stops
 _SPACING: Final = 0.125  # of the grid on which testlets are integrated, in logits
 _WITHIN: Final = 31  # nodes over what a testlet has in common, out to 4.8 standard deviations
 _LEAST_HALO: Final = 0.02  # a smaller standard deviation is nought
 _FIRST_HALO: Final = 0.7
+_LARGEST: Final = 12.0  # a larger standard deviation or measure has no bound in the data
 
 
 class NotEstimable(ValueError):
@@ -320,6 +321,8 @@ class _Model:
                 converged = gain < 1e-4
                 break
             here, slope = better
+            if max(here.sd, here.halo, float(np.abs(here.shifts).max(initial=0.0))) > _LARGEST:
+                raise NotEstimable("these judgements leave some measure without bounds")
             if self.has_halo and here.halo < _LEAST_HALO:
                 self.has_halo, self.small = False, self.small - 1
                 here.halo = 0.0
