@@ -374,11 +374,8 @@ def standing(
     )
     if found.refusal is not None:
         here = here.clear()
-    compared = here.join(
-        rows.select("ratee_id", "component").unique(), on=["ratee_id", "component"], how="semi"
-    )
     pairs, people = _people(rows, found)
-    told = compared.join(people, on="ratee_id", how="inner").sort("ratee_id")
+    told = here.join(people, on="ratee_id", how="inner").sort("ratee_id")
     average = told.select((pl.col("merit") + pl.col("effect")).mean()).item() or 0.0
     shares = _shares(pairs, told, found)
     doubt = shares.group_by("ratee_id", "of").agg(pl.col("weight").sum(), pl.col("doubt").first())
