@@ -65,6 +65,7 @@ _SETTLED: Final = 1e-12  # squared length of the last step towards the mode, in 
 _START: Final = 0.7  # standard deviation of each factor, in logits
 _SMALL: Final = 0.05  # variance times what a level tells, below which it is tried whether it is nought
 _LITTLE: Final = 1e-5  # log likelihood that may be lost by it
+_INFORMED: Final = 3  # steps from whose information about fixed parts all later ones learn
 _REMEMBERED: Final = 12  # steps the search learns its curvature from
 _WIDEST: Final = 30.0  # standard deviation in logits that no ratings can tell from any larger one
 _AT_ONCE: Final = 512  # contrasts solved for together
@@ -736,7 +737,7 @@ class _System:
         )
 
     def sloped(self, point: _Point) -> _Point:
-        """The same point with its gradient and the information the search steps by."""
+        """The same point with its gradient and the average information about the deviations."""
         factor, rows = point.factor, point.rows
         inverse = self._inverse(factor)
         spreads = self._spreads(point, inverse)
@@ -756,15 +757,17 @@ class _System:
         thresholds += np.bincount(grid.below, by_below, grid.size + 2)
         coefficients = self.design.T @ (rows.slope - 0.5 * (h * change - shift * rows.weight))
         deviations, average = self._about_deviations(point, spreads, a)
-        information, toward = self._about_fixed(point)
-        found = replace(
+        return replace(
             point,
             gradient=np.concatenate([thresholds[: grid.size], coefficients, deviations]),
-            information=information,
             average=average,
             inverse=inverse,
-            toward=toward,
         )
+
+    def informed(self, point: _Point) -> _Point:
+        """The same point with the information about thresholds and coefficients, and what goes with it."""
+        information, toward = self._about_fixed(point)
+        found = replace(point, information=information, toward=toward)
         return replace(found, lift=self._lift(found))
 
     def curvature(self, point: _Point) -> Floats:
@@ -1028,7 +1031,7 @@ def _search(system: _System) -> tuple[_Point, int, bool]:
     start = system.at(system.start(), None)
     if start is None:
         raise NotEstimable("the likelihood has no value at the start")
-    here = system.sloped(start)
+    here = system.informed(system.sloped(start))
     learnt: list[tuple[Floats, Floats]] = []
     for steps in range(1, _MOST_STEPS):
         assert here.gradient is not None
@@ -1038,7 +1041,7 @@ def _search(system: _System) -> tuple[_Point, int, bool]:
             learnt = []
             continue
         if gain < 2.0 * _GAIN:
-            return here, steps, True
+            return system.informed(here), steps, True
         step = _bounded(system, here, step)
         slope = float(here.gradient @ step)
         there, length = None, 1.0
@@ -1049,14 +1052,16 @@ def _search(system: _System) -> tuple[_Point, int, bool]:
             length *= 0.4
         if there is None:
             if not learnt:
-                return here, steps, gain < 1e-4
+                return system.informed(here), steps, gain < 1e-4
             learnt = []
             continue
         there = system.sloped(there)
         assert there.gradient is not None
         learnt = _learning(learnt, there.values - here.values, here.gradient - there.gradient)
-        here = there
-    return here, _MOST_STEPS, False
+        # Further on the steps themselves tell how the information changes.
+        known = here.information
+        here = system.informed(there) if steps <= _INFORMED else replace(there, information=known)
+    return system.informed(here), _MOST_STEPS, False
 
 
 def _restricted(system: _System, here: _Point) -> tuple[_Point, int, bool]:
@@ -1080,7 +1085,7 @@ def _restricted(system: _System, here: _Point) -> tuple[_Point, int, bool]:
         while there is None and length > 1e-3:
             there = system.at(here.values + length * step, here)
             if there is not None:
-                there = system.sloped(there)
+                there = system.informed(system.sloped(there))
                 new = _pull(system, there)
                 # Beyond the aim the slopes turn against the step.
                 if float(new @ step) < -0.9 * float(pull @ step):
@@ -1155,7 +1160,7 @@ def _settled(system: _System, here: _Point) -> _Point:
         values[system.fixed + k] = 0.0
         there = system.at(values, here)
         if there is not None and there.log_likelihood >= here.log_likelihood - _LITTLE:
-            here = system.sloped(there)
+            here = system.informed(system.sloped(there))
     return here
 
 

@@ -300,7 +300,7 @@ def test_what_restriction_adds_is_the_slope_of_the_information() -> None:
     system = _System(grid, _design({"x": x}, grid)[0], moody(factors), pair)
     point = system.at(system.start(), None)
     assert point is not None
-    lift = system.sloped(point).lift
+    lift = system.informed(point).lift
     assert lift is not None
 
     def half_log(deviations: np.ndarray) -> float:
