@@ -49,7 +49,7 @@ from analytics.disclosure import Cells
 from analytics.policy import ADJUSTED_RANGE, CONFIDENCE, MINIMUM_RATEES
 from analytics.severity.crossed import CrossedFit
 from analytics.severity.levels import LevelModel
-from analytics.severity.linear import SOURCES, Refusal, Severity
+from analytics.severity.linear import _DEFAULTS, SOURCES, Refusal, Severity
 from analytics.severity.ordinal import OrdinalFit
 
 REFERENCE: Final = (
@@ -197,7 +197,8 @@ def adjusted(
     ----------
     ratings
         The ratings ``found`` rests on: ``cycle_id``, ``ratee_id``, ``rater_id``, ``source``,
-        ``department_id``, ``score``, and ``scale_id`` and ``level`` (null on a continuous scale).
+        ``department_id``, ``score``, and ``scale_id`` and ``level`` (null on a continuous scale). Missing
+        columns mean the same as in `linear.severity`, and one scale.
     found
         What `linear.severity` made of them.
     sources
@@ -488,11 +489,14 @@ def among_best(known: Standing, *, people: Sequence[str], k: int, seed: int) -> 
 
 def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.DataFrame:
     """The ratings with what the model says of their cycle, source and department, and of their rater."""
-    needed = (*_KEYS, "department_id", "score")
+    needed = ("ratee_id", "rater_id", "score")
     missing = [name for name in needed if name not in ratings.columns]
     if missing:
         raise ValueError(f"ratings must have the columns {', '.join(needed)}; missing {', '.join(missing)}")
-    optional = {"scale_id": pl.String, "level": pl.Int64}
+    defaults = {**_DEFAULTS, "scale_id": "all", "level": None}
+    ratings = ratings.with_columns(
+        pl.lit(value).alias(name) for name, value in defaults.items() if name not in ratings.columns
+    )
     own = (pl.col("source") == "self") | (pl.col("rater_id") == pl.col("ratee_id"))
     terms = dict(found.fixed.select("term", "estimate").iter_rows())
     parts = _parts(found)
@@ -515,12 +519,9 @@ def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.
     )
     return (
         ratings.select(
-            *(pl.col(name).cast(pl.String) for name in (*_KEYS, "department_id")),
+            *(pl.col(name).cast(pl.String) for name in (*_KEYS, "department_id", "scale_id")),
+            pl.col("level").cast(pl.Int64),
             pl.col("score").cast(pl.Float64),
-            *(
-                (pl.col(name) if name in ratings.columns else pl.lit(None)).cast(dtype)
-                for name, dtype in optional.items()
-            ),
         )
         .filter(
             ~own.fill_null(value=False), pl.col("source").is_in(list(sources)), pl.col("score").is_finite()

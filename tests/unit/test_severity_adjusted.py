@@ -160,8 +160,17 @@ def test_the_order_of_rows_does_not_matter() -> None:
 
 def test_a_missing_column_is_named() -> None:
     company, found = made(1)
-    with pytest.raises(ValueError, match="missing source"):
-        adjusted(company.ratings.drop("source"), found)
+    with pytest.raises(ValueError, match="missing rater_id"):
+        adjusted(company.ratings.drop("rater_id"), found)
+
+
+def test_raters_ratees_scores_and_levels_are_enough() -> None:
+    company, _ = made(1)
+    # Distinct pairs only: without cycles and sources nothing tells two ratings of a pair apart.
+    bare = company.ratings.select("rater_id", "ratee_id", "score", "level").unique(["rater_id", "ratee_id"])
+    told = adjusted(bare, severity(bare)).ratings
+    assert told.height == bare.height
+    assert told["flip"].null_count() == 0
 
 
 def test_the_model_of_levels_says_about_the_same() -> None:
