@@ -87,7 +87,7 @@ WHYS: Final = (
 
 Floats = npt.NDArray[np.float64]
 
-_MOST_DENSE: Final = 4_000  # levels in the dense block: 1 GB and about a minute
+_MOST_DENSE: Final = 4_000  # levels in the dense block: 1.3 GB and half a minute
 _LOGISTIC: Final = math.pi**2 / 3.0  # variance of the logistic distribution
 _MOST_MOODS: Final = 2_000  # levels in the dense block up to which moods are a part: some seconds
 _NODES: Final = 21  # of the quadrature over ratees and pairs

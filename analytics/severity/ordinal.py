@@ -14,12 +14,14 @@ effects in units of their standard deviations and ``H = I + S Z' W Z S`` the cur
 ``log L = l(mode) - b'b / 2 - log|H| / 2``. For the logistic function the derivatives of a row in ``eta``
 are no more than ``F(A) + F(B) - 1``, ``-(f(A) + f(B))`` and ``f'(A) + f'(B)`` with ``A`` and ``B`` the
 distances of the thresholds around its level. ``H`` is never formed: pairs are eliminated first, which leaves
-to a pair of weight w the weight ``w / (1 + s_p^2 w)``; then the largest factor, whose block is diagonal; what
-remains is one dense symmetric block of all other levels. Gradients are analytic, through the movement of the
-mode: with leverages ``h_i`` and ``a = H^-1 S Z' (h_i dw_i / d eta_i)``, every derivative is one more sum over
-rows. The search is a quasi-Newton one that starts at each step from the curvature of the joint equations and
-the average information of the variances. A standard deviation is sought on the whole line, on which the
-likelihood is even, so that nought is an ordinary value.
+to a pair of weight w the weight ``w / (1 + s_p^2 w)``, and with them each level that is met in one pair only;
+then the largest factor, whose block is diagonal; what remains is one dense symmetric block of all other
+levels. Gradients are analytic, through the movement of the mode: with leverages ``h_i`` and
+``a = H^-1 S Z' (h_i dw_i / d eta_i)``, every derivative is one more sum over rows. The search is a
+quasi-Newton one that starts from the curvature of the joint equations and the average information of the
+variances. Restricted variances add to the slopes those of ``-log|information about fixed parts| / 2`` at
+given weights. A standard deviation is sought on the whole line, on which the likelihood is even, so that
+nought is an ordinary value.
 """
 
 from __future__ import annotations
