@@ -128,11 +128,12 @@ def figure(
     )
     fig.update_yaxes(range=[far, near * 0.9], showticklabels=False, showgrid=False)
     for x, anchor, words in (
-        (-reach * far, "left", t("rates {group} harder", group=groups.get(group, group))),
-        (reach * far, "right", t("rates {group} softer", group=groups.get(group, group))),
+        (0.0, "left", t("rates {group} harder", group=groups.get(group, group))),
+        (1.0, "right", t("rates {group} softer", group=groups.get(group, group))),
     ):
         fig.add_annotation(
             x=x,
+            xref="paper",
             y=1,
             yref="paper",
             yanchor="bottom",

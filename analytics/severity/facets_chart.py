@@ -395,13 +395,20 @@ def _dots(fig: go.Figure, rows: Sequence[tuple[str, Row | None]], t: Language, t
     fig.add_scatter(
         x=[row["fair_average"] for _, _, row in drawn],
         y=[at for at, _, _ in drawn],
-        mode="markers+text",
+        mode="markers",
         marker={"color": tokens.accent, "size": 9},
+        hovertext=[escape(reading(row, t, name=name)) for _, name, row in drawn],
+        hoverinfo="text",
+        showlegend=False,
+    )
+    fig.add_scatter(
+        x=[row["fair_high"] for _, _, row in drawn],
+        y=[at for at, _, _ in drawn],
+        mode="text",
         text=[f"\u00a0\u00a0{row['fair_average']:.2f}" for _, _, row in drawn],
         textposition="middle right",
         textfont={"color": tokens.quiet, "size": 12},
-        hovertext=[escape(reading(row, t, name=name)) for _, name, row in drawn],
-        hoverinfo="text",
+        hoverinfo="skip",
         cliponaxis=False,
         showlegend=False,
     )

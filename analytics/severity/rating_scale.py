@@ -50,6 +50,7 @@ Integers = npt.NDArray[np.int64]
 _MOST_STEPS: Final = 40
 _DECREMENT: Final = 1e-7  # expected gain of the log likelihood below which the search stops
 _SPACING: Final = 0.125  # of the grid on which testlets are integrated, in logits
+_MOST_CELLS: Final = 320  # of the grid; beyond, it becomes coarser
 _WITHIN: Final = 31  # nodes over what a testlet has in common, out to 4.8 standard deviations
 _LEAST_HALO: Final = 0.02  # a smaller standard deviation is nought
 _FIRST_HALO: Final = 0.7
@@ -398,8 +399,9 @@ class _Model:
         reach = 6.0 * here.sd
         low = min(float(self.theta.min()), -reach) + float(shift.min()) - reach
         high = max(float(self.theta.max()), reach) + float(shift.max()) + reach
-        size = math.ceil((high - low) / _SPACING) + 2
-        return _Table.of(self, here, low + _SPACING * np.arange(size, dtype=np.float64))
+        spacing = max(_SPACING, (high - low) / _MOST_CELLS)
+        size = math.ceil((high - low) / spacing) + 2
+        return _Table.of(self, here, low + spacing * np.arange(size, dtype=np.float64))
 
     def _modes(self, here: _State, table: _Table, shift: Floats) -> tuple[Floats, Floats]:
         """Where each posterior of an ability is highest, and how wide it is there."""
@@ -498,6 +500,7 @@ class _Table:
     """
 
     low: float
+    spacing: float
     log_value: Floats  # kinds by grid
     first: Floats  # by place
     second: Floats
@@ -553,6 +556,7 @@ class _Table:
                 bend[kind] = np.einsum("gz,gzab->gab", posterior, more) - apart.transpose(0, 2, 1) @ apart
         return cls(
             low=float(grid[0]),
+            spacing=float(grid[1] - grid[0]),
             log_value=log_value,
             first=np.ascontiguousarray(gradient[..., 0]),
             second=np.ascontiguousarray(-bend[..., 0, 0]),
@@ -563,21 +567,21 @@ class _Table:
     def _cell(self, kind: Integers, at: Floats) -> tuple[Integers, Floats]:
         """Place in the flattened table and how far beyond it, in cells."""
         width = self.log_value.shape[1]
-        position = np.clip((at - self.low) / _SPACING, 0.0, width - 1.000001)
+        position = np.clip((at - self.low) / self.spacing, 0.0, width - 1.000001)
         cell = position.astype(np.int64)
         base = kind * width
         return cell + (base[:, None] if at.ndim == 2 else base), position - cell
 
     def value(self, kind: Integers, at: Floats) -> Floats:
         """Log likelihood by cubic interpolation."""
-        return _cubic(self.log_value, self.first, *self._cell(kind, at))
+        return _cubic(self.log_value, self.spacing * self.first, *self._cell(kind, at))
 
     def slopes(self, kind: Integers, at: Floats) -> tuple[Floats, Floats]:
         """First and second derivative by place."""
         cell, rest = self._cell(kind, at)
         second = self.second.ravel()
         return (
-            _cubic(self.first, self.second, cell, rest),
+            _cubic(self.first, self.spacing * self.second, cell, rest),
             (1 - rest) * second[cell] + rest * second[cell + 1],
         )
 
@@ -620,10 +624,10 @@ class _Slope:
         shifts, small = int(model.starts[-1]), model.small
         cell, rest = table._cell(model.kind, at)
         share = weights[model.person]
-        first = _cubic(table.first, table.second, cell, rest)
+        first = _cubic(table.first, table.spacing * table.second, cell, rest)
 
         # Complete-data gradients of the small parameters, by person and point.
-        held = _cubic_rows(table.gradient, -table.bend[..., 0, 1:], cell, rest)
+        held = _cubic_rows(table.gradient, -table.spacing * table.bend[..., 0, 1:], cell, rest)
         held[..., : model.items] += model.of_item[:, None, :]
         held[..., model.items : model.items + model.levels - 1] -= model.reached[:, None, :]
         own = np.zeros((model.people, points, small))
@@ -798,8 +802,8 @@ def _inner_bend(
 
 
 def _cubic(values: Floats, slopes: Floats, cell: Integers, rest: Floats) -> Floats:
-    """Cubic interpolation from values and slopes at both ends of a cell."""
-    value, slope = values.ravel(), slopes.ravel() * _SPACING
+    """Cubic interpolation from values and slopes (per cell) at both ends of a cell."""
+    value, slope = values.ravel(), slopes.ravel()
     a, b = value[cell], value[cell + 1]
     c, d = slope[cell], slope[cell + 1]
     bend = 3.0 * (b - a) - 2.0 * c - d
@@ -810,7 +814,7 @@ def _cubic(values: Floats, slopes: Floats, cell: Integers, rest: Floats) -> Floa
 def _cubic_rows(values: Floats, slopes: Floats, cell: Integers, rest: Floats) -> Floats:
     """The same for rows of several columns."""
     size = values.shape[-1]
-    value, slope = values.reshape(-1, size), slopes.reshape(-1, size) * _SPACING
+    value, slope = values.reshape(-1, size), slopes.reshape(-1, size)
     far, near = (rest * rest * (3.0 - 2.0 * rest))[..., None], rest[..., None]
     found = value[cell] * (1.0 - far)
     found += value[cell + 1] * far

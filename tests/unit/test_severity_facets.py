@@ -294,7 +294,7 @@ def test_the_picture_draws_every_element_and_the_words_name_the_extremes(result:
     assert "In which role somebody rates hardly matters." in said
     for mode in ("light", "dark"):
         fig = facets_chart.figure(released, t, mode=mode)
-        dots = next(trace for trace in fig.data if trace.mode == "markers+text")
+        dots = next(trace for trace in fig.data if trace.mode == "markers")
         assert len(dots.x) == result.elements.height
         assert sum(next(trace for trace in fig.data if trace.type == "bar").y) == result.n_raters
 
