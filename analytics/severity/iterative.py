@@ -345,18 +345,21 @@ class _Equations:
         near = self.nearby(rest)
         along, size = near.copy(), _columnwise(rest, near)
         for _ in range(_MOST_ITERATIONS):
-            if (size <= aim).all():
-                break
+            # A column that is there rests; so does one that rounding lets go no further.
             ahead = self.product(along)
-            step = np.divide(size, _columnwise(along, ahead), out=np.zeros_like(size), where=size > 0)
+            bend = _columnwise(along, ahead)
+            moving = (size > aim) & (bend > 0)
+            if not moving.any():
+                break
+            step = np.divide(size, bend, out=np.zeros_like(size), where=moving)
             found += step * along
             ahead *= step
             rest -= ahead
             near = self.nearby(rest)
             after = _columnwise(rest, near)
-            along *= np.divide(after, size, out=np.zeros_like(size), where=size > 0)
+            along *= np.divide(after, size, out=np.zeros_like(size), where=moving)
             along += near
-            size = after
+            size = np.where(moving, after, 0.0).astype(size.dtype)
         return found, rest
 
 

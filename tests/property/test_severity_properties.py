@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from analytics.severity import linear
 from analytics.severity.linear import severity
 from analytics.severity.linkage import linkage
 from tests.severity_company import company
@@ -61,6 +62,7 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
         assert_frame_equal(getattr(first, name), getattr(second, name), check_exact=True)
 
 
+@pytest.mark.parametrize("most_exact", [linear._MOST_EXACT, 0], ids=["exact", "iterative"])
 @given(
     rows=st.lists(
         st.tuples(
@@ -75,7 +77,9 @@ def test_the_order_of_rows_does_not_matter(seed: int) -> None:
     )
 )
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_any_ratings_give_numbers_or_a_reason_and_never_a_crash(rows: list[tuple[object, ...]]) -> None:
+def test_any_ratings_give_numbers_or_a_reason_and_never_a_crash(
+    most_exact: int, rows: list[tuple[object, ...]]
+) -> None:
     frame = pl.DataFrame(
         [(f"c{c}", f"p{e}", f"m{r}", s, d, x) for c, e, r, s, d, x in rows],
         schema={
@@ -88,7 +92,9 @@ def test_any_ratings_give_numbers_or_a_reason_and_never_a_crash(rows: list[tuple
         },
         orient="row",
     )
-    found = severity(frame)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linear, "_MOST_EXACT", most_exact)
+        found = severity(frame)
     for row in found.raters.iter_rows(named=True):
         assert (row["severity"] is None) == (row["verdict"] == "cannot_tell")
         if row["severity"] is None:
@@ -105,6 +111,7 @@ DESIGNS = {
     "moves only": MOVES,
     "second ratings and moves, lasting liking": {**SECOND, "pair_sd": 0.4},
     "moves only, lasting liking": {**MOVES, "pair_sd": 0.4},
+    "second ratings and moves, moods": {**SECOND, "cycles": 4, "mood_sd": 0.3},
     "eight cycles with the same people, strong liking": {
         **SECOND,
         "cycles": 8,
