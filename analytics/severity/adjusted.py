@@ -235,6 +235,7 @@ def adjusted(
             (pl.col("context") + pl.col("merit") + pl.col("beside")).alias("work"),
             (pl.col("falls") * _carried(pl.col("steady"), pl.col("doubt"), pl.col("n"))).alias("falls"),
         )
+        .with_row_index("row")
     )
     parts = [
         _on_average_yardstick(part, levels.filter(pl.col("scale_id") == scale), rows, found)
@@ -291,6 +292,7 @@ def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adj
         .with_columns(
             (pl.col("falls") * _carried(pl.col("steady"), pl.col("doubt"), pl.col("n"))).alias("falls")
         )
+        .with_row_index("row")
     )
     parts = []
     for (scale,), part in chosen.filter(pl.col("why").is_null()).group_by("scale_id", maintain_order=True):
@@ -549,7 +551,7 @@ def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.
             (pl.col("standard_error") ** 2).fill_null(parts["rater"]).alias("doubt"),
             (pl.col("mood_error") ** 2).fill_null(parts["mood"]).alias("mood_doubt"),
         )
-        .sort(_KEYS)
+        .sort(*_KEYS, "score", nulls_last=True)
     )
 
 
@@ -804,7 +806,7 @@ def _in_words(
     given = np.searchsorted(names, part["level"].to_numpy())
     low, high = _range(chances, ADJUSTED_RANGE.value)
     rank = np.arange(names.size)
-    return part.select(_KEYS).with_columns(
+    return part.select("row").with_columns(
         pl.Series("expected", chances @ points),
         pl.Series("likely", names[np.argmax(chances, axis=1)]),
         pl.Series("low", names[low]),
@@ -912,11 +914,13 @@ def _said(chosen: pl.DataFrame, told: Mapping[str, pl.DataFrame]) -> pl.DataFram
         "lower": pl.Float64,
         "chances": pl.List(pl.Float64),
     }
-    base = chosen.select(*_KEYS, "department_id", "scale_id", "level", "score", "severity", "why")
+    # By row and not by its keys: where cycles are not told apart, two ratings may share them.
+    named = (*_KEYS, "department_id", "scale_id", "level", "score", "severity", "why")
+    base = chosen.select(*named, *(["row"] if told else []))
     if told:
-        base = base.join(told["told"], on=list(_KEYS), how="left")
+        base = base.join(told["told"], on="row", how="left")
     else:
         base = base.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in columns.items())
     return base.select(
         *_KEYS, "department_id", "scale_id", "level", "score", *columns, "severity", "why"
-    ).sort(_KEYS)
+    ).sort(*_KEYS, "score", nulls_last=True)
