@@ -1077,9 +1077,12 @@ class _System:
             raise ValueError(f"weights must not name {PAIR!r}: pairs have been eliminated")
         effects = self._effects(solution)
         values, small = np.zeros(many), np.zeros((many, self.small))
+        nought = here.ratios <= 1.001 * self.floor()
         sides = []
         for k, name in enumerate(self.names):
-            side = weights.get(name, sparse.csr_matrix((many, self.sizes[k])))
+            none = sparse.csr_matrix((many, self.sizes[k]))
+            # A factor on the boundary has no effects, whatever rounding leaves of them.
+            side = none if nought[k] else weights.get(name, none)
             values += side @ effects[k]
             sides.append(side)
             if k in self.heads:

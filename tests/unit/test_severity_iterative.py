@@ -206,6 +206,9 @@ def test_a_factor_without_effect_ends_on_the_boundary() -> None:
         if iterative.variances["mood"] == 0.0:
             assert (iterative.modes["mood"].standard_error == 0.0).all()
             assert (iterative.modes["mood"].values == 0.0).all()
+            one = iterative.contrasts({"mood": np.eye(3, iterative.modes["mood"].values.size)})
+            assert (one.values == 0.0).all()
+            assert (one.standard_error == 0.0).all()
 
 
 def test_a_class_said_twice_is_dropped_and_named() -> None:
