@@ -14,12 +14,17 @@ version = cards.opened(t, viewer, needs="ratings")
 
 head = cards.head()
 scope = filters.leniency(t, version, viewer, one_cycle=True)
+steps = filters.steps(t) if scope.cycle_id is None else filters.POINTS
 with cards.waiting():
-    released = load.leniency(version, viewer, scope.sources, scope.department_id, scope.cycle_id)
+    released = (
+        load.leniency(version, viewer, scope.sources, scope.department_id, scope.cycle_id)
+        if steps == filters.POINTS
+        else evidence.by_levels(t, version, viewer, scope)
+    )
 names = load.names(version, viewer)
 departments = load.departments(version, released.as_of).names
 said = chart.takeaway(released, t, names={**names, **departments})
-key = (version, viewer, scope, t, mode)
+key = (version, viewer, scope, steps, t, mode)
 with head:
     counted = tables.ratings_counted(t, released)
     cards.title(t("Do some managers rate more leniently?"), [*scope.words, counted])
@@ -36,8 +41,12 @@ if released.value.identified:
             key=("departments", *key),
             alt=said,
         )
-evidence.one_rater(t, released, names=names)
 footer = cards.footer(t, viewer, released, version, scope.words)
+if steps != filters.POINTS:
+    evidence.points_and_levels(
+        t, version, viewer, scope, names=names, departments=departments, key=key, footer=footer
+    )
+evidence.one_rater(t, released, names=names)
 told = released.value.raters["severity"].is_not_null()
 if told.any():
     cards.heading(t("Raters the data can tell about"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import polars as pl
 import streamlit as st
@@ -12,13 +12,48 @@ from analytics.goals import chart as goal_chart
 from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language, decimals, interval, percent, signed
 from analytics.severity import chart as severity_chart
-from analytics.severity import drift_chart, linkage_chart, profile_chart
+from analytics.severity import drift_chart, levels_chart, linkage_chart, profile_chart
 from analytics.severity.drift import Drift
 from analytics.severity.linear import Severity
 from analytics.severity.profile import Profiles
 from analytics.theme import Mode
 from data.access import Permission, Viewer
 from pages.kit import cards, filters, load, load_severity, tables
+
+
+def by_levels(t: Language, version: str, viewer: Viewer, scope: filters.LeniencyScope) -> Released[Severity]:
+    """Severity by ordered levels, in rating points; saying that it takes a while."""
+    with st.spinner(t("Comparing level by level; this takes some seconds, once for these data.")):
+        found = load_severity.by_levels(version, viewer, scope.sources, scope.department_id)
+    return levels_chart.in_rating_points(found)
+
+
+def points_and_levels(
+    t: Language,
+    version: str,
+    viewer: Viewer,
+    scope: filters.LeniencyScope,
+    *,
+    names: Mapping[str, str],
+    departments: Mapping[str, str],
+    key: Hashable,
+    footer: Sequence[str],
+) -> None:
+    """Whether rating points and levels say the same, and of whom they do not."""
+    released = load_severity.level_disagreements(version, viewer, scope.sources, scope.department_id)
+    said = levels_chart.agreement(released, t)
+    cards.section(t("Do rating points and levels agree?"), said)
+    if released.value.raters.is_empty():
+        return
+    cards.table(
+        t,
+        lambda: tables.disagreements(t, released, names, departments),
+        name="points-and-levels",
+        key=key,
+        footer=footer,
+        alt=said,
+        wide=t("Likely why"),
+    )
 
 
 def raters_in_words(t: Language, released: Released[Severity], names: Mapping[str, str]) -> dict[str, str]:

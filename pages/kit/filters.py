@@ -31,6 +31,10 @@ EVERYTHING: Final = ""
 
 LISTED: Final = 300
 
+POINTS: Final = "points"
+LEVELS: Final = "levels"
+"""What ratings count as: numbers, or levels of which only the order is known."""
+
 
 def pick(label: str, options: Mapping[str, str], *, key: str, default: str | None = None) -> str:
     """One choice out of id → label, kept in the link under ``key`` and over pages.
@@ -251,6 +255,15 @@ def leniency(t: Language, version_id: str, viewer: Viewer, *, one_cycle: bool = 
     )
 
 
+def steps(t: Language) -> str:
+    """Whether ratings count as points or as ordered levels."""
+    return switch(
+        t("Ratings count as"),
+        {POINTS: t("Rating points (fast)"), LEVELS: t("Ordered levels (slower)")},
+        key="steps",
+    )
+
+
 def _cycle_names(version_id: str) -> dict[str, str]:
     return dict(load.cycles(version_id).select("cycle_id", "name").iter_rows())
 
@@ -365,7 +378,7 @@ def adjusted(t: Language, version_id: str, viewer: Viewer) -> AdjustedScope:
             options = {one: name for one, name in options.items() if one == EVERYTHING or one in branches}
         department = pick(t("Department"), options, key="department")
         known = source_names(t)
-        there =  [source for source in load.sources(version_id, cycle_id) if source in compared]
+        there = [source for source in load.sources(version_id, cycle_id) if source in compared]
         available = {source: known[source] for source in there or compared}
         source = pick(t("Rated by"), available, key="source", default="manager")
         clear(t, "cycle", "department", "source", "rater", "first", "second", "best")

@@ -22,6 +22,7 @@ from analytics.severity.drift import Drift, drift
 from analytics.severity.evidence import Evidence, attainment, evidence
 from analytics.severity.facets import OVERALL, Facets, facets
 from analytics.severity.information import Variances
+from analytics.severity.levels import Disagreements, LevelSeverity, disagreements, severity_by_levels
 from analytics.severity.profile import Profiles, profiles
 from analytics.severity.progress import progress
 from data import queries
@@ -46,6 +47,42 @@ def departments_within_reach(version_id: str, viewer: Viewer, department_id: str
     if Reach.COMPANY in viewer.reaches(Permission.SEE_LENIENCY):
         return chosen
     return chosen & frozenset().union(*(tree.below(one) for one in viewer.departments))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _company_levels(version_id: str, rating_sources: tuple[str, ...]) -> LevelSeverity:
+    """The ordinal model of the whole company: exact, and slower than the one in rating points."""
+    return severity_by_levels(load.company_ratings(version_id, rating_sources), sources=rating_sources)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def by_levels(
+    version_id: str, viewer: Viewer, rating_sources: tuple[str, ...], department_id: str | None
+) -> Released[LevelSeverity]:
+    """Severity by ordered levels of the raters a viewer may look at, released."""
+    found = _company_levels(version_id, rating_sources)
+    allowed = raters_within_reach(version_id, viewer, department_id)
+    if allowed is not None:
+        raters = found.raters.filter(pl.col("rater_id").is_in(list(allowed)))
+        own = pl.col("department_id").is_in(raters["department_id"].unique().to_list())
+        flags = raters.filter(pl.col("verdict").is_in(["lenient", "severe"]))
+        found = replace(
+            found,
+            raters=raters,
+            departments=found.departments.filter(own),
+            expected_false_flags=float(flags["false_sign_rate"].sum()),
+        )
+    return release(found, as_of=load.cycles(version_id)["ends_on"][0])
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def level_disagreements(
+    version_id: str, viewer: Viewer, rating_sources: tuple[str, ...], department_id: str | None
+) -> Released[Disagreements]:
+    """Of which raters within reach the two models say something else, released."""
+    points = load.leniency(version_id, viewer, rating_sources, department_id)
+    levels = by_levels(version_id, viewer, rating_sources, department_id)
+    return release(disagreements(points.value, levels.value), as_of=points.as_of)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

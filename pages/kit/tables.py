@@ -18,11 +18,12 @@ from analytics.distribution.shares import Distribution
 from analytics.goals.chart import gap_words, status_words
 from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language
-from analytics.severity import differential_chart, facets_chart, linkage_chart
+from analytics.severity import differential_chart, facets_chart, levels_chart, linkage_chart
 from analytics.severity.chart import reason
 from analytics.severity.comparability import Comparability
 from analytics.severity.differential import Differential
 from analytics.severity.facets import Facets
+from analytics.severity.levels import Disagreements
 from analytics.severity.linear import Severity
 from analytics.severity.profile import HABITS, Profiles
 from analytics.severity.profile_chart import numbers, side
@@ -115,6 +116,32 @@ def raters(
         pl.col("high").alias(t("to")),
         pl.col("n_ratees").alias(t("People rated")),
         pl.col("n_shared").alias(t("… also rated by others")),
+    )
+
+
+def disagreements(
+    t: Language,
+    released: Released[Disagreements],
+    names: Mapping[str, str],
+    departments: Mapping[str, str],
+) -> pl.DataFrame:
+    """Raters of whom rating points and levels say something else, largest difference first, with why."""
+    frame = released.value.raters
+    words = verdict_words(t)
+    why = [levels_chart.why(reason, t) if reason else None for reason in frame["why"]]
+    return frame.select(
+        named(frame, "rater_id", names).alias(t("Rater")),
+        named(frame, "department_id", departments).alias(t("Department")),
+        *(
+            pl.col(column)
+            .cast(pl.String)
+            .replace_strict(words, default=None, return_dtype=pl.String)
+            .alias(name)
+            for column, name in (("verdict", t("By rating points")), ("verdict_by_levels", t("By levels")))
+        ),
+        pl.col("severity").alias(t("Severity by points")),
+        pl.col("points").alias(t("Severity by levels")),
+        pl.Series(t("Likely why"), why, dtype=pl.String),
     )
 
 
