@@ -390,7 +390,7 @@ def verdict_words(t: Language) -> dict[str, str]:
     return {
         "softer": t("Softer on this group"),
         "harder": t("Harder on this group"),
-        "unremarkable": t("As other raters, as far as one can tell"),
+        "unremarkable": t("As others do"),
     }
 
 
