@@ -65,6 +65,7 @@ _NEAR: Final = 1e-5  # the same for the restricted search, whose aim is an appro
 _MOST_TURNS: Final = 200  # of the search for the mode
 _SETTLED: Final = 1e-12  # squared length of the last step towards the mode, in its own metric
 _START: Final = 0.7  # standard deviation of each factor, in logits
+_STILL: Final = 1e-5  # deviation in logits that is as good as none
 _SMALL: Final = 0.05  # variance times what a level tells, below which it is tried whether it is nought
 _LITTLE: Final = 1e-5  # log likelihood that may be lost by it
 _INFORMED: Final = 3  # steps from whose information about fixed parts all later ones learn
@@ -1094,7 +1095,10 @@ def _restricted(system: _System, here: _Point) -> tuple[_Point, int, bool]:
                     there = None
             length *= 0.4
         if there is None:
-            return here, steps, gain < 1e-3
+            if not learnt:
+                return here, steps, gain < 1e-3
+            learnt = []
+            continue
         learnt = _learning(learnt, there.values - here.values, pull - new)
         here, pull = there, new
     return here, _MOST_STEPS, False
@@ -1124,7 +1128,11 @@ def _direction(system: _System, here: _Point, slopes: Floats, learnt: list[tuple
     toward = slopes[system.fixed :]
     bend = np.divide(-toward, here.deviations, out=np.zeros_like(toward), where=here.deviations != 0)
     curvature = here.average + np.diag(np.maximum(bend, 0.0))
-    right = slopes.copy()
+    # So near to nought a slope is but rounding: the deviation stays where it is.
+    moving = np.append(np.ones(system.fixed), np.abs(here.deviations) > _STILL)
+    free = moving[system.fixed :]
+    curvature = curvature * free * free[:, None] + np.diag(1.0 - free)
+    right = slopes * moving
     shares = []
     for moved, turned in reversed(learnt):
         share = float(moved @ right) / float(moved @ turned)
@@ -1135,7 +1143,7 @@ def _direction(system: _System, here: _Point, slopes: Floats, learnt: list[tuple
     )
     for (moved, turned), share in zip(learnt, reversed(shares), strict=True):
         step = step + (share - float(turned @ step) / float(moved @ turned)) * moved
-    return step
+    return np.asarray(step * moving)
 
 
 def _solved(matrix: Floats, right: Floats) -> Floats:
