@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analytics.severity import chart
 from data.access import Permission
-from pages.kit import cards, evidence, filters, load, load_severity, methods, reader, session
+from pages.kit import adjusting, cards, evidence, filters, load, load_severity, methods, reader, session
 
 viewer = session.require(Permission.SEE_LENIENCY)
 t, mode = reader.language(), reader.mode()
@@ -37,6 +37,9 @@ else:
     cycles = dict(reversed(load.cycles(version).select("cycle_id", "name").rows()))
     evidence.rater_history(t, mode, history, rater_id=chosen, cycles=cycles, key=key)
     evidence.rater_habits(t, mode, habits, rater_id=chosen, name=name, key=key)
+    adjusting.people_of(
+        t, mode, version=version, viewer=viewer, sources=scope.sources, rater_id=chosen, names=names
+    )
     evidence.people_beside_others(
         t, version=version, viewer=viewer, rater_id=chosen, names=names, sources=scope.sources
     )

@@ -12,8 +12,9 @@ from analytics.disclosure import Released
 from analytics.language import Language
 from analytics.severity import adjusted_chart
 from analytics.severity.adjusted import Adjusted, compare
-from data.access import Viewer
-from pages.kit import cards, filters, load_severity
+from analytics.theme import Mode
+from data.access import Permission, Viewer
+from pages.kit import cards, filters, load, load_severity
 
 _LONGEST: Final = 200
 """People of one list; a longer one is no committee's."""
@@ -35,6 +36,52 @@ def of_rater(
     if chosen == filters.EVERYTHING:
         return None, released
     return chosen, load_severity.only(released, pl.col("rater_id") == chosen)
+
+
+def people_of(
+    t: Language,
+    mode: Mode,
+    *,
+    version: str,
+    viewer: Viewer,
+    sources: tuple[str, ...],
+    rater_id: str,
+    names: Mapping[str, str],
+) -> None:
+    """The people a rater rated last, and what an average rater would likely have given them.
+
+    Only for those who may see individual ratings; nothing of a rater without ratings.
+    """
+    if not viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
+        return
+    newest = load.cycles(version).select("cycle_id", "ends_on", pl.col("name").alias("cycle"), "scale_id")
+    latest = (
+        load.company_ratings(version, sources)
+        .filter(pl.col("rater_id") == rater_id)
+        .group_by("cycle_id", "source")
+        .agg(pl.len().alias("n"))
+        .join(newest, on="cycle_id")
+        .sort(["ends_on", "n", "source"], descending=[True, True, False])
+    )
+    if latest.is_empty():
+        return
+    last = latest.row(0, named=True)
+    found = load_severity.adjusted_ratings(
+        version, viewer, sources, last["cycle_id"], source=last["source"], department_id=None
+    )
+    theirs = load_severity.only(found, pl.col("rater_id") == rater_id)
+    if theirs.value.ratings.is_empty():
+        return
+    name, levels = names.get(rater_id, rater_id), filters.level_codes(version, last["scale_id"])
+    said = adjusted_chart.rater_takeaway(theirs, t, name=name)
+    cards.section(t("{cycle}: the people this touches", cycle=last["cycle"]), said)
+    if theirs.value.ratings["flip"].is_not_null().any():
+        load.picture(
+            lambda: adjusted_chart.figure(theirs, t, mode=mode, names=names, levels=levels),
+            key=("adjusted", version, viewer, sources, rater_id, t, mode),
+            alt=said,
+        )
+        cards.remark(adjusted_chart.advisory(t))
 
 
 def order(

@@ -382,15 +382,20 @@ def adjusted(t: Language, version_id: str, viewer: Viewer) -> AdjustedScope:
         available = {source: known[source] for source in there or compared}
         source = pick(t("Rated by"), available, key="source", default="manager")
         clear(t, "cycle", "department", "source", "rater", "first", "second", "best")
-    levels = load.levels(version_id, cycle["scale_id"])
     return AdjustedScope(
         cycle_id=cycle_id,
         source=source,
         sources=compared,
         department_id=None if department == EVERYTHING else department,
         words=(cycle_names[cycle_id], options[department].strip(), available[source]),
-        names=tuple(levels.select("level", pl.coalesce("code", "label")).iter_rows()),
+        names=tuple(level_codes(version_id, cycle["scale_id"]).items()),
     )
+
+
+def level_codes(version_id: str, scale_id: str) -> dict[int, str]:
+    """What exports call the levels of a scale."""
+    levels = load.levels(version_id, scale_id)
+    return dict(levels.select("level", pl.coalesce("code", "label")).iter_rows())
 
 
 def beside_evidence(t: Language, version_id: str, viewer: Viewer) -> EvidenceScope:
