@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -184,6 +185,31 @@ def test_each_rating_has_its_predictor_with_and_without_the_rater() -> None:
     bounds = model.thresholds["threshold"].to_numpy()
     assert bounds[-1] == np.inf
     assert (np.diff(bounds) > 0).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            lambda rows: rows.filter(pl.col("source") != "cross_department"), id="no borders crossed"
+        ),
+        pytest.param(
+            lambda rows: rows.unique(["ratee_id", "rater_id"], maintain_order=True), id="no pair twice"
+        ),
+        pytest.param(lambda rows: rows.rename({"ratee_id": "rater_id", "rater_id": "ratee_id"}), id="upward"),
+        pytest.param(
+            lambda rows: rows.with_columns(pl.lit(None, pl.String).alias("department_id")), id="nowhere"
+        ),
+    ],
+)
+def test_the_search_ends_where_several_parts_are_nought(
+    change: Callable[[pl.DataFrame], pl.DataFrame],
+) -> None:
+    result = severity_by_levels(change(drawn(3)[1]))
+    assert result.converged
+    # Drawn without moods, likings or departments that differ.
+    parts = dict(result.variances.select("part", "share").iter_rows())
+    assert max(parts.get(part, 0.0) for part in ("mood", "department", "standard")) < 0.03
 
 
 def test_ratings_on_a_continuous_scale_are_refused() -> None:
