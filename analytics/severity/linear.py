@@ -466,6 +466,11 @@ def _refusal(kept: pl.DataFrame, rows: pl.DataFrame, entering: pl.DataFrame) -> 
 
 def _code(column: pl.Series) -> npt.NDArray[np.int64]:
     """Levels in sorted order as 0, 1, ...; null is a level of its own, the last."""
+    if column.dtype == pl.String:
+        # Looking names up is several times faster than ranking all of them.
+        names = column.drop_nulls().unique().sort()
+        known = column.cast(pl.Enum(names)).to_physical().cast(pl.Int64)
+        return np.asarray(known.fill_null(names.len()).to_numpy(), dtype=np.int64)
     known = column.rank("dense").cast(pl.Int64) - 1
     last = 0 if known.max() is None else int(known.max()) + 1  # type: ignore[arg-type]
     return np.asarray(known.fill_null(last).to_numpy(), dtype=np.int64)
