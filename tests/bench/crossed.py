@@ -62,6 +62,12 @@ def company() -> dict[str, float]:
     rows = queries.model_ratings(
         engine, cycle_ids=tuple(cycles["cycle_id"]), rating_sources=queries.LEADER_SOURCES
     )
+    branches = queries.departments(engine, on=cycles["ends_on"][0]).branches(None)
+    rows = rows.with_columns(
+        pl.col("department_id").replace_strict(
+            branches, default=pl.col("department_id"), return_dtype=pl.String
+        )
+    )
     read = time.perf_counter() - began
     seconds = []
     for _ in range(2):
