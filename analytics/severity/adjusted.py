@@ -47,10 +47,10 @@ from scipy import sparse, special, stats
 
 from analytics.disclosure import Cells
 from analytics.policy import ADJUSTED_RANGE, CONFIDENCE, MINIMUM_RATEES
-from analytics.severity.crossed import CrossedFit
+from analytics.severity.engines.crossed import CrossedFit
+from analytics.severity.engines.ordinal import OrdinalFit
 from analytics.severity.levels import LevelModel
 from analytics.severity.linear import _DEFAULTS, SOURCES, Refusal, Severity
-from analytics.severity.ordinal import OrdinalFit
 
 REFERENCE: Final = (
     "McCullagh (1980), J. R. Stat. Soc. B 42(2), a line behind the levels. "

@@ -47,9 +47,9 @@ from analytics.policy import (
     MINIMUM_REPEATS,
     PRACTICAL_SEVERITY,
 )
-from analytics.severity.crossed import PAIR, NotEstimable, fit_crossed
+from analytics.severity.engines.crossed import PAIR, NotEstimable, fit_crossed
 from analytics.severity.linear import SOURCES, Refusal
-from analytics.severity.linkage import linkage
+from analytics.severity.linkage.graph import linkage
 
 REFERENCE: Final = (
     "Myford & Wolfe (2003, 2004), differential severity, J. Appl. Meas. 4(4), 5(2); Stephens (2017), "

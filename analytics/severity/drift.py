@@ -24,7 +24,7 @@ from scipy import sparse, stats
 
 from analytics.disclosure import Cells
 from analytics.policy import CONFIDENCE, FALSE_SIGN_RATE
-from analytics.severity.crossed import CrossedFit, Modes
+from analytics.severity.engines.crossed import CrossedFit, Modes
 from analytics.severity.linear import Held, Severity, _Bar, _estimates, _verdict
 
 REFERENCE: Final = (

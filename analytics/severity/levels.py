@@ -39,7 +39,8 @@ from scipy import sparse, special, stats
 
 from analytics.disclosure import Cells
 from analytics.policy import CONFIDENCE, MINIMUM_RATEES, MOST_ISLANDS, PRACTICAL_SEVERITY
-from analytics.severity.crossed import Modes, NotEstimable
+from analytics.severity.engines.crossed import Modes, NotEstimable
+from analytics.severity.engines.ordinal import OrdinalFit, fit_ordinal
 from analytics.severity.linear import (
     _DEFAULTS,
     SOURCES,
@@ -68,8 +69,7 @@ from analytics.severity.linear import (
     _told_once,
     strata,
 )
-from analytics.severity.linkage import linkage
-from analytics.severity.ordinal import OrdinalFit, fit_ordinal
+from analytics.severity.linkage.graph import linkage
 
 REFERENCE: Final = (
     "Christensen (2019), ordinal: Regression Models for Ordinal Data, R package; "

@@ -54,9 +54,9 @@ from analytics.policy import (
     MOST_ISLANDS,
     PRACTICAL_SEVERITY,
 )
-from analytics.severity.crossed import CrossedFit, ExactFit, Modes, NotEstimable, fit_crossed
-from analytics.severity.iterative import Classes, IterativeFit, fit_iterative
-from analytics.severity.linkage import Linkage, linkage
+from analytics.severity.engines.crossed import CrossedFit, ExactFit, Modes, NotEstimable, fit_crossed
+from analytics.severity.engines.iterative import Classes, IterativeFit, fit_iterative
+from analytics.severity.linkage.graph import Linkage, linkage
 
 REFERENCE: Final = (
     "Bates et al. (2015), J. Stat. Softw. 67(1). doi:10.18637/jss.v067.i01; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics.severity import profile_chart as chart
+from analytics.severity.habits import chart
 from data.access import Permission
 from pages.kit import cards, filters, load, load_severity, methods, reader, session, tables
 

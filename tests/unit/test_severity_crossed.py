@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analytics.severity.crossed import CrossedFit, NotEstimable, fit_crossed
+from analytics.severity.engines.crossed import CrossedFit, NotEstimable, fit_crossed
 
 
 def company(

@@ -13,8 +13,8 @@ from analytics.disclosure import release
 from analytics.language import LANGUAGES, Language
 from analytics.policy import MINIMUM_RATEES, MISFIT_LOW
 from analytics.severity import facets_chart
+from analytics.severity.engines.rating_scale import NotEstimable, fit_rating_scale
 from analytics.severity.facets import FITS, REASONS, VERDICTS, Facets, facets
-from analytics.severity.rating_scale import NotEstimable, fit_rating_scale
 
 STEPS = np.array([-3.0, -1.2, 1.2, 3.0])
 DIMENSIONS = {"overall": 0.0, "results": 0.9, "quality": -0.9}

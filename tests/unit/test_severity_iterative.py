@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from analytics.severity import linear
-from analytics.severity.crossed import PAIR, CrossedFit, ExactFit, NotEstimable, fit_crossed
-from analytics.severity.iterative import Classes, IterativeFit, fit_iterative
+from analytics.severity.engines.crossed import PAIR, CrossedFit, ExactFit, NotEstimable, fit_crossed
+from analytics.severity.engines.iterative import Classes, IterativeFit, fit_iterative
 from tests.severity_company import company
 
 

@@ -11,10 +11,10 @@ import pytest
 from analytics.disclosure import Released, release
 from analytics.language import Language
 from analytics.policy import MINIMUM_COMPARISONS
-from analytics.severity import linkage_chart as chart
-from analytics.severity.comparability import Comparability, comparability
-from analytics.severity.information import Variances, information
 from analytics.severity.linear import severity
+from analytics.severity.linkage import chart
+from analytics.severity.linkage.comparability import Comparability, comparability
+from analytics.severity.linkage.information import Variances, information
 from tests.severity_company import company
 
 EN = Language("en")

@@ -10,8 +10,8 @@ import pytest
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from analytics.severity.crossed import PAIR, NotEstimable
-from analytics.severity.ordinal import OrdinalFit, _design, _Grid, _System, fit_ordinal
+from analytics.severity.engines.crossed import PAIR, NotEstimable
+from analytics.severity.engines.ordinal import OrdinalFit, _design, _Grid, _System, fit_ordinal
 
 Columns = dict[str, np.ndarray]
 

@@ -16,9 +16,9 @@ import pytest
 
 from analytics.disclosure import Released, release
 from analytics.language import LANGUAGES, Language
-from analytics.severity import profile_chart as chart
-from analytics.severity.profile import FLAGGED_SIDES, HABITS, Profiles, profiles
-from analytics.severity.progress import progress
+from analytics.severity.habits import chart
+from analytics.severity.habits.profile import FLAGGED_SIDES, HABITS, Profiles, profiles
+from analytics.severity.habits.progress import progress
 from data import queries
 from data.warehouse import Warehouse
 

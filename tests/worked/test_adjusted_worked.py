@@ -64,7 +64,7 @@ def test_doubt_about_a_severity_moves_ratings_both_ways() -> None:
     found = chances(1, severity=0.0, doubt=0.25, work=-0.5)
     # Level 1 is (-1, 0], and the judgement lies about its middle: what doubt takes up it takes down as well.
     assert found[0] == pytest.approx(found[2] + found[3], rel=1e-6)
-    # By hand: P(Z - b <= -1) with Z between -1 and 0 needs b > Z + 1, which is even in [0, 1] but for the bell.
+    # By hand: P(Z - b <= -1) with Z between -1 and 0 needs b > Z + 1, even in [0, 1] but for the bell.
     assert 0.2 < 2.0 * found[0] < 0.5
 
 

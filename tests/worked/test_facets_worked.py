@@ -9,8 +9,8 @@ import pytest
 from scipy import optimize
 
 from analytics.severity.differential import shrink
+from analytics.severity.engines.rating_scale import fit_rating_scale
 from analytics.severity.facets import differences
-from analytics.severity.rating_scale import fit_rating_scale
 
 
 def test_three_raters_half_a_logit_apart_by_hand() -> None:

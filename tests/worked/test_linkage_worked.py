@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from analytics.severity.information import Variances, information
-from analytics.severity.linkage import cuts
+from analytics.severity.linkage.graph import cuts
+from analytics.severity.linkage.information import Variances, information
 
 VARIANCES = Variances(rater=0.2, residual=0.3)
 

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from analytics.severity.comparable import Gathered, comparable
-from analytics.severity.likeness import _Distance
-from analytics.severity.profile import Profiles, profiles
+from analytics.severity.habits.comparable import Gathered, comparable
+from analytics.severity.habits.likeness import _Distance
+from analytics.severity.habits.profile import Profiles, profiles
 
 PEOPLE = 8
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from analytics.severity.linear import strata
-from analytics.severity.linkage import linkage
+from analytics.severity.linkage.graph import linkage
 
 
 def pairs(**rated: str) -> pl.DataFrame:

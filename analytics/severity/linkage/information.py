@@ -36,7 +36,7 @@ from scipy import linalg, sparse
 from scipy.sparse import csgraph
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from analytics.severity.linkage import coded
+from analytics.severity.linkage.graph import coded
 
 REFERENCE: Final = (
     "Abowd, Creecy & Kramarz (2002); Jochmans & Weidner (2019), Econometrica 87(5). doi:10.3982/ECTA14691; "

@@ -37,7 +37,7 @@ import numpy.typing as npt
 from scipy import linalg, sparse, special
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from analytics.severity.crossed import (
+from analytics.severity.engines.crossed import (
     PAIR,
     Modes,
     NotEstimable,

@@ -1,6 +1,6 @@
 """Does a rater use the levels like the company, like the own department, or in a way of one's own?
 
-Reads    overall ratings placed among comparable ones (`analytics.severity.comparable`).
+Reads    overall ratings placed among comparable ones (`analytics.severity.habits.comparable`).
 Returns  per rater and per department the distance of the levels given from those the same people would get
          from the company, and what chance alone would make of it.
 
@@ -24,7 +24,7 @@ from scipy import stats
 
 from analytics.distribution.uncertainty import Floats, benjamini_hochberg, sums
 from analytics.policy import FALSE_DISCOVERY, MINIMUM_HABIT_RATEES, SMALL_DIFFERENCE
-from analytics.severity.comparable import Gathered, ratio, usual_at
+from analytics.severity.habits.comparable import Gathered, ratio, usual_at
 
 REFERENCE: Final = (
     "Vallender (1974), Theory Probab. Appl. 18(4). doi:10.1137/1118101 (distance on a line); "
@@ -40,7 +40,7 @@ def likeness(overall: pl.DataFrame, raters: pl.DataFrame, *, told: bool) -> tupl
     Parameters
     ----------
     overall
-        Overall ratings as `analytics.severity.comparable.comparable` places them; the scale most used counts.
+        Overall ratings as `comparable.comparable` places them; the scale most used counts.
     raters
         The raters by number.
     told
@@ -49,7 +49,7 @@ def likeness(overall: pl.DataFrame, raters: pl.DataFrame, *, told: bool) -> tupl
     Returns
     -------
     tuple of polars.DataFrame
-        Raters and departments, as `analytics.severity.profile.Profiles` has them.
+        Raters and departments, as `analytics.severity.habits.profile.Profiles` has them.
     """
     size = raters.height
     scale = overall.filter(pl.col("level").is_not_null())["scale_id"].mode().sort()

@@ -42,7 +42,7 @@ import numpy.typing as npt
 from scipy import sparse
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from analytics.severity.crossed import (
+from analytics.severity.engines.crossed import (
     PAIR,
     CrossedFit,
     Floats,

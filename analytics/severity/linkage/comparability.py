@@ -6,8 +6,8 @@ Returns  per rater whether and how well they can be compared; per department and
          that would help.
 
 A rater can be compared who rated enough people and is linked, over people rated by several, to the largest
-group of raters. How well is a matter of how many comparisons that is worth: see
-`analytics.severity.information`. Whether all of it hangs on one person: see `analytics.severity.linkage`.
+group of raters. How well is a matter of how many comparisons that is worth: see `information`. Whether all
+of it hangs on one person: see `graph`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ import polars as pl
 
 from analytics.disclosure import Cells
 from analytics.policy import MINIMUM_LINKED_RATERS, MINIMUM_RATEES
-from analytics.severity.information import Variances, information
-from analytics.severity.linkage import cuts, linkage
-from analytics.severity.reviews import helpful_reviews, homes, weakly
+from analytics.severity.linkage.graph import cuts, linkage
+from analytics.severity.linkage.information import Variances, information
+from analytics.severity.linkage.reviews import helpful_reviews, homes, weakly
 
 REFERENCE: Final = (
     "Kline, Saggio & Sølvsten (2020), Econometrica 88(5). doi:10.3982/ECTA16410; "

@@ -21,7 +21,7 @@ from analytics import theme
 from analytics.disclosure import Released
 from analytics.language import Language, percent, signed
 from analytics.policy import FALSE_DISCOVERY, MINIMUM_HABIT_RATEES, MINIMUM_LINKED_RATERS
-from analytics.severity.profile import HABITS, Profiles
+from analytics.severity.habits.profile import HABITS, Profiles
 
 Row = Mapping[str, Any]
 

@@ -56,8 +56,8 @@ from analytics.policy import (
     MINIMUM_LINKED_RATERS,
     SMALL_DIFFERENCE,
 )
-from analytics.severity.comparable import COLUMNS, OVERALL, Gathered, comparable, ratio
-from analytics.severity.likeness import likeness
+from analytics.severity.habits.comparable import COLUMNS, OVERALL, Gathered, comparable, ratio
+from analytics.severity.habits.likeness import likeness
 
 REFERENCE: Final = (
     "Saal, Downey & Lahey (1980), Psychol. Bull. 88(2). doi:10.1037/0033-2909.88.2.413; "
@@ -228,7 +228,7 @@ def profiles(
         Self-ratings with the columns of ``ratings``. None: not kept.
     progress
         ``cycle_id``, ``ratee_id``, ``early`` and ``late``: progress of their goals in the first and second
-        half of the cycle, as known then (see `analytics.severity.progress`). None: not kept.
+        half of the cycle, as known then (see `analytics.severity.habits.progress`). None: not kept.
 
     Returns
     -------

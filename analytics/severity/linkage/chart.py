@@ -20,7 +20,7 @@ from analytics import theme
 from analytics.disclosure import Released
 from analytics.language import Language, percent
 from analytics.policy import MINIMUM_LINKED_RATERS, MINIMUM_RATEES
-from analytics.severity.comparability import Comparability
+from analytics.severity.linkage.comparability import Comparability
 
 Row = Mapping[str, Any]
 

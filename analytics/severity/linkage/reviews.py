@@ -31,8 +31,8 @@ from typing import Any, Final
 import polars as pl
 
 from analytics.policy import MINIMUM_COMPARISONS, MINIMUM_RATEES, MOST_EXTRA_REVIEWS, TOLD_APART
-from analytics.severity.information import Information
-from analytics.severity.linkage import Linkage
+from analytics.severity.linkage.graph import Linkage
+from analytics.severity.linkage.information import Information
 
 REFERENCE: Final = (
     "Kruskal (1956), Proc. AMS 7(1), spanning trees. doi:10.1090/S0002-9939-1956-0078686-7; "
