@@ -47,10 +47,11 @@ from scipy import sparse, special, stats
 
 from analytics.disclosure import Cells
 from analytics.policy import ADJUSTED_RANGE, CONFIDENCE, MINIMUM_RATEES
+from analytics.severity.design import DEFAULTS, SOURCES, Refusal
 from analytics.severity.engines.crossed import CrossedFit
 from analytics.severity.engines.ordinal import OrdinalFit
 from analytics.severity.levels import LevelModel
-from analytics.severity.linear import _DEFAULTS, SOURCES, Refusal, Severity
+from analytics.severity.linear import Severity
 
 REFERENCE: Final = (
     "McCullagh (1980), J. R. Stat. Soc. B 42(2), a line behind the levels. "
@@ -123,7 +124,7 @@ class Adjusted:
     def only(self, which: pl.Expr) -> Adjusted:
         """The same about the ratings an expression over them chooses."""
         ratings = self.ratings.filter(which)
-        return replace(self, ratings=ratings, departments=_departments(ratings))
+        return replace(self, ratings=ratings, departments=judged_departments(ratings))
 
 
 @dataclass(frozen=True)
@@ -227,7 +228,7 @@ def adjusted(
     )
     if found.refusal is not None:
         said = _said(chosen.with_columns(pl.lit("refused").alias("why")), {})
-        return Adjusted(said, _departments(said), levels, found.refusal)
+        return Adjusted(said, judged_departments(said), levels, found.refusal)
     chosen = (
         _with_moods(chosen, found)
         .join(_work(rows, found), on=["ratee_id", "rater_id"], how="left", maintain_order="left")
@@ -243,7 +244,7 @@ def adjusted(
     ]
     told: dict[str, pl.DataFrame] = {"told": pl.concat(parts)} if parts else {}
     said = _said(chosen, told)
-    return Adjusted(said, _departments(said), levels)
+    return Adjusted(said, judged_departments(said), levels)
 
 
 def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adjusted:
@@ -275,7 +276,7 @@ def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adj
     chosen = rows if cycle_id is None else rows.filter(pl.col("cycle_id") == cycle_id)
     if model.fit is None:
         said = _said(chosen.with_columns(pl.lit(None, dtype=pl.Float64).alias("severity")), {})
-        return Adjusted(said, _departments(said), used, model.refusal)
+        return Adjusted(said, judged_departments(said), used, model.refusal)
     steps = {scale: part for (scale,), part in model.thresholds.sort("level").group_by("scale_id")}
     seen = pl.concat([_information(part, steps[scale]) for (scale,), part in rows.group_by("scale_id")])
     pair = model.fit.variances.get("pair", 0.0)
@@ -314,7 +315,7 @@ def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adj
         points = np.interp(names, known["level"].to_numpy(), known["score"].to_numpy())
         parts.append(_in_words(part, chances, names=names, points=points))
     said = _said(chosen, {"told": pl.concat(parts)} if parts else {})
-    return Adjusted(said, _departments(said), used)
+    return Adjusted(said, judged_departments(said), used)
 
 
 def _moods_by_levels(rows: pl.DataFrame, model: LevelModel, fit: OrdinalFit) -> pl.DataFrame:
@@ -377,7 +378,7 @@ def standing(
     )
     if found.refusal is not None:
         here = here.clear()
-    pairs, people = _people(rows, found)
+    pairs, people = linked_raters(rows, found)
     told = here.join(people, on="ratee_id", how="inner").sort("ratee_id")
     average = told.select((pl.col("merit") + pl.col("effect")).mean()).item() or 0.0
     shares = _shares(pairs, told, found)
@@ -495,7 +496,7 @@ def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.
     missing = [name for name in needed if name not in ratings.columns]
     if missing:
         raise ValueError(f"ratings must have the columns {', '.join(needed)}; missing {', '.join(missing)}")
-    defaults = {**_DEFAULTS, "scale_id": "all", "level": None}
+    defaults = {**DEFAULTS, "scale_id": "all", "level": None}
     ratings = ratings.with_columns(
         pl.lit(value).alias(name) for name, value in defaults.items() if name not in ratings.columns
     )
@@ -530,7 +531,7 @@ def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.
         )
         .drop_nulls(list(_KEYS))
         .join(raters, on="rater_id", how="inner")
-        .join(_moods(found), on=["rater_id", "cycle_id"], how="left")
+        .join(mood_levels(found), on=["rater_id", "cycle_id"], how="left")
         .with_columns(
             (
                 pl.lit(terms.get("intercept", 0.0))
@@ -572,7 +573,7 @@ def _parts(found: Severity) -> dict[str, float]:
     return {name: sum(variances.get(part, 0.0) for part in parts) for name, parts in _PARTS.items()}
 
 
-def _moods(found: Severity) -> pl.DataFrame:
+def mood_levels(found: Severity) -> pl.DataFrame:
     """What is known of raters' moods; empty where the model has none."""
     columns: dict[str, Floats] = {"mood": np.empty(0), "mood_error": np.empty(0)}
     who = pl.DataFrame(schema={"rater_id": pl.String, "cycle_id": pl.String})
@@ -639,7 +640,7 @@ def _carried(steady: pl.Expr, doubt: pl.Expr, n: pl.Expr) -> pl.Expr:
     return pl.when(doubt > 0).then((shared / doubt).clip(0.0, 1.0)).otherwise(1.0)
 
 
-def _people(rows: pl.DataFrame, found: Severity) -> tuple[pl.DataFrame, pl.DataFrame]:
+def linked_raters(rows: pl.DataFrame, found: Severity) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Everybody's work given the severities: per pair what it says, per person what follows.
 
     Given severities ``b``, the mean of a pair's n ratings less cycle, source, department and ``b`` is the
@@ -679,7 +680,7 @@ def _work(rows: pl.DataFrame, found: Severity) -> pl.DataFrame:
     ``beside`` is its mean at the rater's likeliest severity, ``variance`` its variance given that severity,
     and it falls by ``falls`` for every point that severity is higher.
     """
-    pairs, people = _people(rows, found)
+    pairs, people = linked_raters(rows, found)
     effects = people.select("ratee_id", "effect")
     return (
         _doubts(pairs, person=_parts(found)["person"], pair=_parts(found)["pair"])
@@ -885,7 +886,7 @@ def _share(low: Floats, at: Floats, high: Floats, below: Curve) -> Floats:
     return np.asarray(np.where(area > 0, (here - first) / np.where(area > 0, area, 1.0), nearer))
 
 
-def _departments(ratings: pl.DataFrame) -> pl.DataFrame:
+def judged_departments(ratings: pl.DataFrame) -> pl.DataFrame:
     """How many ratings an average rater is expected to have given otherwise, by department."""
     return (
         ratings.filter(pl.col("department_id").is_not_null())

@@ -21,7 +21,8 @@ from analytics import theme
 from analytics.disclosure import Released
 from analytics.language import Language, decimals, signed
 from analytics.policy import MINIMUM_LINKED_RATERS, MINIMUM_RATEES
-from analytics.severity.linear import Refusal, Severity
+from analytics.severity.design import Refusal
+from analytics.severity.linear import Severity
 
 Row = Mapping[str, Any]
 

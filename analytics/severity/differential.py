@@ -47,8 +47,8 @@ from analytics.policy import (
     MINIMUM_REPEATS,
     PRACTICAL_SEVERITY,
 )
+from analytics.severity.design import SOURCES, Refusal
 from analytics.severity.engines.crossed import PAIR, NotEstimable, fit_crossed
-from analytics.severity.linear import SOURCES, Refusal
 from analytics.severity.linkage.graph import linkage
 
 REFERENCE: Final = (

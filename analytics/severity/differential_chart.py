@@ -20,8 +20,8 @@ from analytics.disclosure import Released
 from analytics.language import Language, decimals, signed
 from analytics.policy import CONFIDENCE, MINIMUM_GROUP
 from analytics.severity import chart
+from analytics.severity.design import Refusal
 from analytics.severity.differential import Differential
-from analytics.severity.linear import Refusal
 
 Row = Mapping[str, Any]
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})

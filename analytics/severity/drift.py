@@ -25,7 +25,8 @@ from scipy import sparse, stats
 from analytics.disclosure import Cells
 from analytics.policy import CONFIDENCE, FALSE_SIGN_RATE
 from analytics.severity.engines.crossed import CrossedFit, Modes
-from analytics.severity.linear import Held, Severity, _Bar, _estimates, _verdict
+from analytics.severity.linear import Held, Severity
+from analytics.severity.verdicts import Bar, verdict_and_reason, with_intervals
 
 REFERENCE: Final = (
     "Myford & Wolfe (2009), J. Educ. Meas. 46(4), drift as z of two severities. "
@@ -188,11 +189,11 @@ def in_cycle(severity: Severity, *, cycle_id: str, raters: Collection[str]) -> S
         prior = sum(held.fit.variances.get(part, 0.0) for part in ("rater", "standard", "mood"))
         known = np.clip(1.0 - modes.conditional_sd**2 / prior, 0.0, 1.0)
         told = cycles.select("rater_id").with_columns(
-            *(pl.Series(name, column) for name, column in _estimates(modes, "severity").items()),
+            *(pl.Series(name, column) for name, column in with_intervals(modes, "severity").items()),
             pl.Series("reliability", known),
         )
         numbers = [name for name in told.columns if name != "rater_id"]
-        verdict, reason = _verdict(_Bar(severity.practical, severity.chance), "severity")
+        verdict, reason = verdict_and_reason(Bar(severity.practical, severity.chance), "severity")
         kept = (
             kept.drop(numbers)
             .join(told, on="rater_id", how="left", maintain_order="left")

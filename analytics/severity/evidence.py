@@ -53,7 +53,8 @@ from analytics.policy import (
     PRACTICAL_SEVERITY,
     TELLING_EVIDENCE,
 )
-from analytics.severity.linear import Refusal, Severity, severity
+from analytics.severity.design import Refusal
+from analytics.severity.linear import Severity, severity
 
 REFERENCE: Final = (
     "Liang & Zeger (1986), Biometrika 73(1), intervals by person. doi:10.1093/biomet/73.1.13; "

@@ -44,9 +44,10 @@ from analytics.policy import (
     MISFIT_LOW,
     PRACTICAL_SEVERITY,
 )
+from analytics.severity.design import SOURCES, Refusal
 from analytics.severity.engines.rating_scale import NotEstimable, RatingScaleFit, fit_rating_scale
-from analytics.severity.linear import SOURCES, Refusal, strata
 from analytics.severity.linkage.graph import linkage
+from analytics.severity.verdicts import strata
 
 REFERENCE: Final = (
     "Linacre (1989), Many-Facet Rasch Measurement; Myford & Wolfe (2003, 2004), J. Appl. Meas. 4(4), 5(2); "

@@ -39,37 +39,39 @@ from scipy import sparse, special, stats
 
 from analytics.disclosure import Cells
 from analytics.policy import CONFIDENCE, MINIMUM_RATEES, MOST_ISLANDS, PRACTICAL_SEVERITY
-from analytics.severity.engines.crossed import Modes, NotEstimable
-from analytics.severity.engines.ordinal import OrdinalFit, fit_ordinal
-from analytics.severity.linear import (
-    _DEFAULTS,
+from analytics.severity.design import (
+    DEFAULTS,
     SOURCES,
     Refusal,
-    Severity,
-    _Bar,
-    _check,
-    _code,
-    _counts,
-    _department_counts,
-    _departments,
-    _departments_none,
-    _design,
-    _factors,
-    _homes,
-    _judged,
-    _judged_none,
-    _kept,
-    _mean,
-    _mixture,
-    _moods,
-    _outside,
-    _pair,
-    _people,
-    _refusal,
-    _told_once,
-    strata,
+    check_ratings,
+    coded,
+    counts,
+    crossing_borders,
+    entering_ratings,
+    fixed_columns,
+    home_matrix,
+    linked_raters,
+    mood_levels,
+    pairs,
+    random_parts,
+    told_once,
+    why_refused,
 )
+from analytics.severity.engines.crossed import Modes, NotEstimable
+from analytics.severity.engines.ordinal import OrdinalFit, fit_ordinal
+from analytics.severity.linear import Severity
 from analytics.severity.linkage.graph import linkage
+from analytics.severity.verdicts import (
+    Bar,
+    chance_of_gain,
+    department_counts,
+    judged_departments,
+    judged_raters,
+    mean_of,
+    strata,
+    unjudged_departments,
+    unjudged_raters,
+)
 
 REFERENCE: Final = (
     "Christensen (2019), ordinal: Regression Models for Ordinal Data, R package; "
@@ -324,10 +326,10 @@ def level_model(
     """
     ratings = ratings.with_columns(
         pl.lit(value, dtype=pl.String).alias(name)
-        for name, value in {**_DEFAULTS, "scale_id": "only"}.items()
+        for name, value in {**DEFAULTS, "scale_id": "only"}.items()
         if name not in ratings.columns
     )
-    _check(ratings, sources, covariates)
+    check_ratings(ratings, sources, covariates)
     _check_levels(ratings)
     scales = ratings["scale_id"].drop_nulls().unique().sort().to_list()
     ordered = ratings.with_columns(
@@ -335,8 +337,8 @@ def level_model(
     )
     # Both travel with the covariates, which are numbers that no rating may lack.
     steps = pl.col("level").is_not_null() & pl.col("scale").is_not_null()
-    kept, left_out = _kept(ordered.filter(steps), sources, (*covariates, "level", "scale"))
-    continuous, _ = _kept(ordered.filter(~steps), sources, covariates)
+    kept, left_out = entering_ratings(ordered.filter(steps), sources, (*covariates, "level", "scale"))
+    continuous, _ = entering_ratings(ordered.filter(~steps), sources, covariates)
     kept = kept.with_columns(
         pl.col("level").cast(pl.Int64),
         pl.col("scale").cast(pl.Int64).replace_strict(range(len(scales)), scales, return_dtype=pl.String)
@@ -345,7 +347,7 @@ def level_model(
     ).rename({"scale": "scale_id"})
     links = linkage(kept)
     compared = links.components.filter(pl.col("n_raters") > 1).head(int(MOST_ISLANDS.value))
-    people = _people(kept, links)
+    people = linked_raters(kept, links)
     entering = people.filter(pl.col("component").is_in(compared["component"].implode()))
     rows = kept.join(
         entering.select("rater_id", "component", pl.col("department_id").alias("home")),
@@ -353,27 +355,27 @@ def level_model(
         maintain_order="left",
     )
     alone = people.join(links.components, on="component").filter(pl.col("n_raters") == 1)["n_ratings"].sum()
-    refusal = _refusal(kept, rows, entering)
+    refusal = why_refused(kept, rows, entering)
     if kept.is_empty() and continuous.height:
-        refusal = Refusal("no_levels", _counts(continuous, entering))
+        refusal = Refusal("no_levels", counts(continuous, entering))
     fit: OrdinalFit | None = None
     chance: float | None = None
     if refusal is None:
-        told_once = _told_once(rows)
-        levels = _factors(told_once, standards=standards)
-        moods = _moods(told_once)
+        once = told_once(rows)
+        levels = random_parts(once, standards=standards)
+        moods = mood_levels(once)
         if moods is not None and _dense({**levels, "mood": moods}) <= _MOST_MOODS:
             levels["mood"] = moods
         if _dense(levels) > _MOST_DENSE:
-            refusal = Refusal("too_large", _counts(kept, entering))
+            refusal = Refusal("too_large", counts(kept, entering))
         else:
-            rows = told_once
+            rows = once
             try:
                 fit, chance = _fitted(
-                    rows, levels, _design(rows, covariates, departments="standard" in levels)
+                    rows, levels, fixed_columns(rows, covariates, departments="standard" in levels)
                 )
             except NotEstimable:
-                refusal = Refusal("no_residual", _counts(kept, entering))
+                refusal = Refusal("no_residual", counts(kept, entering))
     raters, ratees = _estimates_none(entering), _RATEES.clone()
     if fit is not None:
         raters = entering.with_columns(**_columns(_rater_modes(fit, rows)))
@@ -417,13 +419,13 @@ def judged(model: LevelModel) -> LevelSeverity:
         Estimates with intervals and verdicts, or the refusal of the model.
     """
     kept, people, fit = model._kept, model._people, model.fit
-    outside = _outside(model.rows)
+    outside = crossing_borders(model.rows)
     if fit is None or model.chance is None:
-        raters = _judged_none(people)
+        raters = unjudged_raters(people)
         return LevelSeverity(
             raters=_carried(raters, kept, None),
             departments=_in_table(
-                _departments_none(_department_counts(kept, raters, outside)), "difference", None
+                unjudged_departments(department_counts(kept, raters, outside)), "difference", None
             ),
             fixed=_FIXED.clone(),
             variances=_VARIANCES.clone(),
@@ -439,7 +441,7 @@ def judged(model: LevelModel) -> LevelSeverity:
     total = sum(parts.values())
     spread = math.sqrt(total)
     practical = PRACTICAL_SEVERITY.value * spread
-    bar = _Bar(practical, model.chance)
+    bar = Bar(practical, model.chance)
     table = _Table.of(model, reach=_reach(model, practical))
     enough = (model.raters["n_ratees"] >= MINIMUM_RATEES.value).to_numpy()
     modes = Modes(
@@ -447,13 +449,13 @@ def judged(model: LevelModel) -> LevelSeverity:
     )
     prior = fit.variances["rater"] + fit.variances.get("standard", 0.0)
     entering = model.raters.select(people.columns)
-    raters = _judged(people, entering, entering.filter(enough), modes, prior=prior, bar=bar)
+    raters = judged_raters(people, entering, entering.filter(enough), modes, prior=prior, bar=bar)
     told = raters.filter(pl.col("severity").is_not_null())
-    reliability = _mean(told["reliability"])
+    reliability = mean_of(told["reliability"])
     separation = None if reliability is None else math.sqrt(reliability / max(1.0 - reliability, 1e-12))
     flags = raters.filter(pl.col("verdict").is_in(["lenient", "severe"]))
     # Of a fit no more is asked there than variances and contrasts.
-    departments = _departments(fit, model.rows, _department_counts(kept, raters, outside), bar)  # type: ignore[arg-type]
+    departments = judged_departments(fit, model.rows, department_counts(kept, raters, outside), bar)
     return LevelSeverity(
         raters=_carried(raters, kept, table),
         departments=_in_table(departments, "difference", table),
@@ -637,10 +639,10 @@ def _fitted(
 
     The reference is the mixture of chi-squares of the linear model (Self & Liang 1987).
     """
-    scale = _code(rows["scale_id"])
+    scale = coded(rows["scale_id"])
     # Levels begin at nought on each scale, whatever number the lowest one bears.
     level = rows.select(pl.col("level") - pl.col("level").min().over("scale_id")).to_series().to_numpy()
-    pair = _pair(rows)
+    pair = pairs(rows)
     if pair is not None and "department" in levels:
         # The rows of a pair share all their levels: whom a rater rates in two departments is rated anew.
         _, pair = np.unique(
@@ -649,7 +651,7 @@ def _fitted(
     fit = fit_ordinal(level, factors=levels, covariates=columns, pair=pair, scale=scale, restricted=True)
     rest = {name: codes for name, codes in levels.items() if name not in {"rater", "standard"}}
     without = fit_ordinal(level, factors=rest, covariates=columns, pair=pair, scale=scale)
-    return fit, _mixture(without.criterion - fit.criterion, 2 if "standard" in levels else 1)
+    return fit, chance_of_gain(without.criterion - fit.criterion, 2 if "standard" in levels else 1)
 
 
 def _dense(levels: dict[str, npt.NDArray[np.int64]]) -> int:
@@ -666,7 +668,7 @@ def _rater_modes(fit: OrdinalFit, rows: pl.DataFrame) -> Modes:
     """What each rater and the rater's department add together."""
     if not fit.variances.get("standard"):
         return fit.modes["rater"]
-    homes = _homes(rows)
+    homes = home_matrix(rows)
     return fit.contrasts({"rater": sparse.csr_matrix(sparse.eye_array(homes.shape[0])), "standard": homes})
 
 

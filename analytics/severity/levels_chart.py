@@ -16,8 +16,9 @@ from analytics.disclosure import Released
 from analytics.language import Language, decimals, percent
 from analytics.policy import NOTABLE_MOODS
 from analytics.severity import chart
+from analytics.severity.design import Refusal
 from analytics.severity.levels import Disagreements, LevelSeverity, in_points
-from analytics.severity.linear import Refusal, Severity
+from analytics.severity.linear import Severity
 
 Row = Mapping[str, Any]
 

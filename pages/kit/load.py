@@ -22,8 +22,9 @@ from analytics.distribution.guidance import Guidance, GuidanceFit, guidance_fit
 from analytics.distribution.shares import Distribution, distribution
 from analytics.goals.pace import GoalHistory, GoalPace, history, pace
 from analytics.goals.rollup import RollUp, rollup
+from analytics.severity.design import SOURCES
 from analytics.severity.drift import in_cycle
-from analytics.severity.linear import SOURCES, Severity, severity
+from analytics.severity.linear import Severity, severity
 from data import queries
 from data.access import Viewer
 from data.engine import Engine

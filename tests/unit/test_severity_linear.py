@@ -12,7 +12,9 @@ from analytics.disclosure import release
 from analytics.policy import CHANCE_SPREAD, CONFIDENCE, FALSE_SIGN_RATE, MINIMUM_RATEES, MINIMUM_REPEATS
 from analytics.severity import linear
 from analytics.severity import severity as from_the_package
-from analytics.severity.linear import REASONS, REFUSALS, VERDICTS, Severity, severity, strata
+from analytics.severity.design import REFUSALS
+from analytics.severity.linear import Severity, severity
+from analytics.severity.verdicts import REASONS, VERDICTS, strata
 from tests.severity_company import company
 
 FLAGS = ("lenient", "severe")

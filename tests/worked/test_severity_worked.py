@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from analytics.severity.linear import strata
 from analytics.severity.linkage.graph import linkage
+from analytics.severity.verdicts import strata
 
 
 def pairs(**rated: str) -> pl.DataFrame:

@@ -1,0 +1,237 @@
+"""Which ratings speak about raters, who is linked to whom by them, and which parts can a model of them have?
+
+Reads    ratings as `analytics.severity.linear` describes them.
+Returns  the ratings that enter, the raters that share ratees, why nothing can be told if so; and the parts of
+         a model: levels of the random factors, columns of the fixed ones. The linear and the ordinal model
+         are built from the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy import sparse
+
+from analytics.policy import MINIMUM_LINKED_RATERS, MINIMUM_MOODS, MINIMUM_REPEATS
+from analytics.severity.engines.iterative import Classes
+from analytics.severity.linkage.graph import Linkage
+
+SOURCES: Final = ("manager", "skip_level", "peer", "cross_department", "direct_report")
+"""Sources that count unless others are chosen: all but self and customer."""
+REFUSALS: Final = (
+    "empty",
+    "no_links",
+    "few_linked_raters",
+    "one_ratee_each",
+    "all_equal",
+    "no_residual",
+    "too_large",
+)
+Floats = npt.NDArray[np.float64]
+DEFAULTS: Final = {"cycle_id": "all", "source": "manager", "department_id": None}
+COLUMNS: Final = ("cycle_id", "ratee_id", "rater_id", "source", "department_id", "score")
+MOST_DEPARTMENTS: Final = 120  # each costs a coefficient
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why nobody's severity can be told.
+
+    Attributes
+    ----------
+    kind
+        One of `REFUSALS`.
+    values
+        What a sentence about it needs: ``n_ratings``, ``n_raters``, ``n_ratees``, ``n_cycles``, ``n_linked``.
+    """
+
+    kind: str
+    values: Mapping[str, int]
+
+
+def check_ratings(ratings: pl.DataFrame, sources: Sequence[str], covariates: Sequence[str]) -> None:
+    if not sources or "self" in sources:
+        raise ValueError(
+            f"sources must name at least one source and never 'self'; got {', '.join(sources) or 'none'}"
+        )
+    missing = [name for name in (*COLUMNS, *covariates) if name not in ratings.columns]
+    if missing:
+        raise ValueError(
+            f"ratings must have the columns {', '.join((*COLUMNS, *covariates))}; "
+            f"missing {', '.join(missing)}"
+        )
+    for name in ("score", *covariates):
+        if not ratings.schema[name].is_numeric() and ratings.schema[name] != pl.Null:
+            raise ValueError(f"{name} must be numeric; got {ratings.schema[name]}")
+
+
+def entering_ratings(
+    ratings: pl.DataFrame, sources: Sequence[str], covariates: Sequence[str]
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The ratings that may enter, in an order of their own, and how many do not."""
+    frame = ratings.select(
+        *(pl.col(name).cast(pl.String) for name in COLUMNS[:-1]),
+        *(pl.col(name).cast(pl.Float64) for name in ("score", *covariates)),
+    )
+    whole = pl.all_horizontal(
+        *(pl.col(name).is_finite().fill_null(value=False) for name in ("score", *covariates)),
+        *(pl.col(name).is_not_null() for name in ("cycle_id", "ratee_id", "rater_id", "source")),
+    )
+    own = ((pl.col("source") == "self") | (pl.col("rater_id") == pl.col("ratee_id"))).fill_null(value=False)
+    wanted = pl.col("source").is_in(list(sources)).fill_null(value=False)
+    counts = frame.select(
+        own.sum().alias("self"),
+        (~own & ~wanted).sum().alias("source"),
+        (~own & wanted & ~whole).sum().alias("incomplete"),
+    ).row(0, named=True)
+    kept = frame.filter(~own & wanted & whole).sort([*COLUMNS, *covariates], nulls_last=True)
+    return kept, {name: int(n) for name, n in counts.items()}
+
+
+def linked_raters(kept: pl.DataFrame, links: Linkage) -> pl.DataFrame:
+    """One row per rater: linkage, and the department most of their ratees are in (ties: the first)."""
+    home = (
+        kept.group_by("rater_id", "department_id")
+        .agg(pl.col("ratee_id").n_unique().alias("n"))
+        .sort("rater_id", pl.col("department_id").is_null(), -pl.col("n").cast(pl.Int64), "department_id")
+        .group_by("rater_id", maintain_order=True)
+        .agg(pl.col("department_id").first())
+    )
+    return links.raters.join(home, on="rater_id", how="left").sort("rater_id")
+
+
+def counts(kept: pl.DataFrame, entering: pl.DataFrame) -> Mapping[str, int]:
+    return MappingProxyType(
+        {
+            "n_ratings": kept.height,
+            "n_raters": kept["rater_id"].n_unique(),
+            "n_ratees": kept["ratee_id"].n_unique(),
+            "n_cycles": kept["cycle_id"].n_unique(),
+            "n_linked": entering.height,
+        }
+    )
+
+
+def why_refused(kept: pl.DataFrame, rows: pl.DataFrame, entering: pl.DataFrame) -> Refusal | None:
+    """Why nothing can be told from these ratings, if so."""
+    kind = None
+    if kept.is_empty():
+        kind = "empty"
+    elif kept.height > 1 and kept["score"].n_unique() == 1:
+        kind = "all_equal"
+    elif entering.is_empty():
+        kind = "no_links"
+    elif entering.height < MINIMUM_LINKED_RATERS.value:
+        kind = "few_linked_raters"
+    elif rows["score"].n_unique() == 1:
+        kind = "all_equal"
+    elif entering.select(pl.col("n_ratees").max()).item() < 2:
+        kind = "one_ratee_each"
+    return None if kind is None else Refusal(kind, counts(kept, entering))
+
+
+def random_parts(rows: pl.DataFrame, *, standards: bool) -> dict[str, npt.NDArray[np.int64]]:
+    """The random parts that these ratings can have."""
+    levels = {"ratee": coded(rows["ratee_id"]), "rater": coded(rows["rater_id"])}
+    departments = rows["department_id"].n_unique()
+    crossing = not rows["home"].eq_missing(rows["department_id"]).all()
+    if standards and crossing and departments <= MOST_DEPARTMENTS:
+        levels["standard"] = coded(rows["home"])
+    elif departments > 1:
+        levels["department"] = coded(rows["department_id"])
+    return levels
+
+
+def told_once(rows: pl.DataFrame) -> pl.DataFrame:
+    """One rating per pair where no rater ever says anything else of anybody than the time before.
+
+    Such repetitions leave nothing to estimate a residual from, and they tell nothing new.
+    """
+    pair = ["ratee_id", "rater_id"]
+    if rows.select((pl.col("score").max().over(pair) > pl.col("score").min().over(pair)).any()).item():
+        return rows
+    return rows.unique(pair, keep="first", maintain_order=True)
+
+
+def pairs(rows: pl.DataFrame) -> npt.NDArray[np.int64] | None:
+    """Who rated whom, if enough ratings repeat it to tell what lasts from what does not."""
+    rater = coded(rows["rater_id"])
+    cells, pair = np.unique(
+        coded(rows["ratee_id"]) * (int(rater.max()) + 1) + rater,
+        return_inverse=True,
+    )
+    return pair if rows.height - cells.size >= MINIMUM_REPEATS.value else None
+
+
+def mood_levels(rows: pl.DataFrame) -> npt.NDArray[np.int64] | None:
+    """Which rater in which cycle, if enough raters rated several people in several cycles to tell moods."""
+    told = (
+        rows.group_by("rater_id", "cycle_id")
+        .len()
+        .filter(pl.col("len") > 1)
+        .group_by("rater_id")
+        .agg(pl.len().cast(pl.Int64).alias("cycles"))
+    )
+    if int((told["cycles"] - 1).sum()) < MINIMUM_MOODS.value:
+        return None
+    cycle = coded(rows["cycle_id"])
+    _, mood = np.unique(coded(rows["rater_id"]) * (int(cycle.max()) + 1) + cycle, return_inverse=True)
+    return np.asarray(mood, dtype=np.int64)
+
+
+def fixed_classes(rows: pl.DataFrame, *, departments: bool) -> list[Classes]:
+    """Cycles, sources, islands and departments, with a coefficient for each but the first."""
+    parts = [("cycle_id", "cycle"), ("source", "source"), ("component", "island")]
+    if departments:
+        parts.append(("department_id", "department"))
+    found = []
+    for name, label in parts:
+        known = rows[name].unique().sort(nulls_last=True).to_list()
+        if len(known) > 1:
+            found.append(Classes(tuple(f"{label} {level}" for level in known[1:]), coded(rows[name])))
+    return found
+
+
+def fixed_columns(rows: pl.DataFrame, covariates: Sequence[str], *, departments: bool) -> dict[str, Floats]:
+    """The same as columns, and the covariates."""
+    columns: dict[str, Floats] = {}
+    for part in fixed_classes(rows, departments=departments):
+        for level, name in enumerate(part.names, start=1):
+            columns[name] = (part.codes == level).astype(np.float64)
+    for name in covariates:
+        columns[name] = rows[name].to_numpy()
+    return columns
+
+
+def crossing_borders(rows: pl.DataFrame) -> pl.DataFrame:
+    """Ratings that cross a department's border, in or out."""
+    crossing = rows.filter(pl.col("home").ne_missing(pl.col("department_id")))
+    return (
+        pl.concat([crossing.select("department_id"), crossing.select(pl.col("home").alias("department_id"))])
+        .group_by("department_id")
+        .agg(pl.len().cast(pl.Int64).alias("n_outside"))
+    )
+
+
+def home_matrix(rows: pl.DataFrame) -> sparse.csr_matrix:
+    """Which rater belongs to which department, shape (raters, departments)."""
+    pairs = np.unique(np.column_stack([coded(rows["rater_id"]), coded(rows["home"])]), axis=0)
+    return sparse.csr_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])))
+
+
+def coded(column: pl.Series) -> npt.NDArray[np.int64]:
+    """Levels in sorted order as 0, 1, ...; null is a level of its own, the last."""
+    if column.dtype == pl.String:
+        # Looking names up is several times faster than ranking all of them.
+        names = column.drop_nulls().unique().sort()
+        known = column.cast(pl.Enum(names)).to_physical().cast(pl.Int64)
+        return np.asarray(known.fill_null(names.len()).to_numpy(), dtype=np.int64)
+    known = column.rank("dense").cast(pl.Int64) - 1
+    last = 0 if known.max() is None else int(known.max()) + 1  # type: ignore[arg-type]
+    return np.asarray(known.fill_null(last).to_numpy(), dtype=np.int64)
