@@ -7,7 +7,7 @@ translation, with the same places, for every sentence in the code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -47,6 +47,10 @@ class Language:
     def day(self, day: date) -> str:
         """A date as this language writes it."""
         return format_date(day, format="d MMM y" if self.code == "en" else "y年M月d日", locale=self.code)
+
+    def joined(self, sentences: Iterable[str]) -> str:
+        """Sentences one after the other, without the empty ones; Chinese puts no space between them."""
+        return ("" if self.code == "zh" else " ").join(sentence for sentence in sentences if sentence)
 
     def listing(self, items: list[str]) -> str:
         """``a, b and c`` in this language."""

@@ -7,8 +7,10 @@ default by placeholder colours.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from types import MappingProxyType
 from typing import Final, Literal
+from unicodedata import east_asian_width
 
 import plotly.graph_objects as go
 
@@ -149,6 +151,60 @@ def figure(mode: Mode, *, height: int = 420) -> go.Figure:
             dragmode=False,
         )
     )
+
+
+def nothing(sentence: str, mode: Mode) -> go.Figure:
+    """A figure that says why it shows nothing."""
+    fig = figure(mode, height=160)
+    fig.add_annotation(
+        x=0.5,
+        y=0.5,
+        xref="paper",
+        yref="paper",
+        text=written(sentence, 76),
+        showarrow=False,
+        font={"color": TOKENS[mode].quiet, "size": 14},
+    )
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    return fig
+
+
+def written(text: str, width: int) -> str:
+    """Text for a figure: broken to a width, and escaped, because plotly reads tags."""
+    return "<br>".join(escape(line) for line in lines(text, width))
+
+
+def lines(text: str, width: int) -> list[str]:
+    """Text broken to a width in Latin characters, between words or Chinese characters."""
+    found = [""]
+    word = ""
+    for character in f"{text} ":
+        word += character
+        if character != " " and east_asian_width(character) not in "WF":
+            continue
+        if found[-1] and wide(found[-1]) + wide(word.rstrip()) > width:
+            found.append("")
+        found[-1] += word
+        word = ""
+    return [line.strip() for line in found if line.strip()]
+
+
+def shortened(name: str, longest: int = 34) -> str:
+    """A name that leaves room for the picture; the hover text has it whole."""
+    if wide(name) <= longest:
+        return name
+    kept = ""
+    for character in name:
+        if wide(kept + character) > longest - 1:
+            break
+        kept += character
+    return f"{kept.rstrip()}…"
+
+
+def wide(text: str) -> int:
+    """Width in Latin characters; Chinese ones take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -91,7 +91,7 @@ def figure(
 
     left, lines = _left(row["name"] for row in rows)
     right = 16 + CHARACTER * max((len(f"{row['people'] or 0:,}") for row in rows), default=1)
-    right = max(right, CHARACTER * _width(t("people")) + 12)
+    right = max(right, CHARACTER * theme.wide(t("people")) + 12)
     legend = _legend_lines(level_names.values(), PIXELS)
     top = 12 + 24 * legend + 24
     step = max(ROW, LINE * lines + 14)
@@ -304,7 +304,7 @@ def guidance_figure(
     asked = result.all_bands
     left, lines = _left(row["name"] for row in rows)
     right = max(CHARACTER * max((len(f"{row['people'] or 0:,}") for row in rows), default=1), 0) + 16
-    right = max(right, CHARACTER * _width(t("people")) + 12)
+    right = max(right, CHARACTER * theme.wide(t("people")) + 12)
     wide = max(8, int((PIXELS - left - right) / len(asked) / CHARACTER) - 2)
     titles = [
         _wrapped(band_label(band, level_names), wide) + "<br>" + _wrapped(band_rule(band, t), wide)
@@ -477,7 +477,7 @@ def change_figure(
         for row in rows
     ]
     heading = t("change [likely]")
-    right = CHARACTER * max([_width(heading), *(len(text) for text in beside)]) + 16
+    right = CHARACTER * max([theme.wide(heading), *(len(text) for text in beside)]) + 16
     step = max(ROW, LINE * lines + 14)
     top = 64
     fig = theme.figure(mode, height=int(top + step * max(len(rows), 1) + 56))
@@ -615,13 +615,12 @@ def takeaway(
             "All groups together explain {part} of why ratings differ; the rest lies within the groups.",
             part=part,
         )
-        return _joined(
+        return t.joined(
             [
                 _first(far[0], t, of_raters=of_raters),
                 *_others(far[1:], t, of_raters=of_raters),
                 account,
-            ],
-            t,
+            ]
         )
     if variance["verdict"] == "chance":
         return t("No group differs beyond what chance explains.")
@@ -710,7 +709,7 @@ def change_takeaway(
         key=lambda row: (-abs(row["difference"]), row["name"]),
     )
     if not moved:
-        return _joined([first, t("No single group changed beyond what chance explains.")], t)
+        return t.joined([first, t("No single group changed beyond what chance explains.")])
     listed = t.listing([_named_difference(row, t, of_raters=of_raters) for row in moved[:NAMED]])
     if len(moved) > NAMED:
         second = t("{n} groups changed beyond chance, most of all {names}.", n=len(moved), names=listed)
@@ -721,7 +720,7 @@ def change_takeaway(
             len(moved),
             names=listed,
         )
-    return _joined([first, second], t)
+    return t.joined([first, second])
 
 
 def guidance_takeaway(
@@ -775,7 +774,7 @@ def guidance_takeaway(
                 alone,
             )
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def _departing(flagged: Sequence[Row], judged: int, t: Language, *, of_raters: bool) -> str:
@@ -918,11 +917,6 @@ def _part(share: float, t: Language) -> str:
     return parts[min(parts, key=lambda part: abs(part - share))]
 
 
-def _joined(sentences: Sequence[str], t: Language) -> str:
-    # Chinese sentences follow each other without a space.
-    return ("" if t.code == "zh" else " ").join(sentences)
-
-
 def _too_few(released: Released[Any], t: Language) -> str:
     return t(
         "Too few people to show anything: figures start at {minimum} people.",
@@ -1027,11 +1021,6 @@ def _title(row: Row, t: Language) -> str:
     return t("{name} (n={n})", name=row["name"], n=row["people"])
 
 
-def _width(text: str) -> int:
-    """Width in Latin characters; Chinese ones take two."""
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
-
-
 def _wrapped(text: str, width: int = 26, lines: int = 3) -> str:
     """Text broken to a width, escaped for plotly; the last line ends in … if there is more."""
     words: list[str] = []
@@ -1047,7 +1036,7 @@ def _wrapped(text: str, width: int = 26, lines: int = 3) -> str:
     words = [word[i : i + width] for word in words for i in range(0, max(len(word), 1), width)]
     rows = [""]
     for word in words:
-        if rows[-1] and _width(rows[-1]) + _width(word.rstrip()) > width:
+        if rows[-1] and theme.wide(rows[-1]) + theme.wide(word.rstrip()) > width:
             rows.append("")
         rows[-1] += word
     rows = [row.strip() for row in rows]
@@ -1059,13 +1048,13 @@ def _wrapped(text: str, width: int = 26, lines: int = 3) -> str:
 def _left(names: Any) -> tuple[int, int]:
     """Pixels the wrapped names need on the left, and the most lines one of them has."""
     wrapped = [_wrapped(name) for name in names]
-    widest = max((_width(line) for name in wrapped for line in name.split("<br>")), default=1)
+    widest = max((theme.wide(line) for name in wrapped for line in name.split("<br>")), default=1)
     return int(CHARACTER * widest + 16), max((name.count("<br>") + 1 for name in wrapped), default=1)
 
 
 def _legend_lines(labels: Any, pixels: float) -> int:
     """Lines plotly will break a horizontal legend into: all its entries are as wide as the widest."""
-    entries = [CHARACTER * _width(label) + 48 for label in labels]
+    entries = [CHARACTER * theme.wide(label) + 48 for label in labels]
     if not entries:
         return 1
     if sum(entries) <= pixels:

@@ -61,7 +61,7 @@ def figure(
     tokens = theme.TOKENS[mode]
     told = _told(released).head(MOST_PEOPLE)
     if told.is_empty():
-        return _nothing(takeaway(released, t), tokens, mode)
+        return theme.nothing(takeaway(released, t), mode)
     called = _level_names(released.value, levels)
     rows = list(told.iter_rows(named=True))
     more = _told(released).height - len(rows)
@@ -114,7 +114,7 @@ def figure(
         range=[len(rows) - 0.5, -0.6],
         tickmode="array",
         tickvals=list(range(len(rows))),
-        ticktext=[escape(_shortened(_name(row, names))) for row in rows],
+        ticktext=[escape(theme.shortened(_name(row, names), 28)) for row in rows],
         showgrid=False,
         tickfont={"color": tokens.ink, "size": 13},
     )
@@ -169,7 +169,7 @@ def takeaway(released: Released[Adjusted], t: Language) -> str:
         sentences.append(
             t.plural("For {n} rating the data cannot tell.", "For {n} ratings the data cannot tell.", untold)
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def rater_takeaway(released: Released[Adjusted], t: Language, *, name: str) -> str:
@@ -537,29 +537,3 @@ def _whole(chance: float | None) -> int | None:
 
 def _name(row: Row, names: Mapping[str, str]) -> str:
     return names.get(row["ratee_id"], row["ratee_id"])
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= 28 else f"{name[:27].rstrip()}…"
-
-
-def _joined(sentences: list[str], t: Language) -> str:
-    """Sentences one after the other; Chinese puts no space between them."""
-    return ("" if t.code == "zh" else " ").join(sentences)
-
-
-def _nothing(sentence: str, tokens: theme.Tokens, mode: theme.Mode) -> go.Figure:
-    """A figure that says why it shows nothing."""
-    fig = theme.figure(mode, height=120)
-    fig.add_annotation(
-        x=0.5,
-        y=0.5,
-        xref="paper",
-        yref="paper",
-        text=escape(sentence),
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 14},
-    )
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
-    return fig

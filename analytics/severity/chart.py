@@ -12,7 +12,6 @@ from html import escape
 from math import ceil, floor
 from types import MappingProxyType
 from typing import Any, Final
-from unicodedata import east_asian_width
 
 import plotly.graph_objects as go
 import polars as pl
@@ -30,7 +29,6 @@ MOST_RATERS: Final = 60
 """Rows of a picture that can still be read; the rest is said."""
 
 _ROW: Final = 22
-_LONGEST_NAME: Final = 34
 MOST_DEPARTMENTS: Final = 3
 """Departments a finding names; the picture has all."""
 
@@ -201,7 +199,7 @@ def takeaway(
     untold = result.raters.filter(pl.col("severity").is_null())
     if untold.height:
         sentences.append(_untold(untold, t))
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def reading(row: Row, t: Language, *, name: str | None = None) -> str:
@@ -253,7 +251,7 @@ def reading(row: Row, t: Language, *, name: str | None = None) -> str:
             **places,
         )
     if row["hangs_on_one"]:
-        return _joined([said, t("The comparison hangs on one person whom others rated too.")], t)
+        return t.joined([said, t("The comparison hangs on one person whom others rated too.")])
     return said
 
 
@@ -347,7 +345,7 @@ def department_reading(row: Row, t: Language, *, name: str) -> str:
         "For {n} of its raters the data cannot tell.",
         row["n_cannot_tell"],
     )
-    return _joined([said, unknown], t)
+    return t.joined([said, unknown])
 
 
 def _finding(row: Row, t: Language, name: str) -> str:
@@ -587,8 +585,8 @@ def intervals(
     """Dots with intervals, one per row from top to bottom, and a line at nought with its name."""
     tokens = theme.TOKENS[mode]
     if not rows:
-        return _nothing(empty, tokens, mode)
-    notes = [line for note in below for line in _lines(note, 90)]
+        return theme.nothing(empty, mode)
+    notes = [line for note in below for line in theme.lines(note, 90)]
     bottom = 40 + 18 * len(notes)
     fig = theme.figure(mode, height=40 + _ROW * len(rows) + 16 + bottom)
     colours = {"lenient": tokens.lenient, "severe": tokens.severe}
@@ -629,7 +627,7 @@ def intervals(
             y=places,
             mode="markers",
             marker={"color": colour, "size": 8, "symbol": symbol, "line": {"width": 1.5, "color": colour}},
-            hovertext=["<br>".join(escape(line) for line in _lines(rows[i]["hover"], 60)) for i in places],
+            hovertext=[theme.written(rows[i]["hover"], 60) for i in places],
             hoverinfo="text",
             showlegend=False,
         )
@@ -683,29 +681,12 @@ def intervals(
         range=[len(rows) - 0.5, -0.5],
         tickmode="array",
         tickvals=list(range(len(rows))),
-        ticktext=[escape(_shortened(row["name"])) for row in rows],
+        ticktext=[escape(theme.shortened(row["name"])) for row in rows],
         showgrid=False,
         tickfont={"color": tokens.ink, "size": 13},
         ticklabelstandoff=6,
     )
     fig.update_layout(margin={"l": 8, "r": 24, "t": 32, "b": bottom}, hovermode="closest")
-    return fig
-
-
-def _nothing(sentence: str, tokens: theme.Tokens, mode: theme.Mode) -> go.Figure:
-    """A figure that says why it shows nothing."""
-    fig = theme.figure(mode, height=160)
-    fig.add_annotation(
-        x=0.5,
-        y=0.5,
-        xref="paper",
-        yref="paper",
-        text="<br>".join(escape(line) for line in _lines(sentence, 76)),
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 14},
-    )
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
     return fig
 
 
@@ -729,40 +710,3 @@ def _said(row: Row, value: float) -> dict[str, str]:
         "low": signed(low, digits),
         "high": signed(high, digits),
     }
-
-
-def _joined(sentences: Sequence[str], t: Language) -> str:
-    """Sentences one after the other; Chinese puts no space between them."""
-    return ("" if t.code == "zh" else " ").join(sentences)
-
-
-def _width(text: str) -> int:
-    """Width in Latin characters; Chinese ones take two."""
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def _shortened(name: str) -> str:
-    """A name that leaves room for the picture; the hover text has it whole."""
-    if _width(name) <= _LONGEST_NAME:
-        return name
-    kept = ""
-    for character in name:
-        if _width(kept + character) > _LONGEST_NAME - 1:
-            break
-        kept += character
-    return f"{kept.rstrip()}…"
-
-
-def _lines(text: str, width: int) -> list[str]:
-    """Text broken to a width, between words or Chinese characters."""
-    lines = [""]
-    word = ""
-    for character in f"{text} ":
-        word += character
-        if character != " " and east_asian_width(character) not in "WF":
-            continue
-        if lines[-1] and _width(lines[-1]) + _width(word.rstrip()) > width:
-            lines.append("")
-        lines[-1] += word
-        word = ""
-    return [line.strip() for line in lines if line.strip()]

@@ -62,7 +62,7 @@ def figure(
             if released.value.refusal
             else t("No rater rated enough people of this group and of the others to tell.")
         )
-        return _empty(words, mode)
+        return theme.nothing(words, mode)
     fig = theme.figure(mode, height=440)
     far = float(rows["standard_error"].max()) * 1.08  # type: ignore[arg-type]
     near = float(rows["standard_error"].min()) * 0.9  # type: ignore[arg-type]
@@ -224,7 +224,7 @@ def takeaway(released: Released[Differential], t: Language, *, groups: Mapping[s
                 points=f"{found.noticeable:.1f}",
             )
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def company(
@@ -298,7 +298,7 @@ def company(
                 "opportunities may differ, and it belongs to fairness between groups."
             )
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def any_flag(released: Released[Differential]) -> bool:
@@ -403,24 +403,3 @@ def advice(t: Language) -> str:
         "knows "
         "the work rate two or three people of each group. Ratings are adjusted for a rater, never by group."
     )
-
-
-def _joined(sentences: list[str], t: Language) -> str:
-    return ("" if t.code == "zh" else " ").join(sentences)
-
-
-def _empty(sentence: str, mode: theme.Mode) -> go.Figure:
-    """A figure that says why it shows nothing."""
-    fig = theme.figure(mode, height=160)
-    fig.add_annotation(
-        x=0.5,
-        y=0.5,
-        xref="paper",
-        yref="paper",
-        text=escape(sentence),
-        showarrow=False,
-        font={"color": theme.TOKENS[mode].quiet, "size": 14},
-    )
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
-    return fig

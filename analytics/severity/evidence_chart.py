@@ -60,7 +60,7 @@ def takeaway(released: Released[Evidence], t: Language, *, names: Mapping[str, s
     if kind["telling"]:
         sentences += _departments(released, t, names)
     sentences += _flags(released, t)
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def warning(released: Released[Evidence], t: Language) -> str:
@@ -100,7 +100,7 @@ def warning(released: Released[Evidence], t: Language) -> str:
                 share=percent(kind["between"], t),
             )
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def departments_figure(
@@ -124,7 +124,7 @@ def departments_figure(
         ["gap", "department_id"], descending=[True, False]
     )
     if told.is_empty():
-        return _empty(takeaway(released, t, names=names), tokens, mode)
+        return theme.nothing(takeaway(released, t, names=names), mode)
     rows = list(told.iter_rows(named=True))
     practical = released.value.practical.get(_kind(released)["kind"], 0.0)
     fig = theme.figure(mode, height=96 + _ROW * len(rows))
@@ -207,7 +207,7 @@ def beside_figure(
     tokens = theme.TOKENS[mode]
     told = _both(released)
     if told.is_empty():
-        return _empty(t("The data cannot tell for any rater."), tokens, mode)
+        return theme.nothing(t("The data cannot tell for any rater."), mode)
     fig = theme.figure(mode, height=420)
     values = [*told["severity"].to_list(), *told["severity_with"].to_list()]
     low, high = min(values), max(values)
@@ -254,7 +254,7 @@ def changes(released: Released[Evidence], t: Language) -> str:
     t
         The reader's language.
     """
-    return _joined(_flags(released, t), t)
+    return t.joined(_flags(released, t))
 
 
 def changed_rows(
@@ -510,25 +510,3 @@ def _called(frame: pl.DataFrame, column: str, names: Mapping[str, str]) -> pl.Ex
     """A column of ids as names; an id without a name stays."""
     known = {one: names[one] for one in frame[column].drop_nulls().unique() if one in names}
     return pl.col(column).replace_strict(known, default=pl.col(column), return_dtype=pl.String)
-
-
-def _joined(sentences: list[str], t: Language) -> str:
-    """Sentences one after the other; Chinese puts no space between them."""
-    return ("" if t.code == "zh" else " ").join(sentences)
-
-
-def _empty(sentence: str, tokens: theme.Tokens, mode: theme.Mode) -> go.Figure:
-    """A figure that says why it shows nothing."""
-    fig = theme.figure(mode, height=120)
-    fig.add_annotation(
-        x=0.5,
-        y=0.5,
-        xref="paper",
-        yref="paper",
-        text=escape(sentence),
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 14},
-    )
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
-    return fig

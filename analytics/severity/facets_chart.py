@@ -55,7 +55,7 @@ def figure(released: Released[Facets], t: Language, *, mode: theme.Mode, names: 
     found, tokens = released.value, theme.TOKENS[mode]
     if found.refusal is not None or found.average is None or found.practical is None:
         words = chart.refusal(found.refusal, t) if found.refusal else t("The data cannot tell for any rater.")
-        return _empty(words, mode)
+        return theme.nothing(words, mode)
     rows: list[tuple[str, Row | None]] = []
     for facet in _DRAWN:
         told = _ordered(found.elements.filter(facet=facet).drop_nulls("measure"), names.get(facet, {}))
@@ -168,7 +168,7 @@ def takeaway(released: Released[Facets], t: Language, *, names: Names = NOBODY) 
                 points=_points(reach),
             )
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def odd_takeaway(released: Released[Facets], t: Language) -> str:
@@ -200,7 +200,7 @@ def odd_takeaway(released: Released[Facets], t: Language) -> str:
                 erratic,
             )
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def ladder(released: Released[Facets], t: Language, *, levels: Mapping[int, str]) -> str:
@@ -236,7 +236,7 @@ def ladder(released: Released[Facets], t: Language, *, levels: Mapping[int, str]
         sentences.append(
             t("The levels work as a ladder: each is the likeliest one for some quality of work.")
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def odd_raters(released: Released[Facets]) -> pl.DataFrame:
@@ -342,11 +342,6 @@ def _alike(found: Facets, facet: str) -> bool:
 def _range(found: Facets, facet: str) -> float:
     fair = found.elements.filter(facet=facet)["fair_average"].drop_nulls().to_list()
     return max(fair, default=0.0) - min(fair, default=0.0)
-
-
-def _joined(sentences: Sequence[str], t: Language) -> str:
-    """Sentences one after the other; Chinese puts no space between them."""
-    return ("" if t.code == "zh" else " ").join(sentence for sentence in sentences if sentence)
 
 
 def _points(value: float) -> str:
@@ -457,20 +452,3 @@ def _heap(fig: go.Figure, raters: Any, t: Language, tokens: theme.Tokens) -> Non
         showarrow=False,
         font={"color": tokens.ink, "size": 13},
     )
-
-
-def _empty(sentence: str, mode: theme.Mode) -> go.Figure:
-    """A figure that says why it shows nothing."""
-    fig = theme.figure(mode, height=160)
-    fig.add_annotation(
-        x=0.5,
-        y=0.5,
-        xref="paper",
-        yref="paper",
-        text=escape(sentence),
-        showarrow=False,
-        font={"color": theme.TOKENS[mode].quiet, "size": 14},
-    )
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
-    return fig

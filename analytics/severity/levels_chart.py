@@ -6,7 +6,7 @@ the one that `analytics.severity.chart` draws and tells, so that both views look
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -92,7 +92,7 @@ def takeaway(released: Released[LevelSeverity], t: Language, *, names: Mapping[s
                 lowered=percent(severe, t),
             )
         )
-    return _joined(said, t)
+    return t.joined(said)
 
 
 def refusal(refused: Refusal, t: Language) -> str:
@@ -190,7 +190,7 @@ def agreement(released: Released[Disagreements], t: Language) -> str:
             "Rating points and levels say the same of all {n} raters both can tell about.",
             result.n_both,
         )
-        return _joined([same, *_moods(result, t)], t)
+        return t.joined([same, *_moods(result, t)])
     said = [
         t.plural(
             "Of {both} raters, levels give {n} another verdict than rating points do.",
@@ -219,7 +219,7 @@ def agreement(released: Released[Disagreements], t: Language) -> str:
         .head(MOST_WHYS)
     )
     said.extend(_counted(row["why"], row["n"], t) for row in counts.iter_rows(named=True))
-    return _joined([*said, *_moods(result, t)], t)
+    return t.joined([*said, *_moods(result, t)])
 
 
 def why(reason: str, t: Language) -> str:
@@ -286,7 +286,3 @@ def _counted(reason: str, n: int, t: Language) -> str:
         "For {n} no single reason stands out.",
         n,
     )
-
-
-def _joined(sentences: Sequence[str], t: Language) -> str:
-    return ("" if t.code == "zh" else " ").join(sentences)

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from types import MappingProxyType
 from typing import Any, Final
-from unicodedata import east_asian_width
 
 import plotly.graph_objects as go
 import polars as pl
@@ -72,7 +71,7 @@ def figure(
         row for row in mine if row["estimate"] is not None and _unit(company.get(row["habit"])) is not None
     ]
     if not told:
-        return _nothing(_why(mine, t), tokens, mode)
+        return theme.nothing(_why(mine, t), mode)
     names = habit_names(t)
     below = [t("Shaded: as most raters do, or too little to matter. Filled: stands out.")]
     fig = _frame(told, names, tokens, mode, t, below=below)
@@ -100,7 +99,7 @@ def figure(
                 "symbol": shape if row["flag"] else f"{shape}-open",
                 "line": {"width": 2, "color": colour},
             },
-            hovertext=["<br>".join(escape(line) for line in _lines(reading(row, t, name=name), 60))],
+            hovertext=[theme.written(reading(row, t, name=name), 60)],
             hoverinfo="text",
             showlegend=False,
         )
@@ -136,7 +135,7 @@ def overview_figure(
     company = _by_habit(released)
     shown = [row for habit in HABITS if (row := company.get(habit)) is not None and _unit(row) is not None]
     if not shown:
-        return _nothing(t("The data cannot tell for any rater."), tokens, mode)
+        return theme.nothing(t("The data cannot tell for any rater."), mode)
     called = habit_names(t)
     below = [t("Shaded: as most raters do, or too little to matter. Each dot is a rater who stands out.")]
     fig = _frame(shown, called, tokens, mode, t, below=below)
@@ -155,10 +154,7 @@ def overview_figure(
             mode="markers",
             marker={"color": tokens.accent, "size": 8, "opacity": 0.8, "line": {"width": 0}},
             hovertext=[
-                "<br>".join(
-                    escape(line)
-                    for line in _lines(reading(row, t, name=names.get(row["rater_id"], row["rater_id"])), 60)
-                )
+                theme.written(reading(row, t, name=names.get(row["rater_id"], row["rater_id"])), 60)
                 for row in rows
             ],
             hoverinfo="text",
@@ -199,10 +195,9 @@ def departments_figure(
         .iter_rows(named=True)
     )
     if not rows:
-        return _nothing(t("The data cannot tell for any department."), tokens, mode)
-    notes = _lines(
-        t("How many levels a rating lies, on average, from what the company would give the same people."),
-        96,
+        return theme.nothing(t("The data cannot tell for any department."), mode)
+    notes = theme.lines(
+        t("How many levels a rating lies, on average, from what the company would give the same people."), 96
     )
     bottom = 44 + 18 * len(notes)
     fig = theme.figure(mode, height=36 + 30 * len(rows) + bottom)
@@ -229,14 +224,11 @@ def departments_figure(
                 "line": {"width": 2, "color": tokens.accent if custom else tokens.quiet},
             },
             hovertext=[
-                "<br>".join(
-                    escape(line)
-                    for line in _lines(
-                        department_reading(
-                            rows[i], t, name=names.get(rows[i]["department_id"], rows[i]["department_id"])
-                        ),
-                        60,
-                    )
+                theme.written(
+                    department_reading(
+                        rows[i], t, name=names.get(rows[i]["department_id"], rows[i]["department_id"])
+                    ),
+                    60,
                 )
                 for i in places
             ],
@@ -290,7 +282,7 @@ def takeaway(released: Released[Profiles], t: Language) -> str:
     n_told = told["rater_id"].n_unique()
     untold = habits["rater_id"].n_unique() - n_told
     if not n_told:
-        return _joined([t("The data cannot tell how raters use the scale."), *_untold(untold, t)], t)
+        return t.joined([t("The data cannot tell how raters use the scale."), *_untold(untold, t)])
     flags = told.filter("flag")
     scale = flags.filter(pl.col("habit").is_in(_SCALE))
     sentences = []
@@ -318,7 +310,7 @@ def takeaway(released: Released[Profiles], t: Language) -> str:
     sentences += _about_recency(flags, t)
     if flags.height:
         sentences.append(_by_chance(flags.height, t))
-    return _joined([*sentences, *_untold(untold, t)], t)
+    return t.joined([*sentences, *_untold(untold, t)])
 
 
 def departments_takeaway(
@@ -350,7 +342,7 @@ def departments_takeaway(
         own,
         judged=judged,
     )
-    return _joined([first, second], t)
+    return t.joined([first, second])
 
 
 def department_reading(row: Row, t: Language, *, name: str) -> str:
@@ -427,7 +419,7 @@ def reading(row: Row, t: Language, *, name: str | None = None) -> str:
         return t("{who}: {reason}", who=who, reason=_reason(row, t))
     said = _fact(row, t, who)
     if row["reading"] == "unsure":
-        return _joined([said, t("Chance could explain the difference.")], t)
+        return t.joined([said, t("Chance could explain the difference.")])
     return said
 
 
@@ -806,7 +798,7 @@ def _frame(
     below: Sequence[str],
 ) -> go.Figure:
     """Rows with their names, the shaded common range, and the line of what is usual."""
-    notes = [line for note in below for line in _lines(note, 96)]
+    notes = [line for note in below for line in theme.lines(note, 96)]
     bottom = 16 + 18 * len(notes)
     fig = theme.figure(mode, height=44 + _ROW * len(rows) + bottom)
     fig.add_vrect(x0=-1, x1=1, fillcolor=tokens.band, line_width=0, layer="below")
@@ -868,50 +860,8 @@ def _note(fig: go.Figure, notes: Sequence[str], tokens: theme.Tokens, *, shift: 
     )
 
 
-def _nothing(sentence: str, tokens: theme.Tokens, mode: theme.Mode) -> go.Figure:
-    """A figure that says why it shows nothing."""
-    fig = theme.figure(mode, height=160)
-    fig.add_annotation(
-        x=0.5,
-        y=0.5,
-        xref="paper",
-        yref="paper",
-        text="<br>".join(escape(line) for line in _lines(sentence, 76)),
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 14},
-    )
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
-    return fig
-
-
 def _list(names: list[str], t: Language) -> str:
     """Names of habits one after the other; in a sentence they begin small in English."""
     if t.code == "zh":
         return t.listing(names)
     return t.listing([f"{name[:1].lower()}{name[1:]}" for name in names])
-
-
-def _joined(sentences: Sequence[str], t: Language) -> str:
-    """Sentences one after the other; Chinese puts no space between them."""
-    return ("" if t.code == "zh" else " ").join(sentences)
-
-
-def _width(text: str) -> int:
-    """Width in Latin characters; Chinese ones take two."""
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def _lines(text: str, width: int) -> list[str]:
-    """Text broken to a width, between words or Chinese characters."""
-    lines = [""]
-    word = ""
-    for character in f"{text} ":
-        word += character
-        if character != " " and east_asian_width(character) not in "WF":
-            continue
-        if lines[-1] and _width(lines[-1]) + _width(word.rstrip()) > width:
-            lines.append("")
-        lines[-1] += word
-        word = ""
-    return [line.strip() for line in lines if line.strip()]

@@ -7,7 +7,7 @@ dashed. Every function is pure. Sentences are plain text; only what goes into a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from math import cos, pi, sin, sqrt
 from types import MappingProxyType
@@ -59,9 +59,7 @@ def figure(
     tokens = theme.TOKENS[mode]
     islands = _around(result)
     if islands.height < 2:
-        return _nothing(
-            t("There are no two departments to build a bridge between."), tokens=tokens, mode=mode
-        )
+        return theme.nothing(t("There are no two departments to build a bridge between."), mode)
     fig = theme.figure(mode, height=_HEIGHT)
     place = {
         row["department_id"]: (
@@ -102,7 +100,7 @@ def legend(released: Released[Comparability], t: Language) -> str:
                 released.value.departments.height - MOST_ISLANDS,
             )
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def map_takeaway(
@@ -159,7 +157,7 @@ def map_takeaway(
                 n=narrowest["n_people"],
             )
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def takeaway(released: Released[Comparability], t: Language) -> str:
@@ -241,7 +239,7 @@ def takeaway(released: Released[Comparability], t: Language) -> str:
                 minimum=int(MINIMUM_RATEES.value),
             )
         )
-    return _joined(sentences, t)
+    return t.joined(sentences)
 
 
 def why(row: Row, t: Language) -> str:
@@ -314,7 +312,7 @@ def what_would_help(
     ]
     if row["standing"] in {"alone", "apart"} and row["component"] == 1:
         said += _start(released.value, t)
-    return _joined(said, t)
+    return t.joined(said)
 
 
 def review(
@@ -352,7 +350,7 @@ def review(
         said = t("What would tell most: a review of {ratee} by {rater}.", **places)
     needed = row["n_needed"]
     if row["purpose"] == "connect" and needed is not None and needed > 1:
-        return _joined(
+        return t.joined(
             [
                 said,
                 t(
@@ -360,8 +358,7 @@ def review(
                     "about this rater than chance does.",
                     n=needed,
                 ),
-            ],
-            t,
+            ]
         )
     return said
 
@@ -778,25 +775,3 @@ def _island(row: Row, ground: _Ground, t: Language) -> str:
         n=row["n_compared"],
         all=row["n_raters"],
     )
-
-
-def _nothing(sentence: str, *, tokens: theme.Tokens, mode: theme.Mode) -> go.Figure:
-    """A figure that says why it shows nothing."""
-    fig = theme.figure(mode, height=120)
-    fig.add_annotation(
-        x=0.5,
-        y=0.5,
-        xref="paper",
-        yref="paper",
-        text=escape(sentence),
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 14},
-    )
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
-    return fig
-
-
-def _joined(sentences: Sequence[str], t: Language) -> str:
-    """Sentences one after the other; Chinese puts no space between them."""
-    return ("" if t.code == "zh" else " ").join(sentence for sentence in sentences if sentence)
