@@ -1,9 +1,8 @@
-"""What would an average rater have given, and who did better under average raters?
+"""What would an average rater have given?
 
 Reads    the ratings with their levels, and the severity that `linear.severity` found in them.
 Returns  per rating the chance of each level on an average rater's yardstick, the most likely level, its range
-         and the chance that it would have been another one; for people of one cycle the chance that one did
-         better than another, or is among the best.
+         and the chance that it would have been another one.
 
 Advisory: for the talk in a meeting. Nothing is written back.
 
@@ -25,11 +24,6 @@ rater as on every other page, and it is there as soon as severity is, at any siz
 of levels knows moods in small companies only, and without them chances are overstated. In simulations both
 are as well calibrated and within two per cent as sharp (log score), also where thresholds are skewed or
 chance is logistic. `adjusted_by_levels` gives the other answer, to compare.
-
-Ranking rests on the same parts: performance is what is known of a person's work over the cycles on record, in
-the department where they were in this cycle. Two people rated by one rater share that rater's severity, and
-two of one department its standard: neither makes their difference doubtful. People without a chain of shared
-raters between them cannot be compared.
 """
 
 from __future__ import annotations
@@ -46,7 +40,7 @@ import polars as pl
 from scipy import sparse, special, stats
 
 from analytics.disclosure import Cells
-from analytics.policy import ADJUSTED_RANGE, CONFIDENCE, MINIMUM_RATEES
+from analytics.policy import ADJUSTED_RANGE, MINIMUM_RATEES
 from analytics.severity.design import DEFAULTS, SOURCES, Refusal
 from analytics.severity.engines.crossed import CrossedFit
 from analytics.severity.engines.ordinal import OrdinalFit
@@ -55,8 +49,7 @@ from analytics.severity.linear import Severity
 
 REFERENCE: Final = (
     "McCullagh (1980), J. R. Stat. Soc. B 42(2), a line behind the levels. "
-    "doi:10.1111/j.2517-6161.1980.tb01109.x; Stein (1981), Ann. Stat. 9(6). doi:10.1214/aos/1176345632; "
-    "Goldstein & Spiegelhalter (1996), J. R. Stat. Soc. A 159(3), doubt about ranks. doi:10.2307/2983325"
+    "doi:10.1111/j.2517-6161.1980.tb01109.x; Stein (1981), Ann. Stat. 9(6). doi:10.1214/aos/1176345632"
 )
 
 REASONS: Final = (
@@ -78,8 +71,6 @@ _GRID: Final = 41  # for severity
 _REACH: Final = 4.0  # deviations of it
 _LEAST_CHANCE: Final = 0.05
 """Of the variance of a judgement at least this much is chance, whatever the parts add up to."""
-DRAWS: Final = 10_000
-"""Companies drawn to say who may be among the best."""
 
 
 @dataclass(frozen=True)
@@ -124,65 +115,7 @@ class Adjusted:
     def only(self, which: pl.Expr) -> Adjusted:
         """The same about the ratings an expression over them chooses."""
         ratings = self.ratings.filter(which)
-        return replace(self, ratings=ratings, departments=judged_departments(ratings))
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How well people of one cycle are known to work, under average raters.
-
-    Attributes
-    ----------
-    people
-        One row per person, sorted by ``ratee_id``: ``department_id``, ``performance`` (rating points, nought
-        is average in the company), ``standard_error``, ``n_ratings``, ``n_raters``, ``component``.
-    cycle_id
-        Which cycle.
-    """
-
-    people: pl.DataFrame
-    cycle_id: str
-    _known: pl.DataFrame
-    _shares: pl.DataFrame
-
-    cells: ClassVar[tuple[Cells, ...]] = ()  # A person's standing is theirs; access decides who reads it.
-
-    def covariance(self, people: Sequence[str]) -> Floats:
-        """Covariance of the errors of performance, shape (people, people), in squared rating points."""
-        place = {person: at for at, person in enumerate(people)}
-        own = dict(self._known.select("ratee_id", "variance").iter_rows())
-        found = np.diag([own[person] for person in people])
-        shares = self._shares.filter(pl.col("ratee_id").is_in(list(people)))
-        for (_,), part in shares.group_by("of"):
-            side = np.zeros(len(people))
-            np.add.at(side, [place[one] for one in part["ratee_id"]], part["weight"].to_numpy())
-            found += np.outer(side, side) * float(part["doubt"][0])
-        return np.asarray(found)
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two people beside each other.
-
-    Attributes
-    ----------
-    first, second
-        Whom.
-    above
-        Chance that the first did better than the second; null if nothing links their raters.
-    difference, low, high
-        First less second in rating points, with interval; null likewise.
-    told
-        Whether the ratings can tell them apart: whether the interval keeps clear of nought.
-    """
-
-    first: str
-    second: str
-    above: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    told: bool
+        return replace(self, ratings=ratings, departments=_departments(ratings))
 
 
 def adjusted(
@@ -217,7 +150,7 @@ def adjusted(
     ValueError
         If a column is missing.
     """
-    rows = _rows(ratings, found, sources)
+    rows = placed_ratings(ratings, found, sources)
     levels = _levels(rows)
     # Points that do not rise with the levels measure something else.
     rising = levels.group_by("scale_id").agg((pl.col("score").diff().drop_nulls() > 0).all().alias("rising"))
@@ -228,7 +161,7 @@ def adjusted(
     )
     if found.refusal is not None:
         said = _said(chosen.with_columns(pl.lit("refused").alias("why")), {})
-        return Adjusted(said, judged_departments(said), levels, found.refusal)
+        return Adjusted(said, _departments(said), levels, found.refusal)
     chosen = (
         _with_moods(chosen, found)
         .join(_work(rows, found), on=["ratee_id", "rater_id"], how="left", maintain_order="left")
@@ -244,7 +177,7 @@ def adjusted(
     ]
     told: dict[str, pl.DataFrame] = {"told": pl.concat(parts)} if parts else {}
     said = _said(chosen, told)
-    return Adjusted(said, judged_departments(said), levels)
+    return Adjusted(said, _departments(said), levels)
 
 
 def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adjusted:
@@ -276,7 +209,7 @@ def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adj
     chosen = rows if cycle_id is None else rows.filter(pl.col("cycle_id") == cycle_id)
     if model.fit is None:
         said = _said(chosen.with_columns(pl.lit(None, dtype=pl.Float64).alias("severity")), {})
-        return Adjusted(said, judged_departments(said), used, model.refusal)
+        return Adjusted(said, _departments(said), used, model.refusal)
     steps = {scale: part for (scale,), part in model.thresholds.sort("level").group_by("scale_id")}
     seen = pl.concat([_information(part, steps[scale]) for (scale,), part in rows.group_by("scale_id")])
     pair = model.fit.variances.get("pair", 0.0)
@@ -315,7 +248,7 @@ def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adj
         points = np.interp(names, known["level"].to_numpy(), known["score"].to_numpy())
         parts.append(_in_words(part, chances, names=names, points=points))
     said = _said(chosen, {"told": pl.concat(parts)} if parts else {})
-    return Adjusted(said, judged_departments(said), used)
+    return Adjusted(said, _departments(said), used)
 
 
 def _moods_by_levels(rows: pl.DataFrame, model: LevelModel, fit: OrdinalFit) -> pl.DataFrame:
@@ -352,145 +285,7 @@ def _information(rows: pl.DataFrame, levels: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.Series("information", sum(end * (1.0 - end) for end in ends)))
 
 
-def standing(
-    ratings: pl.DataFrame, found: Severity, *, cycle_id: str, sources: Sequence[str] = SOURCES
-) -> Standing:
-    """How well everybody rated in a cycle is known to work, and what they share in doubt.
-
-    Parameters
-    ----------
-    ratings, found, sources
-        As for `adjusted`; levels are not needed.
-    cycle_id
-        Whose people to compare.
-
-    Returns
-    -------
-    Standing
-        Empty where severity is refused.
-    """
-    rows = _rows(ratings, found, sources)
-    here = (
-        rows.filter(pl.col("cycle_id") == cycle_id)
-        .sort("ratee_id", pl.col("source") != "manager", "source", "rater_id")
-        .unique("ratee_id", keep="first", maintain_order=True)
-        .select("ratee_id", "department_id", "merit", "component")
-    )
-    if found.refusal is not None:
-        here = here.clear()
-    pairs, people = linked_raters(rows, found)
-    told = here.join(people, on="ratee_id", how="inner").sort("ratee_id")
-    average = told.select((pl.col("merit") + pl.col("effect")).mean()).item() or 0.0
-    shares = _shares(pairs, told, found)
-    doubt = shares.group_by("ratee_id", "of").agg(pl.col("weight").sum(), pl.col("doubt").first())
-    doubt = doubt.group_by("ratee_id").agg((pl.col("weight") ** 2 * pl.col("doubt")).sum().alias("shared"))
-    shown = (
-        told.join(doubt, on="ratee_id", how="left")
-        .select(
-            "ratee_id",
-            "department_id",
-            (pl.col("merit") + pl.col("effect") - average).alias("performance"),
-            (pl.col("variance") + pl.col("shared").fill_null(0.0)).sqrt().alias("standard_error"),
-            "n_ratings",
-            "n_raters",
-            "component",
-        )
-        .sort("ratee_id")
-    )
-    return Standing(shown, cycle_id, told.select("ratee_id", "variance"), shares)
-
-
-def compare(known: Standing, *, first: str, second: str) -> Comparison:
-    """The chance that one person did better than another under average raters.
-
-    Raises
-    ------
-    ValueError
-        If one of them was not rated in the cycle, or both are the same.
-    """
-    pair = {row["ratee_id"]: row for row in known.people.iter_rows(named=True)}
-    unknown = [person for person in (first, second) if person not in pair]
-    if unknown or first == second:
-        raise ValueError(
-            f"first and second must be two people rated in {known.cycle_id}; got {unknown or first}"
-        )
-    if pair[first]["component"] != pair[second]["component"]:
-        return Comparison(first, second, None, None, None, None, told=False)
-    shared = known.covariance([first, second])
-    error = math.sqrt(max(shared[0, 0] + shared[1, 1] - 2.0 * shared[0, 1], 1e-12))
-    difference = pair[first]["performance"] - pair[second]["performance"]
-    reach = float(stats.norm.ppf(0.5 + CONFIDENCE.value / 2.0)) * error
-    above = float(stats.norm.cdf(difference / error))
-    return Comparison(
-        first,
-        second,
-        above,
-        difference,
-        difference - reach,
-        difference + reach,
-        told=max(above, 1.0 - above) >= 0.5 + CONFIDENCE.value / 2.0,
-    )
-
-
-def among_best(known: Standing, *, people: Sequence[str], k: int, seed: int) -> pl.DataFrame:
-    """The chance of each of several people to be among the best ``k`` of them under average raters.
-
-    Parameters
-    ----------
-    known
-        Result of `standing`.
-    people
-        Whom to rank; people nothing links with most of the others are left out.
-    k
-        How many are the best.
-    seed
-        Of the draws, so that the same question has the same answer.
-
-    Returns
-    -------
-    polars.DataFrame
-        ``ratee_id``, ``performance``, ``chance`` (0 to 1; together they make ``k``), ``low`` and ``high``
-        (ranks between which they lie with the chance of `policy.CONFIDENCE`); best first.
-
-    Raises
-    ------
-    ValueError
-        If ``k`` is less than one.
-    """
-    if k < 1:
-        raise ValueError(f"k must be at least 1; got {k}")
-    listed = known.people.filter(pl.col("ratee_id").is_in(list(people)))
-    linked = listed["component"].mode().sort()
-    listed = listed.filter(pl.col("component") == linked[0]) if len(linked) else listed
-    ids = listed["ratee_id"].to_list()
-    if not ids:
-        return pl.DataFrame(
-            schema={
-                "ratee_id": pl.String,
-                "performance": pl.Float64,
-                "chance": pl.Float64,
-                "low": pl.Int64,
-                "high": pl.Int64,
-            }
-        )
-    rng = np.random.default_rng(seed)
-    spread, turn = np.linalg.eigh(known.covariance(ids))
-    drawn = rng.standard_normal((DRAWS, len(ids))) * np.sqrt(np.clip(spread, 0.0, None)) @ turn.T
-    drawn += listed["performance"].to_numpy()
-    ranks = np.empty(drawn.shape, dtype=np.int64)
-    np.put_along_axis(ranks, np.argsort(-drawn, axis=1), np.arange(1, len(ids) + 1)[None, :], axis=1)
-    outside = 50.0 * (1.0 - CONFIDENCE.value)
-    low, high = np.percentile(ranks, [outside, 100.0 - outside], axis=0, method="nearest")
-    return listed.select(
-        "ratee_id",
-        "performance",
-        pl.Series("chance", (ranks <= k).mean(axis=0)),
-        pl.Series("low", low.astype(np.int64)),
-        pl.Series("high", high.astype(np.int64)),
-    ).sort(["performance", "ratee_id"], descending=[True, False])
-
-
-def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.DataFrame:
+def placed_ratings(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.DataFrame:
     """The ratings with what the model says of their cycle, source and department, and of their rater."""
     needed = ("ratee_id", "rater_id", "score")
     missing = [name for name in needed if name not in ratings.columns]
@@ -531,7 +326,7 @@ def _rows(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.
         )
         .drop_nulls(list(_KEYS))
         .join(raters, on="rater_id", how="inner")
-        .join(mood_levels(found), on=["rater_id", "cycle_id"], how="left")
+        .join(_moods(found), on=["rater_id", "cycle_id"], how="left")
         .with_columns(
             (
                 pl.lit(terms.get("intercept", 0.0))
@@ -573,7 +368,7 @@ def _parts(found: Severity) -> dict[str, float]:
     return {name: sum(variances.get(part, 0.0) for part in parts) for name, parts in _PARTS.items()}
 
 
-def mood_levels(found: Severity) -> pl.DataFrame:
+def _moods(found: Severity) -> pl.DataFrame:
     """What is known of raters' moods; empty where the model has none."""
     columns: dict[str, Floats] = {"mood": np.empty(0), "mood_error": np.empty(0)}
     who = pl.DataFrame(schema={"rater_id": pl.String, "cycle_id": pl.String})
@@ -640,7 +435,7 @@ def _carried(steady: pl.Expr, doubt: pl.Expr, n: pl.Expr) -> pl.Expr:
     return pl.when(doubt > 0).then((shared / doubt).clip(0.0, 1.0)).otherwise(1.0)
 
 
-def linked_raters(rows: pl.DataFrame, found: Severity) -> tuple[pl.DataFrame, pl.DataFrame]:
+def known_work(rows: pl.DataFrame, found: Severity) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Everybody's work given the severities: per pair what it says, per person what follows.
 
     Given severities ``b``, the mean of a pair's n ratings less cycle, source, department and ``b`` is the
@@ -680,7 +475,7 @@ def _work(rows: pl.DataFrame, found: Severity) -> pl.DataFrame:
     ``beside`` is its mean at the rater's likeliest severity, ``variance`` its variance given that severity,
     and it falls by ``falls`` for every point that severity is higher.
     """
-    pairs, people = linked_raters(rows, found)
+    pairs, people = known_work(rows, found)
     effects = people.select("ratee_id", "effect")
     return (
         _doubts(pairs, person=_parts(found)["person"], pair=_parts(found)["pair"])
@@ -715,45 +510,6 @@ def _doubts(pairs: pl.DataFrame, *, person: float, pair: float) -> pl.DataFrame:
             (pl.col("keeps") + (1.0 - pl.col("keeps")) * pl.col("weight")).alias("falls"),
         )
     )
-
-
-def _shares(pairs: pl.DataFrame, told: pl.DataFrame, found: Severity) -> pl.DataFrame:
-    """What doubts people's performances rest on: the severity of raters and the standards of departments.
-
-    A doubt about a standard is one about the work of its department as well, with the opposite sign: what
-    both make together is well known.
-    """
-    own = pairs.join(told.select("ratee_id", "variance", "department_id"), on="ratee_id").with_columns(
-        (-pl.col("tells") * pl.col("variance")).alias("weight")
-    )
-    columns = ["ratee_id", "of", "weight", "doubt"]
-    standards = {
-        department: error**2
-        for department, error in found.departments.select("department_id", "standard_error").iter_rows()
-        if error is not None
-    }
-    if not (found.variances["part"] == "standard").any() or not standards:
-        return own.with_columns(pl.format("rater {}", "rater_id").alias("of")).select(columns)
-
-    def of_standard(column: str) -> pl.Expr:
-        return pl.col(column).replace_strict(standards, default=0.0, return_dtype=pl.Float64)
-
-    raters = own.with_columns(
-        pl.format("rater {}", "rater_id").alias("of"),
-        (pl.col("doubt") - of_standard("home")).clip(0.0).alias("doubt"),
-    )
-    homes = own.with_columns(
-        pl.format("standard {}", pl.col("home").fill_null("")).alias("of"), of_standard("home").alias("doubt")
-    )
-    work = (
-        own.group_by("ratee_id", "department_id")
-        .agg((-1.0 - pl.col("weight").sum()).alias("weight"))
-        .with_columns(
-            pl.format("standard {}", pl.col("department_id").fill_null("")).alias("of"),
-            of_standard("department_id").alias("doubt"),
-        )
-    )
-    return pl.concat([frame.select(columns) for frame in (raters, homes, work)])
 
 
 def _levels(rows: pl.DataFrame) -> pl.DataFrame:
@@ -886,7 +642,7 @@ def _share(low: Floats, at: Floats, high: Floats, below: Curve) -> Floats:
     return np.asarray(np.where(area > 0, (here - first) / np.where(area > 0, area, 1.0), nearer))
 
 
-def judged_departments(ratings: pl.DataFrame) -> pl.DataFrame:
+def _departments(ratings: pl.DataFrame) -> pl.DataFrame:
     """How many ratings an average rater is expected to have given otherwise, by department."""
     return (
         ratings.filter(pl.col("department_id").is_not_null())

@@ -19,7 +19,8 @@ from analytics.disclosure import Released
 from analytics.language import Language, interval, percent, signed
 from analytics.policy import CONFIDENCE, MINIMUM_RATEES
 from analytics.severity import chart
-from analytics.severity.adjusted import Adjusted, Comparison
+from analytics.severity.adjusted import Adjusted
+from analytics.severity.ranking import Comparison
 
 Row = Mapping[str, Any]
 

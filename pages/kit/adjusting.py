@@ -11,7 +11,8 @@ import streamlit as st
 from analytics.disclosure import Released
 from analytics.language import Language
 from analytics.severity import adjusted_chart
-from analytics.severity.adjusted import Adjusted, compare
+from analytics.severity.adjusted import Adjusted
+from analytics.severity.ranking import compare
 from analytics.theme import Mode
 from data.access import Permission, Viewer
 from pages.kit import cards, filters, load, load_severity

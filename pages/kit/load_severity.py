@@ -15,7 +15,7 @@ import streamlit as st
 
 from analytics.disclosure import Released, release
 from analytics.policy import MINIMUM_RATEES
-from analytics.severity.adjusted import Adjusted, Standing, adjusted, among_best, standing
+from analytics.severity.adjusted import Adjusted, adjusted
 from analytics.severity.differential import Differential, differential
 from analytics.severity.drift import Drift, drift
 from analytics.severity.evidence import Evidence, attainment, evidence
@@ -25,6 +25,7 @@ from analytics.severity.habits.progress import progress
 from analytics.severity.levels import Disagreements, LevelSeverity, disagreements, severity_by_levels
 from analytics.severity.linkage.comparability import Comparability, comparability
 from analytics.severity.linkage.information import Variances
+from analytics.severity.ranking import Standing, among_best, standing
 from data import queries
 from data.access import Permission, Reach, Viewer
 from pages.kit import load

@@ -22,7 +22,7 @@ from analytics.policy import (
     PACE_PRESETS,
     TELLING_EVIDENCE,
 )
-from analytics.severity.adjusted import DRAWS, Adjusted
+from analytics.severity.adjusted import Adjusted
 from analytics.severity.differential import Differential
 from analytics.severity.evidence import Evidence
 from analytics.severity.facets import Facets
@@ -30,6 +30,7 @@ from analytics.severity.facets_chart import facet_words
 from analytics.severity.habits.profile import SELF_CORRELATION, SELF_LENIENCY, Profiles
 from analytics.severity.linear import Severity
 from analytics.severity.linkage.comparability import Comparability
+from analytics.severity.ranking import DRAWS
 
 
 def distribution(t: Language, released: Released[Distribution]) -> dict[str, str]:

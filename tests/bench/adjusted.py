@@ -14,9 +14,10 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from analytics.severity.adjusted import adjusted, adjusted_by_levels, compare, standing
+from analytics.severity.adjusted import adjusted, adjusted_by_levels
 from analytics.severity.levels import level_model
 from analytics.severity.linear import severity
+from analytics.severity.ranking import compare, standing
 from tests.adjusted_company import KEYS, Levels, levels
 from tests.bench.apart import apart
 from tests.bench.figure import Figure, Options, at_most, load, reported

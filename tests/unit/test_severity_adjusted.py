@@ -15,17 +15,10 @@ from scipy import sparse
 from analytics.disclosure import Released, release
 from analytics.language import Language
 from analytics.severity import adjusted_chart
-from analytics.severity.adjusted import (
-    Adjusted,
-    Standing,
-    adjusted,
-    adjusted_by_levels,
-    among_best,
-    compare,
-    standing,
-)
+from analytics.severity.adjusted import Adjusted, adjusted, adjusted_by_levels
 from analytics.severity.levels import level_model
 from analytics.severity.linear import Severity, severity
+from analytics.severity.ranking import Standing, among_best, compare, standing
 from tests.adjusted_company import KEYS, Levels, levels
 
 EN = Language("en")

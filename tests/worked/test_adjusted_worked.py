@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from analytics.severity.adjusted import Standing, _chances, _range, among_best, compare
+from analytics.severity.adjusted import _chances, _range
 from analytics.severity.evidence import attainment
+from analytics.severity.ranking import Standing, among_best, compare
 
 THRESHOLDS = np.array([-1.0, 0.0, 1.0])
 
