@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_without_data_a_page_says_what_to_load(open_app: Open, tmp_path: Path, p
 
 
 def test_leniency_finds_whom_the_demo_planted(open_app: Open, demo_home: Path) -> None:
-    said = words(open_app(demo_home, "pages/fairness/leniency.py"))
+    said = words(open_app(demo_home, LENIENCY))
     # truth.json: the department shifted by rating culture is Service; R&D does better work.
     assert "Service rates 0.3 points above comparable departments" in said
     assert "Research & Development rates" not in said
@@ -286,3 +287,35 @@ def test_where_no_rating_says_a_department_the_page_says_so(open_app: Open, tmp_
         app = open_app(tmp_path, page)
         assert not app.exception
         assert "None of these ratings can be placed by Department" in words(app)
+
+
+LENIENCY = "pages/fairness/leniency.py"
+
+
+@pytest.mark.parametrize("role", ["hr_leadership", "executive", "hr_partner"])
+def test_flags_are_the_same_on_every_page(open_app: Open, demo_home: Path, role: str) -> None:
+    finding = re.search(r"eh-finding[^>]*><p>([^<]+)", words(open_app(demo_home, LENIENCY, role=role)))
+    assert finding is not None
+    assert finding.group(1) in words(open_app(demo_home, "pages/overview/overview.py", role=role))
+
+
+def test_a_rater_reads_the_same_on_the_leniency_page_and_on_their_own(
+    open_app: Open, demo_home: Path
+) -> None:
+    reading = re.compile(
+        r"[^<>]+ rates [\d.]+ points (?:softer|harder) than an average rater would \([^)]*\)\."
+    )
+    leniency = reading.search(words(open_app(demo_home, LENIENCY)))
+    own = reading.search(words(open_app(demo_home, "pages/fairness/rater.py")))
+    assert leniency is not None
+    assert own is not None
+    assert leniency.group() == own.group()
+
+
+def test_one_cycle_and_levels_can_be_looked_at(open_app: Open, demo_home: Path) -> None:
+    cycle = open_app(demo_home, LENIENCY, when="2026H1")
+    assert not cycle.exception
+    assert "2026 H1" in words(cycle)
+    levels = open_app(demo_home, LENIENCY, steps="levels")
+    assert not levels.exception
+    assert "Do rating points and levels agree?" in words(levels)
