@@ -478,21 +478,29 @@ def _flags(released: Released[Evidence], t: Language) -> list[str]:
     if not gone and not new:
         return [
             t.plural(
-                "Beside it the {n} flag on a rater stays.",
-                "Beside it all {n} flags on raters stay, and none is added.",
+                "With it the {n} flag on a rater stays.",
+                "With it all {n} flags on raters stay, and none is added.",
                 flags,
             )
             if flags
-            else t("Beside it, as without it, no rater is flagged.")
+            else t("With it, as without it, no rater is flagged.")
+        ]
+    largest = max(abs(change) for change in told["change"])
+    places = {"flags": flags, "gone": gone, "new": new}
+    if largest < 0.005:
+        return [
+            t(
+                "With it, {gone} of the {flags} flags on raters would fall away and {new} would be new, but no "
+                "severity changes by as much as 0.01 points.",
+                **places,
+            )
         ]
     return [
         t(
-            "Of {flags} flags on raters {gone} go beside it and {new} are added; the largest change of a "
-            "severity is {points} points.",
-            flags=flags,
-            gone=gone,
-            new=new,
-            points=f"{max(abs(change) for change in told['change']):.2f}",
+            "With it, {gone} of the {flags} flags on raters would fall away and {new} would be new; severity "
+            "changes by {points} points at most.",
+            **places,
+            points=f"{largest:.2f}",
         )
     ]
 

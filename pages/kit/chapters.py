@@ -167,11 +167,11 @@ CHAPTERS: Final = (
         lambda t: t("When is a rater flagged, and how many flags are false?"),
         lambda t: t(
             "A flag needs three things: the estimate lies at least {practical} standard deviations of a "
-            "rating from the average rater, the chance that it points the other way is at most {rate}, and "
+            "rating from the average rater, the chance that it points the other way is at most {rate} %, and "
             "raters differ at all by more than chance ({chance}). The sum of these chances over all flags is "
             "how many of them are expected to point the wrong way; it stands beside every list of flags.",
             practical=f"{PRACTICAL_SEVERITY.value:g}",
-            rate=f"{100 * FALSE_SIGN_RATE.value:g} %",
+            rate=f"{100 * FALSE_SIGN_RATE.value:g}",
             chance=f"p ≤ {CHANCE_SPREAD.value:g}",
         ),
         (
