@@ -250,7 +250,7 @@ def company(
         ((pl.col("low") > 0) | (pl.col("high") < 0)).alias("sure")
     )
     large = told.filter(pl.col("sure") & (pl.col("gap").abs() >= (found.practical or 0.0)))
-    sentences = []
+    sentences: list[str] = []
     for row in large.sort("group").iter_rows(named=True):
         digits = decimals(row["gap"], row["low"], row["high"])
         places = {
@@ -291,7 +291,7 @@ def company(
         sentences.append(
             t("Through the whole company, no group is rated differently by an amount that matters.")
         )
-    if sentences:
+    if large.height:
         sentences.append(
             t(
                 "A difference that runs through the whole company is no single rater’s doing: work, goals or "

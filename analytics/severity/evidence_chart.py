@@ -367,7 +367,7 @@ def people_rows(
         .then(pl.lit(t("unusually high")))
         .otherwise(pl.lit(t("unusually low")))
         .alias(t("In words")),
-        pl.col("low").alias(t("19 of 20 from")),
+        pl.col("low").alias(t("95 % from")),
         pl.col("high").alias(t("to")),
     )
 
@@ -490,8 +490,8 @@ def _flags(released: Released[Evidence], t: Language) -> list[str]:
     if largest < 0.005:
         return [
             t(
-                "With it, {gone} of the {flags} flags on raters would fall away and {new} would be new, but no "
-                "severity changes by as much as 0.01 points.",
+                "With it, {gone} of the {flags} flags on raters would fall away and {new} would be new, but "
+                "no severity changes by as much as 0.01 points.",
                 **places,
             )
         ]

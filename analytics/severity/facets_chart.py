@@ -195,8 +195,8 @@ def odd_takeaway(released: Released[Facets], t: Language) -> str:
     if erratic:
         sentences.append(
             t.plural(
-                "{n} rater rates less predictably than others, often against what they see.",
-                "{n} raters rate less predictably than others, often against what they see.",
+                "{n} rater rates less predictably than others, often against what others see.",
+                "{n} raters rate less predictably than others, often against what others see.",
                 erratic,
             )
         )

@@ -215,11 +215,6 @@ def linkage(t: Language, released: Released[Comparability]) -> dict[str, str]:
             "One review links a rater to the others but says little. So many, of different people, tell "
             "half of what there is to know about the rater."
         ),
-        t("Links carried"): t(
-            "To link so many raters takes one link less than there are raters. A person whom two raters "
-            "alone share, and without whom they would part, carries one; where there are other ways the link "
-            "is shared."
-        ),
         t("Comparisons that say little"): t(
             "A comparison that is worth fewer than {minimum} people, that hangs on one person, or that tells "
             "less than half of what there is to know about a rater.",

@@ -421,8 +421,7 @@ def extra_reviews(
         pl.Series(t("Whom"), [row["ratee"] for row in told], dtype=pl.String),
         pl.Series(t("What it settles"), [linkage_chart.purpose(row, t) for row in rows], dtype=pl.String),
         pl.col("n_connected").alias(t("Connected then")),
-        (pl.col("reliability_before") * 100).round(0).cast(pl.Int64).alias(t("Told apart before (%)")),
-        (pl.col("reliability_after") * 100).round(0).cast(pl.Int64).alias(t("… after (%)")),
+        (pl.col("reliability_after") * 100).round(0).cast(pl.Int64).alias(t("Told apart then (%)")),
         pl.col("n_needed").alias(t("Reviews needed")),
     )
     # Without a fit nothing is known of reliabilities.
@@ -467,7 +466,6 @@ def linking_people(
         named(frame, "department_id", departments).alias(t("Department")),
         pl.col("n_raters").alias(t("Number of raters")),
         pl.col("n_cut_off").alias(t("Cut off without them")),
-        pl.col("carries").round(1).alias(t("Links carried")),
         pl.Series(t("Why they have several raters"), whys, dtype=pl.String),
     )
 

@@ -29,7 +29,7 @@ rows are left. Products release the interpreter, so two threads share the column
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -67,9 +67,11 @@ _LONGEST_STEP: Final = 10.0
 _SAMPLE: Final = 200_000  # rows from which the search starts
 _SAMPLED_RATERS: Final = 1_000  # or more rows, for so many raters
 _MOST_CHUNKS: Final = 4  # in which small columns are looked at for a trace they hardly change
+_PIECES: Final = 4  # in which a product is taken
 _CHUNK: Final = 200_000  # rows looked at together
 _CHUNK_LEVELS: Final = 5  # or so many times the iterated levels: every chunk adds to all of them
 _WIDTH: Final = 8_000_000  # bytes in one block of right-hand sides: what a processor keeps at hand
+_WIDEST: Final = 20  # columns of such a block
 _MOST_ITERATIONS: Final = 500
 _EXACT: Final = 1e-6
 _ROUGH: Final = 1e-3  # of probes, whose own noise is larger, and of what counts squared
@@ -235,7 +237,7 @@ class _Equations:
     hidden: Floats  # by cell: t x kept
     diagonal: Floats  # of the eliminated levels
     own: sparse.csr_matrix  # iterated levels with themselves before the elimination, prior included
-    parts: list[sparse.csr_matrix]  # eliminated with iterated, over the root of the diagonal, by chunk
+    meeting: sparse.csr_matrix  # eliminated with iterated levels, over the root of the diagonal
     near: Floats  # inverse of the block of each rater, shape (raters, block, block)
     places: Integers  # levels of each block, shape (raters, block)
     bonds: Floats  # B, shape (iterated, small)
@@ -245,21 +247,32 @@ class _Equations:
     def product(self, columns: Floats) -> Floats:
         """``A columns``."""
         out = self.own @ columns
-        for part, turned in self.turned:
-            out -= turned @ (part @ columns)
+        if columns.shape[1] > 1:
+            for part, turned in self.pieces:
+                out -= turned @ (part @ columns)
+            return np.asarray(out)
+        # Nobody else is at work on a single column.
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for taken in threads.map(lambda piece: piece[1] @ (piece[0] @ columns), self.pieces):
+                out -= taken
         return np.asarray(out)
 
     @cached_property
-    def turned(self) -> list[tuple[sparse.csr_matrix, sparse.csc_matrix]]:
-        """The parts with their transposes: views, but making one takes longer than a short product."""
-        return [(part, part.T) for part in self.parts]
+    def pieces(self) -> list[tuple[sparse.csr_matrix, sparse.csc_matrix]]:
+        """The meeting in pieces with their transposes: views, but making one takes longer than a product.
+
+        Few, for every piece adds to all iterated levels; not one, for what it says stays near at hand.
+        """
+        cuts = np.linspace(0, self.meeting.shape[0], _PIECES + 1).astype(int).tolist()
+        parts = [_slice(self.meeting, slice(a, b)) for a, b in pairwise(cuts)]
+        return [(part, part.T) for part in parts]
 
     def single(self) -> _Equations:
         """The same in single precision, which is enough for what is solved roughly and twice as fast."""
         return replace(
             self,
             own=self.own.astype(np.float32),
-            parts=[part.astype(np.float32) for part in self.parts],
+            meeting=_with(self.meeting, self.meeting.data.astype(np.float32)),
             near=self.near.astype(np.float32),
         )
 
@@ -326,7 +339,7 @@ class _Equations:
         """Some columns at a time."""
         size, many = sides.shape
         kind = equations.near.dtype
-        wide = max(1, min(16, _WIDTH // (size * kind.itemsize)))
+        wide = max(1, min(_WIDEST, _WIDTH // (size * kind.itemsize)))
         blocks = min(many, _THREADS * math.ceil(many / wide / _THREADS))
         cuts = [slice(a * many // blocks, (a + 1) * many // blocks) for a in range(blocks)]
         found, rest = np.empty(sides.shape), np.empty(sides.shape)
@@ -395,6 +408,27 @@ class _Found:
     curvature: Floats
     steps: int
     converged: bool
+
+
+class _WhenAsked(Mapping[str, Modes]):
+    """Modes by factor, of which those of the first, the most of all, are worked out when first asked for."""
+
+    def __init__(self, first: str, late: Callable[[], Modes], ready: Mapping[str, Modes]) -> None:
+        self._first, self._late, self._ready = first, late, ready
+
+    @cached_property
+    def _worked_out(self) -> Modes:
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._late()
+
+    def __getitem__(self, name: str) -> Modes:
+        return self._worked_out if name == self._first else self._ready[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((self._first, *self._ready))
+
+    def __len__(self) -> int:
+        return 1 + len(self._ready)
 
 
 class _System:
@@ -535,6 +569,17 @@ class _System:
         for k in self.few:
             self.heads[k] = slice(self.small, self.small + self.sizes[k])
             self.small += self.sizes[k]
+        self.spots = self._spots()
+
+    def _spots(self) -> npt.NDArray[np.int32]:
+        """Small columns beside the intercept that the rows of each profile are in; the last one is none."""
+        known = np.delete(np.arange(self.small), self.numbered)
+        profile, place = np.nonzero(self.table[:, 1:])
+        many = np.bincount(profile, minlength=self.table.shape[0])
+        rank = np.arange(profile.size) - np.repeat(np.cumsum(many) - many, many)
+        spots = np.full((many.size, int(many.max())), self.small, dtype=np.int32)
+        spots[profile, rank] = known[1 + place]
+        return spots
 
     def _kept(self, table: Floats, numbers: list[Floats]) -> list[int]:
         """Which of the columns add something to the ones before them."""
@@ -587,7 +632,7 @@ class _System:
 
     def start(self) -> Floats:
         """Rough ratios from one-way analyses of variance, each factor by itself."""
-        least = np.linalg.solve(self._square()[: self.p, : self.p], self._by_small(self.y)[: self.p])
+        least = np.linalg.solve(self.square[: self.p, : self.p], self._by_small(self.y)[: self.p])
         rest = self.y - self._said(np.append(least, np.zeros(self.small - self.p)))
         whole = float(rest @ rest)
         total = whole / self.n
@@ -616,8 +661,8 @@ class _System:
         sizes = [*self.sizes, *([self.times.size] if self.paired else [])]
         return _FLOOR * np.array(sizes, dtype=np.float64) / self.n
 
-    def equations(self, ratios: Floats, before: _Equations | None) -> _Equations:
-        """Form the equations at these ratios and solve for what connects the iterated with the small."""
+    def equations(self, ratios: Floats) -> _Equations:
+        """The equations of the iterated levels at these ratios; what connects them with the small is open."""
         t = ratios[-1] if self.paired else 0.0
         kept = 1.0 / (1.0 + self.times * t)
         diagonal = self._by_first(self.times * kept) + 1.0 / ratios[0]
@@ -629,33 +674,16 @@ class _System:
             own = own - self._inner(t * kept)
         own = sparse.csr_matrix(own)
         near = self._blocks(sparse.csr_matrix(own - self._inner(kept**2 / diagonal[self.owner])))
-        root = np.sqrt(diagonal)
-        data = self.links.data * self._by_entry(kept / root[self.owner])
-        starts = self.links.indptr[self.cell_starts]
-        parts = []
-        for chunk in self._chunks():
-            a, b = chunk.levels.start, chunk.levels.stop
-            inside = slice(int(starts[a]), int(starts[b]))
-            parts.append(
-                sparse.csr_matrix(
-                    (data[inside], self.links.indices[inside], starts[a : b + 1] - starts[a]),
-                    shape=(b - a, self.iterated),
-                )
-            )
+        meeting = sparse.csr_matrix(
+            (
+                self.links.data * self._by_entry(kept / np.sqrt(diagonal)[self.owner]),
+                self.links.indices,
+                self.links.indptr[self.cell_starts],
+            ),
+            shape=(self.sizes[0], self.iterated),
+        )
         none = np.empty((0, 0))
-        here = _Equations(ratios, kept, t * kept, diagonal, own, parts, near, self.places, none, none, none)
-        bonds, square = self._small(here)
-        meets, rest = here.solve_with_rest(bonds, start=None if before is None else before.meets)
-        # With the residuals of W, whatever W is off by counts squared.
-        schur = square - bonds.T @ meets - meets.T @ rest
-        schur = 0.5 * (schur + schur.T)
-        unit = np.sqrt(np.clip(np.diag(schur), 1e-300, None))
-        try:
-            inverse = np.linalg.inv(schur / np.outer(unit, unit)) / np.outer(unit, unit)
-        except np.linalg.LinAlgError:
-            raise NotEstimable("the equations are singular") from None
-        here.__dict__.pop("rough")
-        return replace(here, bonds=bonds, meets=meets, inverse=inverse)
+        return _Equations(ratios, kept, t * kept, diagonal, own, meeting, near, self.places, none, none, none)
 
     def _inner(self, weights: Floats) -> sparse.csr_matrix:
         """``links' diag(weights) links``: nothing outside the blocks of the raters."""
@@ -687,48 +715,34 @@ class _System:
 
     def _small(self, here: _Equations) -> tuple[Floats, Floats]:
         """What connects the iterated with the small, and the small with themselves, after elimination."""
-        chunks = list(zip(self._chunks(), here.parts, strict=True))
+        chunks = list(self._chunks())
         with ThreadPoolExecutor(_THREADS) as threads:
-            found = list(threads.map(lambda k: self._small_of(here, chunks[k::_THREADS]), range(_THREADS)))
-        bonds, square = found[0][0], self._square() + found[0][1]
-        for more, also in found[1:]:
-            bonds += more
-            square += also
+            found = list(threads.map(lambda k: self._lost(here, chunks[k::_THREADS]), range(_THREADS)))
+        bonds, square = self.crossing.copy(), self.square.copy()
+        for less, also in found:
+            bonds -= less
+            square -= also
         for k, place in self.heads.items():
             at = np.arange(place.start, place.stop)
             square[at, at] += 1.0 / here.ratios[k]
         return bonds, square
 
-    def _small_of(
-        self, here: _Equations, chunks: list[tuple[_Chunk, sparse.csr_matrix]]
-    ) -> tuple[Floats, Floats]:
-        """The same from some of the rows, without what the small have with themselves before elimination."""
+    def _lost(self, here: _Equations, chunks: list[_Chunk]) -> tuple[Floats, Floats]:
+        """What the elimination takes from both, in some of the rows."""
         bonds, square = np.zeros((self.iterated, self.small)), np.zeros((self.small, self.small))
-        for chunk, part in chunks:
-            by_cell = self._small_by_cell(chunk)
-            if self.paired:
+        for chunk in chunks:
+            by_cell = self._small_by_cell(chunk) if self.paired else None
+            if by_cell is not None:
                 lost = here.hidden[chunk.cells, None] * by_cell
-                square -= by_cell.T @ lost
-            if self.part is None:
-                weight = (here.kept / self.times)[chunk.cells]
-                links = _slice(self.links, chunk.cells, weight)
-                bonds += links.T @ by_cell
-            else:
-                a, b = np.searchsorted(self.unit_rows, [chunk.rows.start, chunk.rows.stop])
-                by_unit = self._small_sums(self.unit_rows[a : b + 1])
-                marks = sparse.csr_matrix(
-                    (np.ones(2 * (b - a)), self.unit_levels[a:b].ravel(), np.arange(0, 2 * (b - a) + 1, 2)),
-                    shape=(b - a, self.iterated),
-                )
-                bonds += marks.T @ by_unit
-                if self.paired:
-                    bonds -= _slice(self.links, chunk.cells).T @ lost
+                square += by_cell.T @ lost
+                bonds += _slice(self.links, chunk.cells).T @ lost
             levels = self._levels(here, chunk, by_cell)
-            square -= levels.T @ levels
-            bonds -= part.T @ levels
+            square += levels.T @ levels
+            bonds += _slice(here.rough.meeting, chunk.levels).T @ levels.astype(np.float32)
         return bonds, square
 
-    def _square(self) -> Floats:
+    @cached_property
+    def square(self) -> Floats:
         """``X' X`` of the small columns."""
         counts = np.bincount(self.profile, minlength=self.table.shape[0])
         square = np.zeros((self.small, self.small))
@@ -738,34 +752,63 @@ class _System:
             square[k] = square[:, k] = self._by_small(column)
         return square
 
+    @cached_property
+    def crossing(self) -> Floats:
+        """Columns of everything small, summed by iterated level: shape (iterated, small)."""
+        crossing = np.zeros((self.iterated, self.small + 1))
+        rows = np.diff(self.unit_rows)
+        for levels in self.unit_levels.T:
+            crossing[:, 0] += np.bincount(levels, rows, self.iterated)
+            place = np.repeat(levels.astype(np.int64) * (self.small + 1), rows)
+            for spots in self.spots.T:
+                crossing += np.bincount(place + spots[self.profile], minlength=crossing.size).reshape(
+                    crossing.shape
+                )
+        for k, column in zip(self.numbered, self.numbers, strict=True):
+            crossing[:, k] = self._by_iterated(column)
+        return crossing[:, : self.small].copy()
+
     def _small_by_cell(self, chunk: _Chunk) -> Floats:
         """Columns of everything small, summed by cell: shape (cells, small)."""
         return self._small_sums(self.cell_rows[chunk.cells.start : chunk.cells.stop + 1])
 
     def _small_sums(self, bounds: Integers) -> Floats:
-        """Columns of everything small, summed between bounds among the rows."""
-        rows = slice(int(bounds[0]), int(bounds[-1]))
-        marks = sparse.csr_matrix(
-            (np.ones(rows.stop - rows.start), self.profile[rows], bounds - rows.start),
-            shape=(bounds.size - 1, self.table.shape[0]),
-        )
-        sums = marks @ self.table
-        if not self.numbers:
-            return np.asarray(sums)
-        found = np.empty((bounds.size - 1, self.small))
-        found[:, np.delete(np.arange(self.small), self.numbered)] = sums
-        for k, column in zip(self.numbered, self.numbers, strict=True):
-            found[:, k] = np.add.reduceat(column[rows], bounds[:-1] - rows.start)
-        return found
+        """Columns of everything small, summed between bounds among the rows.
 
-    def _levels(self, here: _Equations, chunk: _Chunk, by_cell: Floats) -> Floats:
-        """What connects the eliminated levels with the small ones, over the root of their diagonal."""
+        A row has the intercept and a few columns more, so it is counted and not multiplied.
+        """
+        rows = slice(int(bounds[0]), int(bounds[-1]))
+        spots = self.spots[self.profile[rows]]
+        kind = np.float64 if self.numbers else np.float32  # which counts exactly
+        marks = sparse.csr_matrix(
+            (
+                np.ones(spots.size, dtype=kind),
+                spots.ravel(),
+                ((bounds - rows.start) * spots.shape[1]).astype(np.int32),
+            ),
+            shape=(bounds.size - 1, self.small + 1),
+        )
+        sums = np.asarray(marks.toarray()[:, : self.small])
+        sums[:, 0] = np.diff(bounds)
+        for k, column in zip(self.numbered, self.numbers, strict=True):
+            sums[:, k] = np.add.reduceat(column[rows], bounds[:-1] - rows.start)
+        return sums
+
+    def _levels(self, here: _Equations, chunk: _Chunk, by_cell: Floats | None) -> Floats:
+        """What connects the eliminated levels with the small ones, over the root of their diagonal.
+
+        From the sums by cell where pairs weigh them.
+        """
+        root = np.sqrt(here.diagonal[chunk.levels, None])
+        if by_cell is None:
+            sums = self._small_sums(self.row_starts[chunk.levels.start : chunk.levels.stop + 1])
+            return np.asarray(sums / root)
         starts = self.cell_starts[chunk.levels.start : chunk.levels.stop + 1] - chunk.cells.start
         many = by_cell.shape[0]
         sums = sparse.csr_matrix(
             (here.kept[chunk.cells], np.arange(many), starts), shape=(starts.size - 1, many)
         )
-        return np.asarray(sums @ by_cell) / np.sqrt(here.diagonal[chunk.levels, None])
+        return np.asarray(sums @ by_cell) / root
 
     # Solving
 
@@ -779,8 +822,7 @@ class _System:
                 continue
             weighted = side.first / here.diagonal
             scaled = side.first / np.sqrt(here.diagonal)
-            for chunk, part in zip(self._chunks(), here.parts, strict=True):
-                iterated[:, k] -= part.T @ scaled[chunk.levels]
+            iterated[:, k] -= here.meeting.T @ scaled
             weight = np.repeat(here.kept * weighted[self.owner], np.diff(self.cell_rows))
             small[:, k] -= self._by_small(weight)
         return iterated, small
@@ -796,18 +838,34 @@ class _System:
         return _Side(first, iterated, self._by_small(rows))
 
     def solve(self, ratios: Floats, before: _Solution | None, probes: Floats) -> _Solution:
-        """Solve for the scores and the probes at these ratios."""
-        here = self.equations(ratios, None if before is None else before.equations)
+        """Solve for the small columns, the probes and the scores at these ratios, all at once."""
+        here = self.equations(ratios)
+        bonds, square = self._small(here)
         side = self.scores_side(here)
         assert side.first is not None
         right, fixed = self.reduce(here, [side])
-        start = None if before is None else np.column_stack([before.alone])
-        alone = here.solve(right, start=start)
-        probed = here.solve_roughly(probes, start=None if before is None else before.probed)
-        small = here.inverse @ (fixed[:, 0] - here.bonds.T @ alone[:, 0])
-        # Starting so near, what the rough W left open is soon made good.
-        begin = alone - (here.meets @ small)[:, None]
-        iterated = here.solve(right - (here.bonds @ small)[:, None], start=begin)[:, 0]
+        start = None
+        if before is not None:
+            start = np.column_stack([before.equations.meets, before.probed, before.alone])
+        found, rest = here.solve_with_rest(np.column_stack([bonds, probes, right]), start=start)
+        meets, alone = found[:, : self.small].copy(), found[:, -1]
+        probed = found[:, self.small : -1].copy()
+        # With the residuals at hand, whatever W and the scores' part are off by counts squared.
+        left = rest[:, : self.small]
+        schur = square - bonds.T @ meets - meets.T @ left
+        schur = 0.5 * (schur + schur.T)
+        unit = np.sqrt(np.clip(np.diag(schur), 1e-300, None))
+        try:
+            inverse = np.linalg.inv(schur / np.outer(unit, unit)) / np.outer(unit, unit)
+        except np.linalg.LinAlgError:
+            raise NotEstimable("the equations are singular") from None
+        here = replace(here, bonds=bonds, meets=meets, inverse=inverse)
+        small = inverse @ (fixed[:, 0] - bonds.T @ alone - meets.T @ rest[:, -1])
+        # Starting so near, what the rough solutions left open is soon made good.
+        begin = (alone - meets @ small)[:, None]
+        iterated = here.solve(right - (bonds @ small)[:, None], start=begin)[:, 0]
+        more = inverse @ (fixed[:, 0] - bonds.T @ iterated - square @ small)
+        small, iterated = small + more, iterated - meets @ more
         said = self._said(small)
         first = side.first / here.diagonal - self._through(here, iterated, said)
         rest = self._by_cell(self.y - said) - self.links @ iterated - self.times * first[self.owner]
@@ -817,7 +875,7 @@ class _System:
         residual = square / self.freedom
         if residual <= 1e-10 * self.scores / self.n:
             raise NotEstimable("the scores leave no residual")
-        return _Solution(here, residual, first, iterated, small, pairs, alone[:, 0], probed)
+        return _Solution(here, residual, first, iterated, small, pairs, alone, probed)
 
     def _through(self, here: _Equations, iterated: Floats, said: Floats) -> Floats:
         """What the eliminated levels owe to the iterated and the small ones."""
@@ -887,17 +945,15 @@ class _System:
             small[self.heads[k]] = values
         return _Side(None, iterated, small)
 
-    def spreads(
-        self, solution: _Solution, probes: Floats, own: Floats
-    ) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    def spreads(self, solution: _Solution, own: Floats) -> tuple[dict[str, Floats], dict[str, Floats]]:
         """Diagonal of the inverse of the equations by factor: coefficients known, and estimated.
 
-        ``own`` is that of the iterated levels by themselves.
+        ``own`` is that of the iterated levels by themselves. The eliminated factor is left out.
         """
         here, inverse, inner = solution.equations, solution.equations.inverse, slice(self.p, None)
         inverse_known = here.inverse_known(self.p)
-        known: dict[str, Floats] = {self.names[0]: np.empty(self.sizes[0])}
-        full: dict[str, Floats] = {self.names[0]: np.empty(self.sizes[0])}
+        known: dict[str, Floats] = {}
+        full: dict[str, Floats] = {}
         iterated = own + _rowwise(here.meets @ inverse, here.meets)
         iterated_known = own + _rowwise(here.meets[:, inner] @ inverse_known, here.meets[:, inner])
         for k in range(1, len(self.names)):
@@ -908,22 +964,29 @@ class _System:
                 known[name] = np.diag(inverse_known)[place.start - self.p : place.stop - self.p]
             else:
                 full[name], known[name] = iterated[self._places_of(k)], iterated_known[self._places_of(k)]
+        return known, full
+
+    def eliminated_spreads(self, solution: _Solution, probes: Floats) -> tuple[Floats, Floats]:
+        """The same of the eliminated factor."""
+        here, inverse, inner = solution.equations, solution.equations.inverse, slice(self.p, None)
+        inverse_known = here.inverse_known(self.p)
+        known, full = np.empty(self.sizes[0]), np.empty(self.sizes[0])
         near = here.near_matrix()
         left = solution.probed - here.nearby(probes)
 
-        def eliminated(chunk: _Chunk, part: sparse.csr_matrix) -> None:
+        def eliminated(chunk: _Chunk) -> None:
+            part = _slice(here.meeting, chunk.levels)
             spread = 1.0 + self._near_spread(part, near)
             spread += _rowwise(part @ left, part @ probes) / probes.shape[1]
-            away = part @ here.meets - self._levels(here, chunk, self._small_by_cell(chunk))
-            full[self.names[0]][chunk.levels] = spread + _rowwise(away @ inverse, away)
+            by_cell = self._small_by_cell(chunk) if self.paired else None
+            away = part @ here.meets - self._levels(here, chunk, by_cell)
+            full[chunk.levels] = spread + _rowwise(away @ inverse, away)
             away = away[:, inner]
-            known[self.names[0]][chunk.levels] = spread + _rowwise(away @ inverse_known, away)
+            known[chunk.levels] = spread + _rowwise(away @ inverse_known, away)
 
         with ThreadPoolExecutor(_THREADS) as threads:
-            list(threads.map(eliminated, self._chunks(), here.parts))
-        for found in (known, full):
-            found[self.names[0]] /= here.diagonal
-        return known, full
+            list(threads.map(eliminated, self._chunks()))
+        return known / here.diagonal, full / here.diagonal
 
     def _places_of(self, k: int) -> slice:
         """Where the levels of an iterated factor stand among the iterated ones."""
@@ -952,14 +1015,13 @@ class _System:
                 spread[k] = iterated[self._places_of(k)].sum()
         near = here.near_matrix()
         left = solution.probed - here.nearby(probes)
-        chunks = list(zip(self._chunks(), here.parts, strict=True))
+        chunks = list(self._chunks())
         stride = max(1, len(chunks) // _MOST_CHUNKS)
         scale = len(chunks) / len(chunks[::stride])
 
         def of(k: int) -> tuple[float, float]:
-            chunk, part = chunks[k]
             weight = scale if k % stride == 0 else 0.0
-            return self._traces_of(solution, probes, chunk, part, left=left, near=near, weight=weight)
+            return self._traces_of(solution, probes, chunks[k], left=left, near=near, weight=weight)
 
         with ThreadPoolExecutor(_THREADS) as threads:
             found = list(threads.map(of, range(len(chunks))))
@@ -973,7 +1035,6 @@ class _System:
         solution: _Solution,
         probes: Floats,
         chunk: _Chunk,
-        part: sparse.csr_matrix,
         *,
         left: Floats,
         near: sparse.csr_matrix,
@@ -985,11 +1046,12 @@ class _System:
         ``weight``, and are not looked at if that is nought.
         """
         here, many = solution.equations, probes.shape[1]
+        part = _slice(here.meeting, chunk.levels)
         diagonal, toward = here.diagonal[chunk.levels], part @ probes
         own = 1.0 + self._near_spread(part, near) + _rowwise(part @ left, toward) / many
-        first, pairs = float((own / diagonal).sum()), 0.0
+        first, pairs, by_cell = float((own / diagonal).sum()), 0.0, None
         if weight:
-            by_cell = self._small_by_cell(chunk)
+            by_cell = self._small_by_cell(chunk) if self.paired else None
             away = part @ here.meets - self._levels(here, chunk, by_cell)
             first += weight * float((_rowwise(away @ here.inverse, away) / diagonal).sum())
         if not self.paired:
@@ -1002,7 +1064,7 @@ class _System:
         back = links @ solution.probed - weighed * (part @ solution.probed)[owner]
         taken = _rowwise(there, back) / many + weighed[:, 0] ** 2
         pairs = float(times @ kept - (kept**2) @ taken)
-        if weight:
+        if by_cell is not None:
             beyond = links @ here.meets - by_cell - weighed * away[owner]
             pairs -= weight * float((kept**2) @ _rowwise(beyond @ here.inverse, beyond))
         return first, pairs
@@ -1021,18 +1083,21 @@ class _System:
             probed = np.concatenate([solution.probed, here.solve_roughly(fresh)], axis=1)
             solution = replace(solution, probed=probed)
             own, noise = self.noise(here, probes, probed)
-        known, full = self.spreads(solution, probes, own)
+        known, full = self.spreads(solution, own)
         floor = 1.001 * self.floor()
         ratios = np.where(here.ratios <= floor, 0.0, here.ratios)
         names = [*self.names, *([PAIR] if self.paired else [])]
-        modes = {}
-        for k, effect in enumerate(self._effects(solution)):
-            name, unit = self.names[k], solution.residual if ratios[k] > 0 else 0.0
-            modes[name] = Modes(
-                values=effect if ratios[k] > 0 else np.zeros_like(effect),
-                conditional_sd=np.sqrt(unit * np.clip(known[name], 0.0, None)),
-                standard_error=np.sqrt(unit * np.clip(full[name], 0.0, None)),
+        effects = self._effects(solution)
+
+        def modes(k: int, known: Floats, full: Floats) -> Modes:
+            unit = solution.residual if ratios[k] > 0 else 0.0
+            return Modes(
+                values=effects[k] if ratios[k] > 0 else np.zeros_like(effects[k]),
+                conditional_sd=np.sqrt(unit * np.clip(known, 0.0, None)),
+                standard_error=np.sqrt(unit * np.clip(full, 0.0, None)),
             )
+
+        ready = {name: modes(k, known[name], full[name]) for k, name in enumerate(self.names) if k}
         coefficients = solution.small[: self.p].copy()
         coefficients[0] += self.mean
         errors = np.sqrt(solution.residual * np.diag(here.inverse)[: self.p])
@@ -1048,7 +1113,9 @@ class _System:
             coefficients=MappingProxyType(dict(zip(self.coefficients, coefficients.tolist(), strict=True))),
             coefficient_errors=MappingProxyType(dict(zip(self.coefficients, errors.tolist(), strict=True))),
             dropped=self.dropped,
-            modes=MappingProxyType(modes),
+            modes=_WhenAsked(
+                self.names[0], lambda: modes(0, *self.eliminated_spreads(solution, probes)), ready
+            ),
             n=self.n,
             steps=found.steps,
             converged=found.converged,
@@ -1134,7 +1201,12 @@ def _search(system: _System, start: Floats, enough: float) -> _Found:
             reach = max(1.2, math.sqrt(reach))
         gain, before = ahead, here
         aim = ratios + move
+        # What a step leaves to gain is of second order in it. If that is little, no slope need be looked at.
+        left = move**2 / ratios
+        trusted = 0.5 * left @ np.abs(curvature) @ left < enough
         ratios = np.where(aim <= 1.001 * floor, floor, aim)
+        if trusted:
+            return _Found(system.solve(ratios, before, probes), curvature, step, converged=True)
     return _Found(here, curvature, _MOST_STEPS, converged=False)
 
 
@@ -1176,18 +1248,19 @@ def _compact(values: Integers, most: int) -> tuple[Integers, npt.NDArray[np.int3
     return np.flatnonzero(seen), (np.cumsum(seen) - 1).astype(np.int32)[values]
 
 
-def _slice(matrix: sparse.csr_matrix, rows: slice, weights: Floats | None = None) -> sparse.csr_matrix:
-    """Some rows of a matrix, without copying them; weighted, if the rows have one entry each."""
+def _slice(matrix: sparse.csr_matrix, rows: slice) -> sparse.csr_matrix:
+    """Some rows of a matrix, without copying them."""
     begins = matrix.indptr[rows.start : rows.stop + 1]
     inside = slice(int(begins[0]), int(begins[-1]))
     return sparse.csr_matrix(
-        (
-            matrix.data[inside] if weights is None else matrix.data[inside] * weights,
-            matrix.indices[inside],
-            begins - begins[0],
-        ),
+        (matrix.data[inside], matrix.indices[inside], begins - begins[0]),
         shape=(rows.stop - rows.start, matrix.shape[1]),
     )
+
+
+def _with(matrix: sparse.csr_matrix, data: Floats) -> sparse.csr_matrix:
+    """The matrix with other entries at the same places, without copying those."""
+    return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def _rowwise(a: Floats, b: Floats) -> Floats:

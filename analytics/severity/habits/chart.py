@@ -289,7 +289,8 @@ def takeaway(released: Released[Profiles], t: Language) -> str:
     if scale.is_empty():
         sentences.append(
             t.plural(
-                "The {n} rater who can be judged uses the scale as the people rated explain.",
+                "The {n} rater who can be judged uses the scale no otherwise than chance and the people they "
+                "rate explain.",
                 "None of the {n} raters who can be judged uses the scale otherwise than chance and the "
                 "people they rate explain.",
                 n_told,
