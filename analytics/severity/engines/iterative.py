@@ -65,6 +65,7 @@ _GAIN_SAMPLED: Final = 0.05  # the same where a sample has shown the way: a fift
 _FLOOR: Final = 1e-6  # ratio x mean rows per level: as good as nought
 _LONGEST_STEP: Final = 10.0
 _SAMPLE: Final = 200_000  # rows from which the search starts
+_SHARE: Final = 0.04  # of the raters at least, so that one step on all rows is enough
 _SAMPLED_RATERS: Final = 1_000  # or more rows, for so many raters
 _MOST_CHUNKS: Final = 4  # in which small columns are looked at for a trace they hardly change
 _PIECES: Final = 4  # in which a product is taken
@@ -174,17 +175,16 @@ def fit_iterative(
     columns = {name: np.asarray(column, dtype=np.float64) for name, column in (covariates or {}).items()}
     with threadpool_limits(limits=1, user_api="blas"):
         sample = _sample(y, factors, classes, columns, seed)
-        start = None
-        if sample is not None:
+        if sample is None:
+            system = _System(y, factors, classes, columns, pair=pair, seed=seed)
+            return system.fit(_search(system, system.start(), _GAIN))
+        with ThreadPoolExecutor(1) as beside:
+            whole = beside.submit(_System, y, factors, classes, columns, pair=pair, seed=seed)
             small = _System(*sample, pair=pair, seed=seed)
             start = _search(small, small.start(), _GAIN_SAMPLED).solution.ratios
             del small
-        system = _System(y, factors, classes, columns, pair=pair, seed=seed)
-        if start is None:
-            found = _search(system, system.start(), _GAIN)
-        else:
-            found = _search(system, start, _GAIN_SAMPLED)
-        return system.fit(found)
+            system = whole.result()
+        return system.fit(_search(system, start, _GAIN_SAMPLED))
 
 
 def _sample(
@@ -199,7 +199,7 @@ def _sample(
         return None
     second = list(factors.values())[1]
     many = int(second.max()) + 1
-    share = max(_SAMPLE / y.size, _SAMPLED_RATERS / many)
+    share = max(_SAMPLE / y.size, _SAMPLED_RATERS / many, _SHARE)
     rows = np.flatnonzero((np.random.default_rng(seed).random(many) < share)[second])
     found = {name: np.unique(codes[rows], return_inverse=True)[1] for name, codes in factors.items()}
     return (
@@ -472,9 +472,15 @@ class _System:
     def _rows(self, codes: list[npt.NDArray[np.integer]]) -> Integers:
         """Put rows in the order of the first factor, cell by cell, and say where each begins."""
         fine = codes[1] if self.part is None else _within(codes[self.part], codes[1])
-        order = np.argsort(codes[0].astype(np.int64) * (int(fine.max()) + 1) + fine)
-        first, second = codes[0][order].astype(np.int32), codes[1][order].astype(np.int32)
-        self.row_starts = np.searchsorted(first, np.arange(self.sizes[0] + 1))
+        key = codes[0].astype(np.int64)
+        self.counts = np.bincount(key, minlength=self.sizes[0]).astype(np.float64)
+        self.row_starts = np.append(0, np.cumsum(self.counts, dtype=np.int64))
+        key *= int(fine.max()) + 1
+        key += fine
+        order = np.argsort(key)
+        del key
+        first = np.repeat(np.arange(self.sizes[0], dtype=np.int32), np.diff(self.row_starts))
+        second = codes[1].astype(np.int32)[order]
         new = np.ones(self.n, dtype=bool)
         new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
         self.cell_rows = np.append(np.flatnonzero(new), self.n)
@@ -482,7 +488,6 @@ class _System:
         self.times = np.diff(self.cell_rows).astype(np.float64)
         self.owner, rater = first[starts], second[starts]
         self.cell_starts = np.searchsorted(starts, self.row_starts)
-        self.counts = np.diff(self.row_starts).astype(np.float64)
         if self.part is None:
             self.iterated = self.raters
             self.unit_rows, self.unit_levels = self.cell_rows, rater[:, None]
@@ -665,7 +670,7 @@ class _System:
         """The equations of the iterated levels at these ratios; what connects them with the small is open."""
         t = ratios[-1] if self.paired else 0.0
         kept = 1.0 / (1.0 + self.times * t)
-        diagonal = self._by_first(self.times * kept) + 1.0 / ratios[0]
+        diagonal = (self._by_first(self.times * kept) if self.paired else self.counts) + 1.0 / ratios[0]
         prior = np.full(self.iterated, 1.0 / ratios[1])
         if self.part is not None:
             prior[self.raters :] = 1.0 / ratios[self.part]
@@ -755,15 +760,19 @@ class _System:
     @cached_property
     def crossing(self) -> Floats:
         """Columns of everything small, summed by iterated level: shape (iterated, small)."""
-        crossing = np.zeros((self.iterated, self.small + 1))
         rows = np.diff(self.unit_rows)
-        for levels in self.unit_levels.T:
-            crossing[:, 0] += np.bincount(levels, rows, self.iterated)
-            place = np.repeat(levels.astype(np.int64) * (self.small + 1), rows)
-            for spots in self.spots.T:
-                crossing += np.bincount(place + spots[self.profile], minlength=crossing.size).reshape(
-                    crossing.shape
-                )
+        ones = np.ones(self.n, dtype=np.float32)
+
+        def counted(levels: Integers, spots: Integers) -> Floats:
+            places = (np.repeat(levels, rows), spots[self.profile])
+            return np.asarray(sparse.coo_array((ones, places), (self.iterated, self.small + 1)).toarray())
+
+        kinds = [(levels, spots) for levels in self.unit_levels.T for spots in self.spots.T]
+        crossing = np.zeros((self.iterated, self.small + 1))
+        crossing[:, 0] = self._by_unit_levels(rows.astype(np.float64))
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for more in threads.map(lambda kind: counted(*kind), kinds):
+                crossing += more
         for k, column in zip(self.numbered, self.numbers, strict=True):
             crossing[:, k] = self._by_iterated(column)
         return crossing[:, : self.small].copy()
@@ -805,10 +814,10 @@ class _System:
             return np.asarray(sums / root)
         starts = self.cell_starts[chunk.levels.start : chunk.levels.stop + 1] - chunk.cells.start
         many = by_cell.shape[0]
-        sums = sparse.csr_matrix(
+        weights = sparse.csr_matrix(
             (here.kept[chunk.cells], np.arange(many), starts), shape=(starts.size - 1, many)
         )
-        return np.asarray(sums @ by_cell) / root
+        return np.asarray(weights @ by_cell) / root
 
     # Solving
 
@@ -823,19 +832,27 @@ class _System:
             weighted = side.first / here.diagonal
             scaled = side.first / np.sqrt(here.diagonal)
             iterated[:, k] -= here.meeting.T @ scaled
-            weight = np.repeat(here.kept * weighted[self.owner], np.diff(self.cell_rows))
+            if self.paired:
+                weight = np.repeat(here.kept * weighted[self.owner], np.diff(self.cell_rows))
+            else:
+                weight = np.repeat(weighted, np.diff(self.row_starts))
             small[:, k] -= self._by_small(weight)
         return iterated, small
 
     def scores_side(self, here: _Equations) -> _Side:
         """The right-hand side that the scores make."""
+        if not self.paired:
+            return self.plain_side
         first = self._by_first(here.kept * self.cell_scores)
         lost = here.hidden * self.cell_scores
-        rows = self.y - np.repeat(lost, np.diff(self.cell_rows)) if self.paired else self.y
-        iterated = self._by_iterated(self.y)
-        if self.paired:
-            iterated = iterated - self.links.T @ lost
-        return _Side(first, iterated, self._by_small(rows))
+        iterated, small = self.plain_side.iterated, self.plain_side.small
+        rows = np.repeat(lost, np.diff(self.cell_rows))
+        return _Side(first, iterated - self.links.T @ lost, small - self._by_small(rows))
+
+    @cached_property
+    def plain_side(self) -> _Side:
+        """The same without pairs."""
+        return _Side(self._by_first(self.cell_scores), self._by_iterated(self.y), self._by_small(self.y))
 
     def solve(self, ratios: Floats, before: _Solution | None, probes: Floats) -> _Solution:
         """Solve for the small columns, the probes and the scores at these ratios, all at once."""
@@ -866,21 +883,22 @@ class _System:
         iterated = here.solve(right - (bonds @ small)[:, None], start=begin)[:, 0]
         more = inverse @ (fixed[:, 0] - bonds.T @ iterated - square @ small)
         small, iterated = small + more, iterated - meets @ more
-        said = self._said(small)
-        first = side.first / here.diagonal - self._through(here, iterated, said)
-        rest = self._by_cell(self.y - said) - self.links @ iterated - self.times * first[self.owner]
-        pairs = here.hidden * rest if self.paired else np.empty(0)
-        square = self.scores - float(here.hidden @ self.cell_scores**2)
-        square -= float(side.first @ first) + float(side.iterated @ iterated) + float(side.small @ small)
-        residual = square / self.freedom
+        pairs, unsaid = np.empty(0), self.scores
+        through = (here.meeting @ iterated) / np.sqrt(here.diagonal)
+        if self.paired:
+            said = self._by_cell(self._said(small))
+            first = (side.first - self._by_first(here.kept * said)) / here.diagonal - through
+            rest = self.cell_scores - said - self.links @ iterated - self.times * first[self.owner]
+            pairs = here.hidden * rest
+            unsaid -= float(here.hidden @ self.cell_scores**2)
+        else:
+            said = np.add.reduceat(self._said(small), self.row_starts[:-1])
+            first = (side.first - said) / here.diagonal - through
+        unsaid -= float(side.first @ first) + float(side.iterated @ iterated) + float(side.small @ small)
+        residual = unsaid / self.freedom
         if residual <= 1e-10 * self.scores / self.n:
             raise NotEstimable("the scores leave no residual")
         return _Solution(here, residual, first, iterated, small, pairs, alone, probed)
-
-    def _through(self, here: _Equations, iterated: Floats, said: Floats) -> Floats:
-        """What the eliminated levels owe to the iterated and the small ones."""
-        cells = here.kept * (self.links @ iterated + self._by_cell(said))
-        return self._by_first(cells) / here.diagonal
 
     # Variances
 
