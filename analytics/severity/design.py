@@ -221,8 +221,10 @@ def crossing_borders(rows: pl.DataFrame) -> pl.DataFrame:
 
 def home_matrix(rows: pl.DataFrame) -> sparse.csr_matrix:
     """Which rater belongs to which department, shape (raters, departments)."""
-    pairs = np.unique(np.column_stack([coded(rows["rater_id"]), coded(rows["home"])]), axis=0)
-    return sparse.csr_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])))
+    rater, home = coded(rows["rater_id"]), coded(rows["home"])
+    place = np.empty(int(rater.max()) + 1, dtype=np.int64)
+    place[rater] = home
+    return sparse.csr_matrix((np.ones(place.size), (np.arange(place.size), place)))
 
 
 def coded(column: pl.Series) -> npt.NDArray[np.int64]:
