@@ -26,10 +26,9 @@ class Proofs:
     published
         model, data, source, figure, of, published, ours, tolerance.
     simulations
-        model, design, companies, raters, coverage, flags, wrong, stated, null_companies, null_flagged: of
-        simulated companies how often the 95 % interval holds the true severity, how many flags point the
-        wrong way and how many the model says would, and in how many companies whose raters do not differ
-        anybody is flagged.
+        model, design, companies, raters, coverage, flags, wrong, stated, alarmed: of simulated companies how
+        often the 95 % interval holds the true severity, how many flags point the wrong way and how many the
+        model says would; for companies whose raters do not differ, in how many anybody is flagged.
     """
 
     rules: str
@@ -53,18 +52,22 @@ def finding(t: Language) -> str:
     """How much of what was checked holds, in two sentences."""
     published, simulated = PROOFS.published, PROOFS.simulations
     met = published.filter((pl.col("ours") - pl.col("published")).abs() <= pl.col("tolerance")).height
-    inside = simulated.select(pl.col("coverage").dot("raters") / pl.col("raters").sum()).item()
+    told, alike = simulated.drop_nulls("coverage"), simulated.drop_nulls("alarmed")
+    inside = told.select(pl.col("coverage").dot("raters") / pl.col("raters").sum()).item()
     return t(
         "{met} of {all} published figures come out the same. In {companies} simulated companies whose truth "
         "is known, {inside} of the 95 % intervals hold it, and {wrong} of {flags} flags point the wrong way; "
-        "the method itself had announced {stated}.",
+        "the method itself had announced {stated}. Where raters do not differ, somebody is flagged in "
+        "{alarmed} of {alike} companies.",
         met=met,
         all=published.height,
-        companies=f"{int(simulated['companies'].sum()):,}",
+        companies=int(simulated["companies"].sum()),
         inside=percent(inside, t),
-        wrong=f"{int(simulated['wrong'].sum()):,}",
-        flags=f"{int(simulated['flags'].sum()):,}",
-        stated=f"{simulated['stated'].sum():,.0f}",
+        wrong=int(told["wrong"].sum()),
+        flags=int(told["flags"].sum()),
+        stated=f"{told['stated'].sum():,.0f}",
+        alarmed=int(alike["alarmed"].sum()),
+        alike=int(alike["companies"].sum()),
     )
 
 
@@ -92,13 +95,12 @@ def simulations(t: Language, model: str) -> pl.DataFrame:
     return frame.select(
         pl.Series(t("Companies that …"), [words[name] for name in frame["design"]], dtype=pl.String),
         pl.col("companies").alias(t("Companies")),
-        pl.col("raters").alias(t("Raters")),
-        (100 * pl.col("coverage")).round(1).alias(t("Covered (%)")),
+        pl.col("raters").alias(t("Number of raters")),
+        (100 * pl.col("coverage")).round(1).cast(pl.String).alias(t("Covered (%)")),
         pl.col("flags").alias(t("Flags")),
         pl.col("wrong").alias(t("Wrong way")),
-        pl.col("stated").round(1).alias(t("Announced")),
-        pl.col("null_companies").alias(t("No differences")),
-        pl.col("null_flagged").alias(t("… flagged")),
+        pl.col("stated").round(1).cast(pl.String).alias(t("Announced")),
+        pl.col("alarmed").alias(t("Companies with any flag")),
     )
 
 
@@ -135,6 +137,11 @@ def design_words(t: Language) -> dict[str, str]:
         "departments have standards too": t("have departments with standards of their own"),
         "departments do differ in their work": t("have departments whose work differs"),
         "few second opinions": t("have few second opinions and few moves"),
+        "one cycle with second opinions": t("have one cycle only, with reviews from many sides"),
         "moods": t("have managers whose mood changes by cycle"),
-        "one_cycle": t("have one cycle only, with reviews from many sides"),
+        "moods and lasting liking over six cycles": t("have moods, and raters who like some people"),
+        "moods, and links by moves only": t("have moods, and are linked by moves only"),
+        "raters like some people": t("have raters who like some people"),
+        "raters have moods": t("have managers whose mood changes by cycle"),
+        "raters do not differ": t("have raters who are all alike"),
     }

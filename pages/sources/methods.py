@@ -43,8 +43,7 @@ for chapter in chapters.CHAPTERS:
             cards.remark(
                 t(
                     "Covered: raters whose 95 % interval holds the true severity. Wrong way: flags that "
-                    "point away from the truth, beside as many as the method announced. No differences: "
-                    "companies in which all raters are alike, and in how many anybody is flagged."
+                    "point away from the truth, beside as many as the method announced."
                 )
             )
 session.record("looked", "methods")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from analytics.policy import RULES_VERSION
 from tests.proofs.published import CHECKS
-from tests.proofs.simulated import DESIGNS, simulated
+from tests.proofs.simulated import SIMULATIONS
 
 SHOWN: Final = Path(__file__).parents[2] / "pages" / "kit" / "proofs.json"
 DIGITS: Final = 10  # of a figure: more would change with every processor
@@ -26,17 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for proof in published:
         print(f"{_verdict(proof):>6}  {proof['data']}: {proof['figure']} {proof['of']} {proof['ours']:.6g}")
     simulations: list[dict[str, Any]] = []
-    for record in _simulated(asked.companies):
-        simulations.append(record)
-        print(f"        {record}", flush=True)
+    for simulation in SIMULATIONS:
+        for record in simulation.records(asked.companies):
+            simulations.append(record)
+            print(f"        {record}", flush=True)
     found = {"rules": RULES_VERSION, "published": published, "simulations": simulations}
     SHOWN.write_text(json.dumps(_rounded(found), indent=1, ensure_ascii=False) + "\n", "utf-8")
     return int(any(_verdict(proof) == "missed" for proof in published))
-
-
-def _simulated(companies: int) -> Iterator[dict[str, Any]]:
-    for design in DESIGNS:
-        yield simulated(design, companies)
 
 
 def _verdict(proof: dict[str, Any]) -> str:
