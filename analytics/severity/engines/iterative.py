@@ -461,13 +461,13 @@ class _System:
         if not math.isfinite(self.mean):
             raise ValueError("score must be one column of finite numbers with at least one row")
         order = self._rows(codes)
-        self.y = y[order] - self.mean
+        self.y = y[order]
+        self.y -= self.mean
         self._columns(classes, columns, codes, order)
         self.freedom = self.n - self.p
         if self.freedom <= 0:
             raise NotEstimable("there are no more rows than coefficients")
         self.scores = float(self.y @ self.y)
-        self.cell_scores = self._by_cell(self.y)
 
     def _rows(self, codes: list[npt.NDArray[np.integer]]) -> Integers:
         """Put rows in the order of the first factor, cell by cell, and say where each begins."""
@@ -479,15 +479,16 @@ class _System:
         key += fine
         order = np.argsort(key)
         del key
-        first = np.repeat(np.arange(self.sizes[0], dtype=np.int32), np.diff(self.row_starts))
-        second = codes[1].astype(np.int32)[order]
+        second = codes[1][order].astype(np.int32, copy=False)
         new = np.ones(self.n, dtype=bool)
-        new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+        new[1:] = second[1:] != second[:-1]
+        new[self.row_starts[:-1][self.counts > 0]] = True
         self.cell_rows = np.append(np.flatnonzero(new), self.n)
         starts = self.cell_rows[:-1]
         self.times = np.diff(self.cell_rows).astype(np.float64)
-        self.owner, rater = first[starts], second[starts]
+        rater = second[starts]
         self.cell_starts = np.searchsorted(starts, self.row_starts)
+        self.owner = np.repeat(np.arange(self.sizes[0], dtype=np.int32), np.diff(self.cell_starts))
         if self.part is None:
             self.iterated = self.raters
             self.unit_rows, self.unit_levels = self.cell_rows, rater[:, None]
@@ -548,10 +549,15 @@ class _System:
         """
         groups = [(len(part.names) + 1, part.codes) for part in classes]
         groups += [(self.sizes[k], codes[k]) for k in self.few]
-        profile = np.zeros(self.n, dtype=np.int64)
+        most = math.prod(size for size, _ in groups)
+        kind = np.int32 if most < 2**31 else np.int64
+        profile: npt.NDArray[np.int32 | np.int64] = np.zeros(self.n, dtype=kind)
         for size, levels in groups:
-            profile = profile * size + levels[order]
-        used, self.profile = _compact(profile, math.prod(size for size, _ in groups))
+            profile *= size
+            profile += levels.astype(kind, copy=False)
+        used, profile = _compact(profile, most)
+        self.profile = profile[order]
+        self.profiles = np.bincount(profile, minlength=used.size).astype(np.float64)
         tables: list[Floats] = []
         rest = used
         for size, _ in reversed(groups):
@@ -588,7 +594,7 @@ class _System:
 
     def _kept(self, table: Floats, numbers: list[Floats]) -> list[int]:
         """Which of the columns add something to the ones before them."""
-        weight = np.bincount(self.profile, minlength=table.shape[0]).astype(np.float64)
+        weight = self.profiles
         apart = table - weight @ table / self.n
         away = [column - float(column.mean()) for column in numbers]
         sums = np.array([np.bincount(self.profile, column, weight.size) for column in away])
@@ -611,6 +617,10 @@ class _System:
                 slice(int(self.row_starts[a]), int(self.row_starts[b])),
             )
 
+    def _row_bounds(self, chunk: _Chunk) -> Integers:
+        """Where each level of the first factor begins, among the rows of the chunk."""
+        return np.asarray(self.row_starts[chunk.levels.start : chunk.levels.stop + 1] - chunk.rows.start)
+
     def _by_cell(self, rows: Floats) -> Floats:
         return np.asarray(np.add.reduceat(rows, self.cell_rows[:-1]))
 
@@ -620,17 +630,18 @@ class _System:
     def _by_iterated(self, rows: Floats) -> Floats:
         return self._by_unit_levels(np.add.reduceat(rows, self.unit_rows[:-1]))
 
-    def _by_small(self, rows: Floats) -> Floats:
-        sums = np.bincount(self.profile, rows, self.table.shape[0]) @ self.table
-        numbers = [float(column @ rows) for column in self.numbers]
+    def _by_small(self, rows: Floats, among: slice = slice(None)) -> Floats:
+        sums = np.bincount(self.profile[among], rows, self.table.shape[0]) @ self.table
+        numbers = [float(column[among] @ rows) for column in self.numbers]
         return np.concatenate([sums[: self.dummies], numbers, sums[self.dummies :]])
 
-    def _said(self, small: Floats) -> Floats:
+    def _said(self, small: Floats, among: slice = slice(None)) -> Floats:
         """What the small columns say of each row."""
         after = self.dummies + len(self.numbers)
-        rows = (self.table @ np.concatenate([small[: self.dummies], small[after:]]))[self.profile]
+        known = self.table @ np.concatenate([small[: self.dummies], small[after:]])
+        rows = known[self.profile[among]]
         for column, weight in zip(self.numbers, small[self.dummies : after], strict=True):
-            rows += weight * column
+            rows += weight * column[among]
         return np.asarray(rows)
 
     # Equations
@@ -669,7 +680,7 @@ class _System:
     def equations(self, ratios: Floats) -> _Equations:
         """The equations of the iterated levels at these ratios; what connects them with the small is open."""
         t = ratios[-1] if self.paired else 0.0
-        kept = 1.0 / (1.0 + self.times * t)
+        kept = 1.0 / (1.0 + self.times * t) if self.paired else np.ones(1)
         diagonal = (self._by_first(self.times * kept) if self.paired else self.counts) + 1.0 / ratios[0]
         prior = np.full(self.iterated, 1.0 / ratios[1])
         if self.part is not None:
@@ -749,10 +760,9 @@ class _System:
     @cached_property
     def square(self) -> Floats:
         """``X' X`` of the small columns."""
-        counts = np.bincount(self.profile, minlength=self.table.shape[0])
         square = np.zeros((self.small, self.small))
         known = np.delete(np.arange(self.small), self.numbered)
-        square[np.ix_(known, known)] = (self.table.T * counts) @ self.table
+        square[np.ix_(known, known)] = (self.table.T * self.profiles) @ self.table
         for k, column in zip(self.numbered, self.numbers, strict=True):
             square[k] = square[:, k] = self._by_small(column)
         return square
@@ -800,7 +810,7 @@ class _System:
         sums = np.asarray(marks.toarray()[:, : self.small])
         sums[:, 0] = np.diff(bounds)
         for k, column in zip(self.numbered, self.numbers, strict=True):
-            sums[:, k] = np.add.reduceat(column[rows], bounds[:-1] - rows.start)
+            sums[:, k] = _sums(column[rows], bounds - rows.start)
         return sums
 
     def _levels(self, here: _Equations, chunk: _Chunk, by_cell: Floats | None) -> Floats:
@@ -832,11 +842,14 @@ class _System:
             weighted = side.first / here.diagonal
             scaled = side.first / np.sqrt(here.diagonal)
             iterated[:, k] -= here.meeting.T @ scaled
-            if self.paired:
-                weight = np.repeat(here.kept * weighted[self.owner], np.diff(self.cell_rows))
-            else:
-                weight = np.repeat(weighted, np.diff(self.row_starts))
-            small[:, k] -= self._by_small(weight)
+            for chunk in self._chunks():
+                if self.paired:
+                    cells = here.kept[chunk.cells] * weighted[self.owner[chunk.cells]]
+                    bounds = self.cell_rows[chunk.cells.start : chunk.cells.stop + 1]
+                    weight = np.repeat(cells, np.diff(bounds))
+                else:
+                    weight = np.repeat(weighted[chunk.levels], np.diff(self._row_bounds(chunk)))
+                small[:, k] -= self._by_small(weight, chunk.rows)
         return iterated, small
 
     def scores_side(self, here: _Equations) -> _Side:
@@ -850,9 +863,14 @@ class _System:
         return _Side(first, iterated - self.links.T @ lost, small - self._by_small(rows))
 
     @cached_property
+    def cell_scores(self) -> Floats:
+        """Scores summed by cell."""
+        return self._by_cell(self.y)
+
+    @cached_property
     def plain_side(self) -> _Side:
         """The same without pairs."""
-        return _Side(self._by_first(self.cell_scores), self._by_iterated(self.y), self._by_small(self.y))
+        return _Side(_sums(self.y, self.row_starts), self._by_iterated(self.y), self._by_small(self.y))
 
     def solve(self, ratios: Floats, before: _Solution | None, probes: Floats) -> _Solution:
         """Solve for the small columns, the probes and the scores at these ratios, all at once."""
@@ -892,7 +910,9 @@ class _System:
             pairs = here.hidden * rest
             unsaid -= float(here.hidden @ self.cell_scores**2)
         else:
-            said = np.add.reduceat(self._said(small), self.row_starts[:-1])
+            said = np.concatenate(
+                [_sums(self._said(small, chunk.rows), self._row_bounds(chunk)) for chunk in self._chunks()]
+            )
             first = (side.first - said) / here.diagonal - through
         unsaid -= float(side.first @ first) + float(side.iterated @ iterated) + float(side.small @ small)
         residual = unsaid / self.freedom
@@ -1257,13 +1277,23 @@ def _within(fine: npt.NDArray[np.integer], coarse: npt.NDArray[np.integer]) -> I
     return np.asarray(place[fine])
 
 
-def _compact(values: Integers, most: int) -> tuple[Integers, npt.NDArray[np.int32]]:
+def _compact(values: npt.NDArray[np.integer], most: int) -> tuple[Integers, npt.NDArray[np.int32]]:
     """The different values, and which of them each row has."""
     if most > 4_000_000:
         used, place = np.unique(values, return_inverse=True)
         return used, place.astype(np.int32)
     seen = np.bincount(values, minlength=most) > 0
     return np.flatnonzero(seen), (np.cumsum(seen) - 1).astype(np.int32)[values]
+
+
+def _sums(rows: Floats, bounds: Integers) -> Floats:
+    """Sums of rows between bounds; nought where there are none."""
+    used = bounds[:-1] < bounds[1:]
+    if used.all():
+        return np.asarray(np.add.reduceat(rows, bounds[:-1]))
+    sums = np.zeros(used.size)
+    sums[used] = np.add.reduceat(rows, bounds[:-1][used])
+    return sums
 
 
 def _slice(matrix: sparse.csr_matrix, rows: slice) -> sparse.csr_matrix:
