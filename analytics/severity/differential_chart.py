@@ -116,8 +116,8 @@ def figure(
             cliponaxis=False,
             showlegend=False,
         )
-    step = 0.5
     widest = max(reach * far, float(rows["alone"].abs().max()) * 1.15)  # type: ignore[arg-type]
+    step = next((size for size in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if widest / size <= 5), widest / 4)
     most = int(widest / step)
     fig.update_xaxes(
         range=[-widest, widest],

@@ -469,7 +469,7 @@ def _company_yardstick(
 ) -> Differential:
     """How raters rate groups, which takes the whole company; the viewer decides which groups are known."""
     rows = load.company_ratings(version_id, rating_sources)
-    cycle_ids = rows["cycle_id"].unique().sort().to_list()
+    cycle_ids = load.cycles(version_id)["cycle_id"].to_list()
     groups = queries.model_ratee_groups(viewer, load.engine(version_id), cycle_ids=cycle_ids)
     if by == BORDER:
         branches = load.departments(version_id, load.cycles(version_id)["ends_on"][0]).branches(None)

@@ -232,3 +232,12 @@ def test_only_who_may_see_protected_attributes_compares_by_gender() -> None:
     assert "gender" in load_severity.group_choices(local_viewer(Role.HR_LEADERSHIP))
     for role in (Role.EXECUTIVE, Role.HR_PARTNER, Role.AUDITOR, Role.COMMITTEE_FACILITATOR):
         assert "gender" not in load_severity.group_choices(local_viewer(role))
+
+
+def test_a_wide_scale_is_drawn_with_few_ticks() -> None:
+    frame, _ = ratings(5)
+    wide = differential(frame.with_columns(pl.col("score") * 1e6), by="gender")
+    figure = differential_chart.figure(
+        release(wide, as_of=date(2026, 6, 30)), Language("en"), mode="light", group="female"
+    )
+    assert len(figure.layout.xaxis.tickvals) <= 15

@@ -583,3 +583,11 @@ def test_whoever_the_demo_company_planted_is_found(demo_home: Path) -> None:
     assert flagged(found, "halo_spread") >= halo
     # Nothing was planted about the end of the cycle.
     assert not flagged(found, "recency")
+
+
+def test_a_company_that_names_no_department_still_has_habits() -> None:
+    one = made(3)
+    nowhere = pl.lit(None, dtype=pl.String).alias("department_id")
+    found = profiles(one.ratings.with_columns(nowhere), dimensions=one.dimensions.with_columns(nowhere))
+    assert found.habits["estimate"].is_not_null().any()
+    assert found.departments.is_empty()

@@ -62,7 +62,8 @@ def likeness(overall: pl.DataFrame, raters: pl.DataFrame, *, told: bool) -> tupl
     ]
     home = places.fill_null(0).cast(pl.Int64).to_numpy() - 1
     departments = raters["department_id"].drop_nulls().unique().sort()
-    if highest < 2 or not told:
+    # Likeness sets a rater beside the department as well as the company.
+    if highest < 2 or not told or departments.is_empty():
         return _no_likeness(raters), _no_departments(departments)
 
     cuts = range(1, highest)
