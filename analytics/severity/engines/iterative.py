@@ -22,8 +22,12 @@ determinant and is not computed. Everything random follows from a seed.
 
 W and the probes are solved to about a thousandth, in single precision: with the residuals R of W at hand,
 ``S = D - B' W - W' R`` is off by their square only, and the scores themselves are solved in full. Where there
-are very many rows, the search for the variances starts from all rows of some raters; one or two steps on all
-rows are left. Products release the interpreter, so two threads share the columns or the rows.
+are very many rows (`_MANY`), the search for the variances starts from all rows of some raters, so many that
+one step on all rows is left, and what this leaves open is small beside the standard error of a variance.
+Variances are those after the step and know all rows. Where the step changes squared standard errors by less
+than a hundredth on average (`_STILL`), modes and their errors are those just before it: a mode changes by
+less than that share of itself. Products release the interpreter, so two threads share the
+columns or the rows.
 """
 
 from __future__ import annotations
@@ -62,11 +66,12 @@ REFERENCE: Final = (
 _MOST_STEPS: Final = 30
 _GAIN: Final = 3e-4  # expected gain in the criterion below which the search stops: a sixtieth of an error
 _GAIN_SAMPLED: Final = 0.05  # the same where a sample has shown the way: a fifth of a very small error
+_STILL: Final = 0.01  # share of squared standard errors that a last step may change without solving again
 _FLOOR: Final = 1e-6  # ratio x mean rows per level: as good as nought
 _LONGEST_STEP: Final = 10.0
-_SAMPLE: Final = 200_000  # rows from which the search starts
-_SHARE: Final = 0.04  # of the raters at least, so that one step on all rows is enough
-_SAMPLED_RATERS: Final = 1_000  # or more rows, for so many raters
+_SAMPLE: Final = 100_000  # rows from which the search starts, or more
+_MANY: Final = 600_000  # rows from which it does
+_SAMPLED_RATERS: Final = 12  # times the root of their number: one step more, and little is left to gain
 _MOST_CHUNKS: Final = 4  # in which small columns are looked at for a trace they hardly change
 _PIECES: Final = 4  # in which a product is taken
 _CHUNK: Final = 200_000  # rows looked at together
@@ -181,10 +186,10 @@ def fit_iterative(
         with ThreadPoolExecutor(1) as beside:
             whole = beside.submit(_System, y, factors, classes, columns, pair=pair, seed=seed)
             small = _System(*sample, pair=pair, seed=seed)
-            start = _search(small, small.start(), _GAIN_SAMPLED).solution.ratios
+            start = _search(small, small.start(), _GAIN_SAMPLED, math.inf).ratios
             del small
             system = whole.result()
-        return system.fit(_search(system, start, _GAIN_SAMPLED))
+        return system.fit(_search(system, start, _GAIN_SAMPLED, _STILL))
 
 
 def _sample(
@@ -195,11 +200,11 @@ def _sample(
     seed: int,
 ) -> tuple[Floats, dict[str, npt.NDArray[np.integer]], list[Classes], dict[str, Floats]] | None:
     """All rows of some raters, to start from; None where all rows are few enough."""
-    if y.size < 3 * _SAMPLE:
+    if y.size < _MANY:
         return None
     second = list(factors.values())[1]
     many = int(second.max()) + 1
-    share = max(_SAMPLE / y.size, _SAMPLED_RATERS / many, _SHARE)
+    share = max(_SAMPLE / y.size, _SAMPLED_RATERS / math.sqrt(many))
     rows = np.flatnonzero((np.random.default_rng(seed).random(many) < share)[second])
     found = {name: np.unique(codes[rows], return_inverse=True)[1] for name, codes in factors.items()}
     return (
@@ -405,6 +410,7 @@ class _Found:
     """Where the search for the ratios ended."""
 
     solution: _Solution
+    ratios: Floats
     curvature: Floats
     steps: int
     converged: bool
@@ -672,10 +678,14 @@ class _System:
         residual = max(total - float(variances.sum()), 0.2 * total)
         return np.asarray(np.clip(variances / residual, 0.01, 10.0))
 
+    @property
+    def levels(self) -> Floats:
+        """How many there are, by factor, pairs last."""
+        return np.array([*self.sizes, *([self.times.size] if self.paired else [])], dtype=np.float64)
+
     def floor(self) -> Floats:
         """Ratios as good as nought, by factor, pairs last."""
-        sizes = [*self.sizes, *([self.times.size] if self.paired else [])]
-        return _FLOOR * np.array(sizes, dtype=np.float64) / self.n
+        return _FLOOR * self.levels / self.n
 
     def equations(self, ratios: Floats) -> _Equations:
         """The equations of the iterated levels at these ratios; what connects them with the small is open."""
@@ -934,13 +944,17 @@ class _System:
         """Probes for traces: the more levels, the less each says."""
         return int(np.clip(60_000 // self.iterated, 4, 24))
 
-    def slope(self, solution: _Solution, probes: Floats) -> tuple[Floats, Floats]:
-        """Gradient and averaged curvature of the criterion in the ratios."""
+    def slope(self, solution: _Solution, probes: Floats) -> tuple[Floats, Floats, Floats]:
+        """Gradient and averaged curvature of the criterion in the ratios.
+
+        Third, what the ratios have to say in squared standard errors of the average level, as shares.
+        """
         here, residual, ratios = solution.equations, solution.residual, solution.ratios
         sums = [*self._effects(solution), *([solution.pairs] if self.paired else [])]
         sums = [effect / ratio for effect, ratio in zip(sums, ratios.tolist(), strict=True)]
         squares = np.array([float(s @ s) for s in sums])
-        gradient = self.traces(solution, probes) - squares / residual
+        traces = self.traces(solution, probes)
+        gradient, shares = traces - squares / residual, 1.0 - ratios * traces / self.levels
         sides = [self._placed(here, k, s) for k, s in enumerate(sums)]
         iterated, small = self.reduce(here, sides)
         alone = here.solve_roughly(iterated)
@@ -954,7 +968,7 @@ class _System:
             through[-1, -1] += float((here.hidden * sums[-1]) @ sums[-1])
         curvature = (np.diag(squares / ratios) - through / np.outer(ratios, ratios)) / residual
         curvature -= np.outer(squares, squares) / (self.freedom * residual**2)
-        return gradient, 0.5 * (curvature + curvature.T)
+        return gradient, 0.5 * (curvature + curvature.T), shares
 
     def _effects(self, solution: _Solution) -> list[Floats]:
         """Effects by factor as given, pairs left out."""
@@ -1123,7 +1137,7 @@ class _System:
             own, noise = self.noise(here, probes, probed)
         known, full = self.spreads(solution, own)
         floor = 1.001 * self.floor()
-        ratios = np.where(here.ratios <= floor, 0.0, here.ratios)
+        ratios = np.where(found.ratios <= floor, 0.0, found.ratios)
         names = [*self.names, *([PAIR] if self.paired else [])]
         effects = self._effects(solution)
 
@@ -1219,8 +1233,11 @@ class _System:
         )
 
 
-def _search(system: _System, start: Floats, enough: float) -> _Found:
-    """Average-information steps from a start; shorter ones where the last one led away."""
+def _search(system: _System, start: Floats, enough: float, still: float = 0.0) -> _Found:
+    """Average-information steps from a start; shorter ones where the last one led away.
+
+    Nothing is solved again after a last step that hardly changes any standard error.
+    """
     floor = system.floor()
     probes = system.probes(system.few_probes())
     ratios = np.maximum(start, floor)
@@ -1228,24 +1245,29 @@ def _search(system: _System, start: Floats, enough: float) -> _Found:
     reach, gain = _LONGEST_STEP, math.inf
     for step in range(1, _MOST_STEPS + 1):
         here = system.solve(ratios, before, probes)
-        gradient, curvature = system.slope(here, probes)
+        gradient, curvature, shares = system.slope(here, probes)
         held = (ratios <= floor) & (gradient >= 0)
         # A ratio that hardly matters any more may go to nought at once; others only by a factor.
         lowest = np.where(ratios * _FLOOR / floor < 0.05, floor, np.maximum(ratios / reach, floor))
         move, ahead = newton(gradient, curvature, held, lowest - ratios, ratios * reach - ratios)
         if ahead < enough:
-            return _Found(here, curvature, step, converged=True)
+            return _Found(here, here.ratios, curvature, step, converged=True)
         if ahead > gain:
             reach = max(1.2, math.sqrt(reach))
         gain, before = ahead, here
         aim = ratios + move
-        # What a step leaves to gain is of second order in it. If that is little, no slope need be looked at.
-        left = move**2 / ratios
-        trusted = 0.5 * left @ np.abs(curvature) @ left < enough
         ratios = np.where(aim <= 1.001 * floor, floor, aim)
-        if trusted:
-            return _Found(system.solve(ratios, before, probes), curvature, step, converged=True)
-    return _Found(here, curvature, _MOST_STEPS, converged=False)
+        # What the longer last step leaves is of less than second order; if that is little, no slope need be
+        # looked at again.
+        left = 0.5 * move**2 / here.ratios
+        if 0.5 * left @ np.abs(curvature) @ left < enough:
+            # Where the data outweigh the prior a slope is straight in one over the ratio.
+            longer = here.ratios + move / (1.0 - (1.0 - shares) * move / here.ratios)
+            ratios = np.where(aim <= 1.001 * floor, floor, longer)
+            if np.abs(shares * move / here.ratios).max() > still:
+                here = system.solve(ratios, before, probes)
+            return _Found(here, ratios, curvature, step, converged=True)
+    return _Found(here, here.ratios, curvature, _MOST_STEPS, converged=False)
 
 
 def _between(sums: Floats, times: Floats, whole: float) -> float:
