@@ -95,10 +95,13 @@ _BESIDE: Final = (
     "high_with",
     "verdict_with",
     "change",
+    "moved",
     "n_ratees",
 )
 _FEWEST: Final = 30
 """People with evidence below whom a slope is not worth saying; as many as a variance takes."""
+_NOISE: Final = 0.25
+"""Share of its standard error within which a severity has not moved, on whichever side of a bar it lies."""
 _LEAST_RELIABLE: Final = 0.3
 """A slope is at most divided by this: whatever is less reliable should not be stretched further."""
 
@@ -110,9 +113,9 @@ class Evidence:
     Attributes
     ----------
     kinds
-        One row per kind of evidence, in the order of `KINDS`: ``kind``, ``n_ratings``, ``n_known`` (ratings
-        of people whose evidence is known), ``n_people`` (such people), ``why`` (one of `NOT_TOLD`, null where
-        it says something), ``slope`` (rating points for a whole goal attained, or for a point of feedback)
+        One row per kind of evidence asked for, in the order of `KINDS`: ``kind``, ``n_ratings``,
+        ``n_known`` (ratings of people whose evidence is known), ``n_people`` (such people), ``why`` (one of
+        `NOT_TOLD`, null where it says something), ``slope`` (rating points for a whole goal attained, or for a point of feedback)
         with ``slope_low``, ``slope_high``; ``reliability`` of the evidence about one person; ``explained``
         (share of the variation within cycle and source, 0 to 1), ``telling`` (whether that is enough to
         say who is rated too high), ``spread`` (standard deviation of ratings of people with the same
@@ -132,7 +135,8 @@ class Evidence:
     beside
         One row per kind and rater, sorted: ``department_id``, ``severity`` without the evidence with ``low``,
         ``high`` and ``verdict``, the same with the evidence (``…_with``), ``change`` (with less without),
-        ``n_ratees``. Empty where the evidence says nothing or severity is refused.
+        ``moved`` (reads differently, and not because it lies just at a bar: by more than a quarter of its
+        standard error), ``n_ratees``. Empty where the evidence says nothing or severity is refused.
     practical
         Gap that matters by kind, in rating points.
     refusal
@@ -224,6 +228,7 @@ def evidence(
     attained: pl.DataFrame,
     others: pl.DataFrame,
     sources: Sequence[str],
+    kinds: Sequence[str] = KINDS,
     without: Severity | None = None,
 ) -> Evidence:
     """Set ratings, raters and departments beside what else is known of the work.
@@ -239,41 +244,34 @@ def evidence(
         Ratings by further sources, with the same columns; those of ``sources`` and self-ratings are left out.
     sources
         Sources that are compared.
+    kinds
+        Which of `KINDS` to look at; each takes a fit of its own.
     without
         The severity of the same ratings without evidence, if it is at hand; fitted here if None.
 
     Returns
     -------
     Evidence
-        Both kinds side by side.
+        The kinds side by side.
 
     Raises
     ------
     ValueError
-        If ``sources`` is empty or holds ``self``, or a column is missing.
+        If ``sources`` is empty or holds ``self``, ``kinds`` names an unknown kind, or a column is missing.
     """
-    _check(ratings, others, sources)
+    _check(ratings, others, sources, kinds)
     rows = _compared(ratings, sources)
-    known = {
-        "goals": rows.join(
-            attained.select(
-                "cycle_id", "ratee_id", pl.col("attainment").alias("evidence"), "pieces", "inside"
-            ),
-            on=["cycle_id", "ratee_id"],
-            how="left",
-        ),
-        "feedback": _beside_feedback(rows, others, sources),
-    }
     plain = severity(rows, sources=sources) if without is None else without
-    kinds: list[pl.DataFrame] = []
+    slopes: list[pl.DataFrame] = []
     people: list[pl.DataFrame] = []
     departments: list[pl.DataFrame] = []
     raters: list[pl.DataFrame] = []
     beside: list[pl.DataFrame] = []
     practical: dict[str, float] = {}
-    for kind in KINDS:
-        slope, told = _regressed(kind, known[kind])
-        kinds.append(slope)
+    for kind in (kind for kind in KINDS if kind in kinds):
+        known = _beside_goals(rows, attained) if kind == "goals" else _beside_feedback(rows, others, sources)
+        slope, told = _regressed(kind, known)
+        slopes.append(slope)
         if slope["why"].item() is not None:
             continue
         practical[kind] = PRACTICAL_SEVERITY.value * float(slope["spread"].item())
@@ -284,9 +282,9 @@ def evidence(
             stands = pl.when(pl.col("gap").is_not_null()).then(pl.col("stands_out") & telling)
             frames.append(gaps.with_columns(stands.alias("stands_out")))
         if plain.identified:
-            beside.append(_side_by_side(kind, known[kind], sources, plain))
+            beside.append(_side_by_side(kind, known, sources, plain))
     return Evidence(
-        kinds=pl.concat(kinds),
+        kinds=pl.concat(slopes),
         people=_stacked(people, _EMPTY_PEOPLE).sort(_PEOPLE[:5]),
         departments=_stacked(departments, _EMPTY_DEPARTMENTS).sort("kind", "department_id"),
         raters=_stacked(raters, _EMPTY_RATERS).sort("kind", "rater_id"),
@@ -327,7 +325,9 @@ _EMPTY_BESIDE: Final = pl.DataFrame(
         "rater_id": pl.String,
         "department_id": pl.String,
         **{
-            name: pl.String if name.startswith("verdict") else pl.Int64 if name == "n_ratees" else pl.Float64
+            name: {"verdict": pl.String, "moved": pl.Boolean, "n": pl.Int64}.get(
+                name.split("_")[0], pl.Float64
+            )
             for name in _BESIDE
         },
     }
@@ -338,7 +338,12 @@ def _stacked(frames: Sequence[pl.DataFrame], empty: pl.DataFrame) -> pl.DataFram
     return pl.concat([empty, *(frame.select(empty.columns) for frame in frames)])
 
 
-def _check(ratings: pl.DataFrame, others: pl.DataFrame, sources: Sequence[str]) -> None:
+def _check(ratings: pl.DataFrame, others: pl.DataFrame, sources: Sequence[str], kinds: Sequence[str]) -> None:
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if unknown or not kinds:
+        raise ValueError(
+            f"kinds must be of {', '.join(KINDS)}, at least one; got {', '.join(unknown) or 'none'}"
+        )
     if not sources or "self" in sources:
         raise ValueError(
             f"sources must name at least one source and never 'self'; got {', '.join(sources) or 'none'}"
@@ -379,6 +384,16 @@ def _compared(ratings: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
         )
         .drop_nulls(columns[:4])
         .sort(*columns, "score", nulls_last=True)
+    )
+
+
+def _beside_goals(rows: pl.DataFrame, attained: pl.DataFrame) -> pl.DataFrame:
+    """Add how far the person's own goals had come."""
+    evidence = pl.col("attainment").alias("evidence")
+    return rows.join(
+        attained.select("cycle_id", "ratee_id", evidence, "pieces", "inside"),
+        on=["cycle_id", "ratee_id"],
+        how="left",
     )
 
 
@@ -598,11 +613,17 @@ def _side_by_side(kind: str, rows: pl.DataFrame, sources: Sequence[str], without
     columns = ("severity", "low", "high", "verdict")
     after = found.raters.select("rater_id", *(pl.col(name).alias(f"{name}_with") for name in columns))
     return (
-        without.raters.select("rater_id", "department_id", *columns, "n_ratees")
+        without.raters.select("rater_id", "department_id", *columns, "n_ratees", "standard_error")
         .join(after, on="rater_id", how="left")
         .with_columns(
             pl.lit(kind).alias("kind"),
             (pl.col("severity_with") - pl.col("severity")).alias("change"),
+        )
+        .with_columns(
+            (
+                (pl.col("verdict") != pl.col("verdict_with"))
+                & (pl.col("change").abs() > _NOISE * pl.col("standard_error"))
+            ).alias("moved")
         )
         .select(_EMPTY_BESIDE.columns)
     )

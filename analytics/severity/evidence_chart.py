@@ -42,7 +42,7 @@ def takeaway(released: Released[Evidence], t: Language, *, names: Mapping[str, s
     """Do ratings follow the evidence, in plain sentences.
 
     First how much the evidence explains, and whether that is enough to say anything; then which departments
-    are rated above or below it; then what becomes of the flags on raters.
+    are rated above or below it. What becomes of the flags on raters is said by `changes`.
 
     Parameters
     ----------
@@ -59,7 +59,8 @@ def takeaway(released: Released[Evidence], t: Language, *, names: Mapping[str, s
     sentences = [_explains(kind, t)]
     if kind["telling"]:
         sentences += _departments(released, t, names)
-    sentences += _flags(released, t)
+    if released.value.refusal is not None:
+        sentences.append(chart.refusal(released.value.refusal, t))
     return t.joined(sentences)
 
 
@@ -221,10 +222,10 @@ def beside_figure(
         hoverinfo="skip",
         showlegend=False,
     )
-    changed = pl.col("verdict") != pl.col("verdict_with")
+    moved = pl.col("moved")
     for part, colour, symbol, size, name in (
-        (told.filter(~changed), tokens.unknown, "circle-open", 6, t("same reading")),
-        (told.filter(changed), tokens.accent, "diamond", 11, t("another reading with the evidence")),
+        (told.filter(~moved), tokens.unknown, "circle-open", 6, t("same reading")),
+        (told.filter(moved), tokens.accent, "diamond", 11, t("another reading with the evidence")),
     ):
         fig.add_scatter(
             x=part["severity"].to_list(),
@@ -244,8 +245,13 @@ def beside_figure(
     return fig
 
 
+def matters(released: Released[Evidence]) -> bool:
+    """Whether the evidence changes the reading of any rater by more than lying just at a bar."""
+    return bool(_both(released)["moved"].any())
+
+
 def changes(released: Released[Evidence], t: Language) -> str:
-    """What becomes of the flags on raters beside the evidence, in one sentence.
+    """What becomes of the flags on raters beside the evidence, in plain sentences.
 
     Parameters
     ----------
@@ -254,7 +260,72 @@ def changes(released: Released[Evidence], t: Language) -> str:
     t
         The reader's language.
     """
-    return t.joined(_flags(released, t))
+    told = _both(released)
+    before, after = pl.col("verdict").is_in(_FLAGS), pl.col("verdict_with").is_in(_FLAGS)
+    flags, both = told.filter(before).height, told.filter(before & after).height
+    at_bar = told.filter((pl.col("verdict") != pl.col("verdict_with")) & ~pl.col("moved")).height
+    if matters(released):
+        sentences = [
+            t(
+                "With it, {gone} of the {flags} flags on raters would fall away and {new} would be new; "
+                "severity changes by {points} points at most.",
+                flags=flags,
+                gone=told.filter(before & ~after & pl.col("moved")).height,
+                new=told.filter(~before & after & pl.col("moved")).height,
+                points=f"{max(abs(change) for change in told['change']):.2f}",
+            )
+        ]
+    elif both:
+        sentences = [t("The evidence changes nothing that matters: the same raters stand out.")]
+    elif at_bar:
+        sentences = [t("The evidence changes nothing that matters.")]
+    else:
+        sentences = [
+            t("The evidence changes nothing that matters: no rater stands out with it or without it.")
+        ]
+    if at_bar:
+        sentences.append(
+            t.plural(
+                "{n} rater lies just at the bar, where next to nothing changes the reading.",
+                "{n} raters lie just at the bar, where next to nothing changes the reading.",
+                at_bar,
+            )
+        )
+    return t.joined(sentences)
+
+
+def left_out(released: Released[Evidence], t: Language) -> str:
+    """How many departments and raters are about too few people to be shown; empty if none.
+
+    Parameters
+    ----------
+    released
+        What may be shown, about one kind of evidence.
+    t
+        The reader's language.
+    """
+    departments = released.value.departments["gap"].null_count()
+    raters = released.hidden["beside"] if matters(released) else 0
+    sentences = []
+    if departments:
+        sentences.append(
+            t.plural(
+                "{n} department with ratings of fewer than {minimum} people is left out.",
+                "{n} departments with ratings of fewer than {minimum} people each are left out.",
+                departments,
+                minimum=released.minimum,
+            )
+        )
+    if raters:
+        sentences.append(
+            t.plural(
+                "{n} rater of fewer than {minimum} people is left out.",
+                "{n} raters of fewer than {minimum} people each are left out.",
+                raters,
+                minimum=released.minimum,
+            )
+        )
+    return t.joined(sentences)
 
 
 def changed_rows(
@@ -277,16 +348,16 @@ def changed_rows(
         What to call raters, departments and verdicts.
     """
     frame = _both(released).sort(
-        pl.col("verdict") != pl.col("verdict_with"),
+        "moved",
         pl.col("change").abs(),
         "rater_id",
         descending=[True, True, False],
     )
     return frame.select(
         _called(frame, "rater_id", names).alias(t("Rater")),
-        pl.col("severity").alias(t("Without (points)")),
-        pl.col("severity_with").alias(t("With (points)")),
-        pl.col("change").alias(t("Change")),
+        _points("severity").alias(t("Without (points)")),
+        _points("severity_with").alias(t("With (points)")),
+        _points("change").alias(t("Change")),
         _called(frame, "verdict", verdicts).alias(t("Reading without")),
         _called(frame, "verdict_with", verdicts).alias(t("Reading with")),
         pl.col("n_ratees").alias(t("People rated")),
@@ -301,7 +372,7 @@ def group_rows(
     by: str,
     names: Mapping[str, str] = _NOBODY,
 ) -> pl.DataFrame:
-    """Departments or raters with their gap, largest first.
+    """Departments or raters with their gap, largest first; those whose gap is hidden are left out.
 
     Parameters
     ----------
@@ -323,12 +394,12 @@ def group_rows(
     if by not in headers:
         raise ValueError(f"by must be one of {', '.join(headers)}; got {by!r}")
     frame = released.value.departments if by == "department_id" else released.value.raters
-    frame = frame.sort(pl.col("gap").abs(), by, descending=[True, False], nulls_last=True)
+    frame = frame.drop_nulls("gap").sort(pl.col("gap").abs(), by, descending=[True, False])
     return frame.select(
         _called(frame, by, names).alias(headers[by]),
-        pl.col("gap").alias(t("Gap (points)")),
-        pl.col("low").alias(t("from")),
-        pl.col("high").alias(t("to")),
+        _points("gap").alias(t("Gap (points)")),
+        _points("low").alias(t("from")),
+        _points("high").alias(t("to")),
         pl.col("n_people").alias(t("People")),
         pl.col("n_ratings").alias(t("Ratings")),
     )
@@ -352,24 +423,29 @@ def people_rows(
         pl.col("gap").abs().round(9), "ratee_id", "rater_id", "source", descending=[True, False, False, False]
     )
     goals = _kind(released)["kind"] == "goals"
-    known = (100 * pl.col("evidence")).round(0).cast(pl.Int64) if goals else pl.col("evidence")
+    known = (100 * pl.col("evidence")).round(0).cast(pl.Int64) if goals else _points("evidence")
     inside = pl.lit(t("within what this evidence gets"))
     return frame.select(
         _called(frame, "ratee_id", names).alias(t("Person")),
         _called(frame, "rater_id", names).alias(t("Rater")),
         known.alias(t("Goals (%)") if goals else t("Feedback (points)")),
         pl.col("score").alias(t("Given")),
-        pl.col("expected").alias(t("Same evidence got")),
-        pl.col("gap").alias(t("Gap (points)")),
+        _points("expected").alias(t("Same evidence got")),
+        _points("gap").alias(t("Gap (points)")),
         pl.when(~pl.col("beyond"))
         .then(inside)
         .when(pl.col("gap") > 0)
         .then(pl.lit(t("unusually high")))
         .otherwise(pl.lit(t("unusually low")))
         .alias(t("In words")),
-        pl.col("low").alias(t("95 % from")),
-        pl.col("high").alias(t("to")),
+        _points("low").alias(t("95 % from")),
+        _points("high").alias(t("to")),
     )
+
+
+def _points(column: str) -> pl.Expr:
+    """Rating points as they are written to a file: what rounds to nought has no sign."""
+    return pl.col(column).round(4) + 0.0
 
 
 def _kind(released: Released[Evidence]) -> dict[str, Any]:
@@ -462,47 +538,6 @@ def _both(released: Released[Evidence]) -> pl.DataFrame:
     return released.value.beside.filter(
         pl.col("severity").is_not_null(), pl.col("severity_with").is_not_null()
     )
-
-
-def _flags(released: Released[Evidence], t: Language) -> list[str]:
-    """How many raters read differently beside the evidence."""
-    found = released.value
-    if found.refusal is not None:
-        return [chart.refusal(found.refusal, t)]
-    told = _both(released)
-    if told.is_empty():
-        return []
-    before, after = pl.col("verdict").is_in(_FLAGS), pl.col("verdict_with").is_in(_FLAGS)
-    flags = told.filter(before).height
-    gone, new = told.filter(before & ~after).height, told.filter(~before & after).height
-    if not gone and not new:
-        return [
-            t.plural(
-                "With it the {n} flag on a rater stays.",
-                "With it all {n} flags on raters stay, and none is added.",
-                flags,
-            )
-            if flags
-            else t("With it, as without it, no rater is flagged.")
-        ]
-    largest = max(abs(change) for change in told["change"])
-    places = {"flags": flags, "gone": gone, "new": new}
-    if largest < 0.005:
-        return [
-            t(
-                "With it, {gone} of the {flags} flags on raters would fall away and {new} would be new, but "
-                "no severity changes by as much as 0.01 points.",
-                **places,
-            )
-        ]
-    return [
-        t(
-            "With it, {gone} of the {flags} flags on raters would fall away and {new} would be new; severity "
-            "changes by {points} points at most.",
-            **places,
-            points=f"{largest:.2f}",
-        )
-    ]
 
 
 def _changed(row: Row, t: Language, name: str) -> str:

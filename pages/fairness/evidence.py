@@ -43,6 +43,7 @@ if released.value.kinds["why"][0] is None:
     )
     if released.value.beside.height:
         cards.section(t("Severity with and without the evidence"), evidence_chart.changes(released, t))
+    if evidence_chart.matters(released):
         cards.remark(evidence_chart.warning(released, t))
         load.picture(
             lambda: evidence_chart.beside_figure(released, t, mode=mode, names=names),
@@ -59,7 +60,7 @@ if released.value.kinds["why"][0] is None:
             footer=footer,
             alt=evidence_chart.changes(released, t),
         )
-    cards.hidden(released, t)
+    cards.remark(evidence_chart.left_out(released, t))
     if released.value.people.height:
         cards.section(
             t("Single ratings beside their evidence"),

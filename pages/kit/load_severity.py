@@ -351,8 +351,8 @@ def _ends_on(version_id: str, cycle_id: str) -> date:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _company_evidence(version_id: str, rating_sources: tuple[str, ...]) -> Evidence:
-    """Ratings beside goals and feedback, which takes the whole company."""
+def _company_evidence(version_id: str, rating_sources: tuple[str, ...], kind: str) -> Evidence:
+    """Ratings beside goals or feedback, which takes the whole company."""
     opened, cycles = load.engine(version_id), load.cycles(version_id)
     return evidence(
         load.company_ratings(version_id, rating_sources),
@@ -366,6 +366,7 @@ def _company_evidence(version_id: str, rating_sources: tuple[str, ...]) -> Evide
             version_id, tuple(source for source in FEEDBACK if source not in rating_sources)
         ),
         sources=rating_sources,
+        kinds=(kind,),
         without=load.company_severity(version_id, rating_sources),
     )
 
@@ -375,7 +376,7 @@ def beside_evidence(
     version_id: str, viewer: Viewer, rating_sources: tuple[str, ...], kind: str, department_id: str | None
 ) -> Released[Evidence]:
     """Ratings beside one kind of evidence, released: people only for who may see their ratings and goals."""
-    found = _company_evidence(version_id, rating_sources)
+    found = _company_evidence(version_id, rating_sources, kind)
     newest = load.cycles(version_id)["ends_on"][0]
     allowed = raters_within_reach(version_id, viewer, department_id)
     this = pl.col("kind") == kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 
@@ -314,6 +315,65 @@ def test_the_order_of_rows_does_not_matter() -> None:
     assert_frame_equal(mixed.people, plain.people, abs_tol=1e-9)
 
 
+def with_verdicts(*rows: tuple[str, str, bool]) -> Released[Evidence]:
+    """Feedback beside severities of which only the readings without and with it, and whether moved, count."""
+    found = shown(found_in(made()), "feedback")
+    beside = found.value.beside.head(len(rows)).with_columns(
+        pl.Series("verdict", [row[0] for row in rows]),
+        pl.Series("verdict_with", [row[1] for row in rows]),
+        pl.Series("moved", [row[2] for row in rows]),
+    )
+    return replace(found, value=replace(found.value, beside=beside))
+
+
+def test_a_reading_that_changes_within_a_quarter_of_a_standard_error_has_not_moved() -> None:
+    ratings, attained, peers, _ = made(teams_differ=0.5, goals_follow_work=0.3)
+    plain = severity(ratings, sources=SOURCES)
+    found = evidence(ratings, attained=attained, others=peers, sources=SOURCES, without=plain)
+    beside = found.beside.join(plain.raters.select("rater_id", "standard_error"), on="rater_id")
+    changed = beside.filter(pl.col("verdict") != pl.col("verdict_with"))
+    far = changed["change"].abs() > 0.25 * changed["standard_error"]
+    assert changed["moved"].to_list() == far.to_list()
+    assert far.any()
+    assert not beside.filter(pl.col("verdict") == pl.col("verdict_with"))["moved"].any()
+
+
+def test_raters_just_at_the_bar_are_no_finding() -> None:
+    same, bar = ("lenient", "lenient", False), ("unremarkable", "lenient", False)
+    found = with_verdicts(same, bar)
+    assert not evidence_chart.matters(found)
+    said = evidence_chart.changes(found, EN)
+    assert said.startswith("The evidence changes nothing that matters: the same raters stand out.")
+    assert "1 rater lies just at the bar" in said
+    assert "flags" not in said
+    nobody = with_verdicts(("unremarkable", "unremarkable", False))
+    assert "no rater stands out" in evidence_chart.changes(nobody, EN)
+
+
+def test_readings_that_truly_move_are_counted_apart_from_those_at_the_bar() -> None:
+    found = with_verdicts(
+        ("lenient", "unremarkable", True),
+        ("severe", "severe", False),
+        ("unremarkable", "severe", True),
+        ("unremarkable", "lenient", False),
+    )
+    said = evidence_chart.changes(found, EN)
+    assert "1 of the 2 flags on raters would fall away and 1 would be new" in said
+    assert "1 rater lies just at the bar" in said
+    # And none of it stands in the finding a second time.
+    assert "flags" not in evidence_chart.takeaway(found, EN)
+
+
+def test_one_kind_of_evidence_can_be_looked_at_without_the_other() -> None:
+    ratings, attained, peers, _ = made()
+    one = evidence(ratings, attained=attained, others=peers, sources=SOURCES, kinds=("feedback",))
+    assert one.kinds["kind"].to_list() == ["feedback"]
+    both = found_in(made())
+    assert_frame_equal(one.beside, both.beside.filter(kind="feedback"), abs_tol=1e-9)
+    with pytest.raises(ValueError, match="kinds must be of goals, feedback"):
+        evidence(ratings, attained=attained, others=peers, sources=SOURCES, kinds=("pay",))
+
+
 def test_small_teams_and_departments_are_hidden() -> None:
     ratings, attained, peers, _ = made()
     few = ratings.with_columns(
@@ -326,6 +386,13 @@ def test_small_teams_and_departments_are_hidden() -> None:
     tiny = shown(found, "feedback").value.departments.filter(department_id="tiny")
     assert tiny.select("gap", "n_people", "n_ratings").row(0) == (None, None, None)
     assert "n_people" in tiny.columns
+    # Rows without numbers are left out of the table and counted in words.
+    table = evidence_chart.group_rows(shown(found, "feedback"), EN, by="department_id")
+    assert "tiny" not in table["Department"]
+    assert table.height == found.departments.filter(kind="feedback").height - 1
+    assert "1 department with ratings of fewer than 5 people is left out." in evidence_chart.left_out(
+        shown(found, "feedback"), EN
+    )
 
 
 def test_self_ratings_are_not_compared_and_not_evidence() -> None:
@@ -358,6 +425,8 @@ def test_tables_put_the_largest_first() -> None:
     assert gaps == sorted(gaps, reverse=True)
     assert set(people.filter(pl.col("In words") == "unusually low")["Gap (points)"].sign()) <= {-1.0}
     groups = evidence_chart.group_rows(feedback, EN, by="rater_id")
-    assert groups.height == feedback.value.raters.height
+    assert groups.height == feedback.value.raters["gap"].count()
+    # Downloads carry four digits.
+    assert groups["Gap (points)"].to_list() == groups["Gap (points)"].round(4).to_list()
     with pytest.raises(ValueError, match="by must be one of"):
         evidence_chart.group_rows(feedback, EN, by="cycle_id")
