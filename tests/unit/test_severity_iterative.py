@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from analytics.severity import linear
+from analytics.severity.engines import iterative as engine
 from analytics.severity.engines.crossed import PAIR, CrossedFit, ExactFit, NotEstimable, fit_crossed
 from analytics.severity.engines.iterative import Classes, IterativeFit, fit_iterative
 from tests.severity_company import company
@@ -291,3 +292,54 @@ def test_every_fit_says_what_it_is() -> None:
         assert fit.reml
         assert fit.n == rows(8, people=100, raters=20).score.size
     assert isinstance(pl.DataFrame({"se": iterative.modes["ratee"].standard_error})["se"].max(), float)
+
+
+@pytest.fixture(scope="module")
+def by_sample() -> tuple[IterativeFit, IterativeFit]:
+    """The same rows searched in full, and from a sample of raters with one step on all rows."""
+    made = rows(15, people=6000, raters=800, mood_sd=0.0)
+    given = {name: made.factors[name] for name in ("ratee", "rater", "standard")}
+    full = fit_iterative(made.score, factors=given, classes=made.classes)
+    with pytest.MonkeyPatch.context() as patch:
+        # 12 x sqrt(800) = 339 of the raters.
+        patch.setattr(engine, "_MANY", 0)
+        patch.setattr(engine, "_SAMPLE", 0)
+        return full, fit_iterative(made.score, factors=given, classes=made.classes)
+
+
+def test_one_step_after_a_sample_knows_the_variances_that_all_rows_tell(
+    by_sample: tuple[IterativeFit, IterativeFit],
+) -> None:
+    full, sampled = by_sample
+    # The last step was taken, and nothing solved again.
+    assert sampled._solution.ratios.tolist() != list(sampled.ratios.values())
+    for place, name in enumerate(full.ratios):
+        error = np.sqrt(full.ratio_covariance[place, place])
+        assert abs(sampled.ratios[name] - full.ratios[name]) < 0.1 * error, name
+    assert sampled.residual == pytest.approx(full.residual, rel=1e-3)
+
+
+def test_modes_and_errors_hardly_know_that_the_search_began_in_a_sample(
+    by_sample: tuple[IterativeFit, IterativeFit],
+) -> None:
+    full, sampled = by_sample
+    for name, modes in full.modes.items():
+        mine = sampled.modes[name]
+        # In units of what is uncertain anyway.
+        assert (np.abs(mine.values - modes.values) / modes.standard_error).max() < 0.05, name
+        np.testing.assert_allclose(mine.standard_error, modes.standard_error, rtol=0.02)
+        np.testing.assert_allclose(mine.conditional_sd, modes.conditional_sd, rtol=0.02)
+
+
+def test_levels_without_rows_keep_their_prior() -> None:
+    made = rows(12, people=200, raters=40)
+    shifted = {"ratee": made.factors["ratee"] + 2, "rater": made.factors["rater"]}
+    given = {"ratee": made.factors["ratee"], "rater": made.factors["rater"]}
+    gaps, plain = (
+        fit_iterative(made.score, factors=factors, classes=made.classes, covariates=made.numbers)
+        for factors in (shifted, given)
+    )
+    np.testing.assert_allclose(gaps.modes["rater"].values, plain.modes["rater"].values, atol=1e-3)
+    assert (gaps.modes["ratee"].values[:2] == 0.0).all()
+    sd = np.sqrt(gaps.variances["ratee"])
+    np.testing.assert_allclose(gaps.modes["ratee"].standard_error[:2], sd, rtol=1e-6)
