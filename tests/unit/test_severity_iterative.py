@@ -201,8 +201,8 @@ def test_a_factor_without_effect_ends_on_the_boundary() -> None:
     found = [both(rows(seed, people=200, raters=40, mood_sd=0.0)) for seed in range(4)]
     bounds = [(exact.variances["mood"], iterative.variances["mood"]) for exact, iterative in found]
     assert any(exact == 0.0 for exact, _ in bounds)
-    for exact, iterative in bounds:
-        assert iterative == pytest.approx(exact, abs=2e-3)
+    for exact, iterated in bounds:
+        assert iterated == pytest.approx(exact, abs=2e-3)
     for _, iterative in found:
         if iterative.variances["mood"] == 0.0:
             assert (iterative.modes["mood"].standard_error == 0.0).all()

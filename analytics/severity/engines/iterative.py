@@ -26,8 +26,8 @@ are very many rows (`_MANY`), the search for the variances starts from all rows 
 one step on all rows is left, and what this leaves open is small beside the standard error of a variance.
 Variances are those after the step and know all rows. Where the step changes squared standard errors by less
 than a hundredth on average (`_STILL`), modes and their errors are those just before it: a mode changes by
-less than that share of itself. Products release the interpreter, so two threads share the
-columns or the rows.
+less than that share of itself, and the residual follows to second order. Errors of the eliminated factor are
+worked out when asked for. Products release the interpreter, so two threads share the columns or the rows.
 """
 
 from __future__ import annotations
@@ -1266,6 +1266,11 @@ def _search(system: _System, start: Floats, enough: float, still: float = 0.0) -
             ratios = np.where(aim <= 1.001 * floor, floor, longer)
             if np.abs(shares * move / here.ratios).max() > still:
                 here = system.solve(ratios, before, probes)
+            else:
+                move = ratios - here.ratios
+                told = float(((1.0 - shares) * system.levels / here.ratios - gradient) @ move)
+                bent = float(move @ curvature @ move) + told**2 / system.freedom
+                here = replace(here, residual=here.residual * (1.0 - (told - bent) / system.freedom))
             return _Found(here, ratios, curvature, step, converged=True)
     return _Found(here, here.ratios, curvature, _MOST_STEPS, converged=False)
 
