@@ -18,11 +18,11 @@ from analytics.distribution.shares import Distribution
 from analytics.goals.chart import gap_words, status_words
 from analytics.goals.pace import GoalPace, urgent_first
 from analytics.language import Language
+from analytics.severity import chart as severity_chart
 from analytics.severity import differential_chart, facets_chart, levels_chart
-from analytics.severity.chart import reason
 from analytics.severity.differential import Differential
 from analytics.severity.facets import Facets
-from analytics.severity.habits.chart import numbers, side
+from analytics.severity.habits.chart import side, unit
 from analytics.severity.habits.profile import HABITS, Profiles
 from analytics.severity.levels import Disagreements
 from analytics.severity.linear import Severity
@@ -101,22 +101,31 @@ def raters_in_order(released: Released[Severity]) -> pl.DataFrame:
 
 
 def raters(
-    t: Language, released: Released[Severity], names: Mapping[str, str], departments: Mapping[str, str]
+    t: Language,
+    released: Released[Severity],
+    names: Mapping[str, str],
+    departments: Mapping[str, str],
+    *,
+    one_cycle: bool = False,
 ) -> pl.DataFrame:
-    """Raters the data can tell about, with severity and interval, flags first."""
+    """Raters the data can tell about, with severity and interval, flags first.
+
+    Of ``one_cycle`` it is not said how many people others rated too: they did so over all cycles.
+    """
     frame = raters_in_order(released).filter(pl.col("severity").is_not_null())
+    shared = [] if one_cycle else [pl.col("n_shared").alias(t("… also rated by others"))]
     return frame.select(
         named(frame, "rater_id", names).alias(t("Rater")),
-        named(frame, "department_id", departments).alias(t("Department")),
         pl.col("verdict")
         .cast(pl.String)
         .replace_strict(verdict_words(t), default=None, return_dtype=pl.String)
         .alias(t("Reading")),
+        named(frame, "department_id", departments).alias(t("Department")),
         pl.col("severity").alias(t("Severity (points)")),
         pl.col("low").alias(t("from")),
         pl.col("high").alias(t("to")),
         pl.col("n_ratees").alias(t("People rated")),
-        pl.col("n_shared").alias(t("… also rated by others")),
+        *shared,
     )
 
 
@@ -146,23 +155,18 @@ def disagreements(
     )
 
 
-def why_unknown(t: Language, released: Released[Severity], row: Mapping[str, Any]) -> str:
-    """Why the data cannot tell about one rater; a hidden row is one about too few people."""
-    if row["verdict"] is None:
-        return t("Rated fewer than {minimum} people.", minimum=released.minimum)
-    return reason(row, t)
-
-
 def unknown_raters(
     t: Language, released: Released[Severity], names: Mapping[str, str], departments: Mapping[str, str]
 ) -> pl.DataFrame:
-    """Raters the data cannot tell about, with why and what would help."""
+    """Raters the data cannot tell about, with why in a clause; what would help is on the rater's page."""
     frame = raters_in_order(released).filter(pl.col("severity").is_null())
-    why = [why_unknown(t, released, row) for row in frame.iter_rows(named=True)]
+    whys = [severity_chart.why(row, t) for row in frame.iter_rows(named=True)]
     return frame.select(
         named(frame, "rater_id", names).alias(t("Rater")),
+        pl.Series(
+            t("Why the data cannot tell"), [why[:1].upper() + why[1:] for why in whys], dtype=pl.String
+        ),
         named(frame, "department_id", departments).alias(t("Department")),
-        pl.Series(t("Why the data cannot tell"), why, dtype=pl.String),
     )
 
 
@@ -187,8 +191,8 @@ def verdict_words(t: Language) -> dict[str, str]:
     return {
         "lenient": t("Softer"),
         "severe": t("Harder"),
-        "unremarkable": t("As others, as far as one can tell"),
-        "cannot_tell": t("The data cannot tell"),
+        "unremarkable": t("As others"),
+        "cannot_tell": t("Cannot tell"),
     }
 
 
@@ -339,11 +343,15 @@ def people_counted(t: Language, released: Released[Distribution]) -> str:
 
 
 def ratings_counted(t: Language, released: Released[Severity]) -> str:
-    """How many ratings a severity rests on."""
+    """How many ratings by how many raters are shown; of who rated too few people only how many they are."""
+    raters = released.value.raters
+    counted = raters.drop_nulls("n_ratings")
+    if counted.is_empty():
+        return t.plural("{n} rater", "{n} raters", raters.height) if raters.height else ""
     return t(
-        "{ratings} ratings by {raters} raters",
-        ratings=f"{released.value.n_ratings:,}",
-        raters=f"{released.value.n_raters:,}",
+        "{ratings} by {raters}",
+        ratings=t.plural("{n} rating", "{n} ratings", int(counted["n_ratings"].sum())),
+        raters=t.plural("{n} rater", "{n} raters", counted.height),
     )
 
 
@@ -365,14 +373,21 @@ def habits(
         flagged = flagged.filter(pl.col("habit") == habit)
     frame = flagged.sort(pl.col("habit").cast(pl.Enum(HABITS)), "q", "rater_id")
     rows = list(frame.iter_rows(named=True))
-    said = [numbers(row, t) for row in rows]
+    units = [unit(row["habit"], t) for row in rows]
+    by = pl.Series([factor for factor, _ in units], dtype=pl.Float64)
+
+    def in_unit(value: pl.Expr, header: str) -> pl.Expr:
+        return (value * by).round(4).alias(header)
+
     return frame.select(
         named(frame, "rater_id", names).alias(t("Rater")),
         named(frame, "department_id", departments).alias(t("Department")),
         pl.Series(t("What stands out"), [side(row, t) for row in rows], dtype=pl.String),
-        pl.Series(t("Seen"), [one[0] for one in said], dtype=pl.String),
-        pl.Series(t("Likely range"), [one[1] for one in said], dtype=pl.String),
-        pl.Series(t("Usual"), [one[2] for one in said], dtype=pl.String),
+        in_unit(pl.col("estimate"), t("Seen")),
+        in_unit(pl.col("usual"), t("Usual")),
+        in_unit(pl.col("low") - pl.col("usual"), t("Difference from")),
+        in_unit(pl.col("high") - pl.col("usual"), t("to")),
+        pl.Series(t("Unit"), [words for _, words in units], dtype=pl.String),
         pl.col("n_people").alias(t("People rated")),
     )
 
@@ -386,9 +401,12 @@ def customs(t: Language, released: Released[Profiles], departments: Mapping[str,
         named(frame, "department_id", departments).alias(t("Department")),
         pl.col("distance").alias(t("Distance (levels)")),
         pl.col("by_chance").alias(t("By chance (levels)")),
-        pl.col("n_alike").alias(t("Like the company")),
-        pl.col("n_custom").alias(t("Like the department")),
-        pl.col("n_own").alias(t("Like neither")),
+        pl.when("custom")
+        .then(pl.lit(t("A custom of the department")))
+        .when(pl.col("distance").is_not_null())
+        .then(pl.lit(t("As its raters explain")))
+        .alias(t("What it is")),
+        pl.col("n_raters").alias(t("Raters")),
         pl.col("n_people").alias(t("People rated")),
     )
 
@@ -419,10 +437,9 @@ def extra_reviews(
         pl.col("step").alias(t("No.")),
         pl.Series(t("Who would rate"), [row["rater"] for row in told], dtype=pl.String),
         pl.Series(t("Whom"), [row["ratee"] for row in told], dtype=pl.String),
-        pl.Series(t("What it settles"), [linkage_chart.purpose(row, t) for row in rows], dtype=pl.String),
-        pl.col("n_connected").alias(t("Connected then")),
-        (pl.col("reliability_after") * 100).round(0).cast(pl.Int64).alias(t("Told apart then (%)")),
+        pl.Series(t("What it does"), [linkage_chart.purpose(row, t) for row in rows], dtype=pl.String),
         pl.col("n_needed").alias(t("Reviews needed")),
+        pl.col("n_connected").alias(t("Connected then")),
     )
     # Without a fit nothing is known of reliabilities.
     return shown.select(column for column in shown if column.null_count() < max(shown.height, 1))
@@ -450,7 +467,6 @@ def not_comparable(
         named(frame, "department_id", departments).alias(t("Department")),
         pl.Series(t("Why"), [linkage_chart.why_in_short(row, t) for row in rows], dtype=pl.String),
         pl.Series(t("What would help"), help_words, dtype=pl.String),
-        pl.col("n_ratees").alias(t("People rated")),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -17,8 +17,15 @@ import pytest
 from analytics.disclosure import Released, release
 from analytics.language import LANGUAGES, Language
 from analytics.severity.habits import chart
-from analytics.severity.habits.profile import FLAGGED_SIDES, HABITS, Profiles, profiles
+from analytics.severity.habits.profile import (
+    FLAGGED_SIDES,
+    HABITS,
+    Profiles,
+    profiles,
+    without_single_ratings,
+)
 from analytics.severity.habits.progress import progress
+from analytics.severity.linear import severity
 from data import queries
 from data.warehouse import Warehouse
 
@@ -233,21 +240,105 @@ def test_intervals_of_the_spread_hold_a_true_shrinkage() -> None:
 
 
 def test_the_gap_to_self_ratings_is_the_one_planted() -> None:
-    # Continuous: self-ratings lie .3 points above an average manager, so .6 below one who is .9 softer and
-    # 1.2 above one who is .9 harder.
+    # Continuous: an average manager rates .3 points below self-ratings, so one who is .9 softer .6 above and
+    # one who is .9 harder 1.2 below.
     found = [made(seed, levels=False, lean=(0.9, -0.9), lean_sd=0.0).profiles() for seed in range(8)]
     inside = 0
     for company in found:
         soft, hard = of(company, "m0000", "self_gap"), of(company, "m0001", "self_gap")
-        assert (soft["reading"], hard["reading"]) == ("less", "more")
-        assert soft["usual"] == pytest.approx(0.3, abs=0.06)
-        inside += int(soft["low"] <= -0.6 <= soft["high"]) + int(hard["low"] <= 1.2 <= hard["high"])
+        assert (soft["reading"], hard["reading"]) == ("more", "less")
+        assert soft["usual"] == pytest.approx(-0.3, abs=0.06)
+        inside += int(soft["low"] <= 0.6 <= soft["high"]) + int(hard["low"] <= -1.2 <= hard["high"])
     # 16 intervals: fewer than 13 hold the truth in 1 of 100 such tests.
     assert inside >= 13
     company = found[0]
     assert company.self_d == pytest.approx(0.3 / (company.points or 1.0), abs=0.06)
     assert (company.self_d_low or 1.0) < (company.self_d or 0.0) < (company.self_d_high or 0.0)
     assert 0.1 < (company.self_r or 0.0) < 0.6
+
+
+def test_leniency_is_not_charged_again_as_a_gap_to_self_ratings() -> None:
+    company = made(3, levels=False, lean=(0.9, -0.9), lean_sd=0.0)
+    # People of m0002 rate themselves 1.5 lower: the gap is theirs, not how softly m0002 rates.
+    humble = pl.col("ratee_id").is_in([f"p{i:05}" for i in range(28, 42)])
+    company = replace(
+        company,
+        own=company.own.with_columns(pl.when(humble).then(pl.col("score") - 1.5).otherwise("score")),
+    )
+    alone = company.profiles()
+    assert of(alone, "m0000", "self_gap")["flag"]
+    assert of(alone, "m0001", "self_gap")["flag"]
+    fitted = severity(company.ratings).raters
+    found = profiles(company.ratings, own=company.own, severity=fitted)
+    for rater, verdict in (("m0000", "lenient"), ("m0001", "severe")):
+        row = of(found, rater, "self_gap")
+        assert fitted.filter(rater_id=rater)["verdict"][0] == verdict
+        assert (row["flag"], row["reading"]) == (False, "severity")
+        assert row["estimate"] == of(alone, rater, "self_gap")["estimate"]
+        assert "no flag of its own" in chart.reading(row, EN)
+        assert chart.coaching(row, EN) == ""
+    assert of(found, "m0002", "self_gap")["reading"] == "more"
+
+
+def test_a_gap_is_said_the_way_it_lies_and_its_range_leaves_out_nought() -> None:
+    row = {
+        "habit": "self_gap", "against": "people", "reading": "more", "flag": True,
+        "estimate": 0.8, "usual": -0.3, "low": -0.1, "high": 1.7,
+    }  # fmt: skip
+    # −.1 − (−.3) = .2 and 1.7 − (−.3) = 2.
+    assert chart.reading(row, EN, name="Ada") == (
+        "Compared with what people give themselves, Ada gives them 0.8 points more; usual is 0.3 points less "
+        "(the difference from the usual is likely +0.2 to +2.0 points)."
+    )
+
+
+def test_where_nobody_else_rated_the_people_they_are_held_against_the_company() -> None:
+    company = made(4, raters=30)
+    theirs = pl.col("ratee_id").is_in([f"p{i:05}" for i in range(14)])
+    kept = company.ratings.filter(~theirs | (pl.col("source") == "manager")).filter(
+        (pl.col("rater_id") != "m0000") | (pl.col("source") == "manager")
+    )
+    found = profiles(kept)
+    assert of(found, "m0000", "middle")["against"] == "company"
+    assert of(found, "m0001", "middle")["against"] == "people"
+    said = chart.readings(released(found), EN, rater_id="m0000")
+    assert not any("same people" in line or "others would" in line for line in said)
+    shown = chart.figure(released(found), EN, mode="light", rater_id="m0000")
+    words = [note.text for note in shown.layout.annotations]
+    assert "usual in the company" in words
+    assert "usual for the same people" not in words
+
+
+def test_a_share_that_says_what_single_people_got_is_kept_from_whoever_may_not_see_ratings() -> None:
+    company = made(4, raters=30, cycles=1)
+    # m0000 gives all but two of 14 people the middle level, m0001 all but six.
+    rated = company.ratings.filter(pl.col("source") == "manager")
+
+    def given(rater: int, others: int) -> pl.Expr:
+        nth = pl.col("ratee_id").str.slice(1).cast(pl.Int64) - 14 * rater
+        return pl.when(nth < others).then(5).otherwise(3)
+
+    level = (
+        pl.when(pl.col("rater_id") == "m0000")
+        .then(given(0, 2))
+        .when(pl.col("rater_id") == "m0001")
+        .then(given(1, 6))
+        .otherwise("level")
+    )
+    rated = rated.with_columns(level.cast(pl.Int64).alias("level")).with_columns(
+        pl.col("level").cast(pl.Float64).alias("score")
+    )
+    full = profiles(rated)
+    veiled = without_single_ratings(full)
+    assert of(full, "m0000", "middle")["estimate"] == pytest.approx(12 / 14)
+    for habit in ("middle", "ends", "spread"):
+        assert of(full, "m0000", habit)["n_aside"] == 2
+        row = of(veiled, "m0000", habit)
+        assert (row["estimate"], row["low"], row["high"], row["flag"]) == (None, None, None, False)
+        assert (row["reading"], row["reason"]) == ("cannot_tell", "too_close")
+        assert of(veiled, "m0001", habit) == of(full, "m0001", habit)
+    said = chart.readings(released(veiled), EN, rater_id="m0000")
+    assert any("fewer than 5 people" in line for line in said)
 
 
 def test_raters_who_follow_the_end_of_the_cycle_are_found_and_drawn_towards_the_others() -> None:
@@ -471,9 +562,27 @@ def test_readings_name_what_stands_out_first_and_what_cannot_be_told_last() -> N
     assert "others would give it" in lines[0]
     bare = chart.readings(released(profiles(made(4, raters=20).ratings)), EN, rater_id="m0000")
     assert bare[-1] == (
-        "Cannot be told: rates all dimensions alike, sees strengths and weaknesses, stays below self-ratings "
+        "Cannot be told: rates all dimensions alike, sees strengths and weaknesses, rates above self-ratings "
         "and follows the end of the cycle. Such ratings are not on record."
     )
+
+
+def test_what_is_merely_unsure_is_one_quiet_line() -> None:
+    found = planted()
+    unsure = found.habits.filter(pl.col("reading") == "unsure")
+    assert not unsure.is_empty()
+    for rater in unsure["rater_id"].unique():
+        lines = chart.readings(released(found), EN, rater_id=rater)
+        assert sum("chance could explain" in line.lower() for line in lines) == 1
+
+
+def test_departments_do_not_count_single_raters_by_another_rule() -> None:
+    # A soft hand alone is no habit, so no sentence may say that somebody uses the levels otherwise.
+    found = made(3, lean=(0.9, -0.9), lean_sd=0.0).profiles()
+    assert "own" in found.likeness["kind"].to_list()
+    said = chart.departments_takeaway(released(found), EN)
+    assert "raters use" not in said
+    assert "rater uses" not in said
 
 
 def test_advice_says_the_same_thing_only_once() -> None:
@@ -486,7 +595,8 @@ def test_the_finding_counts_who_stands_out_and_how_many_flags_are_chance() -> No
     said = chart.takeaway(released(planted()), EN)
     flags = planted().habits["flag"].sum()
     assert "4 give mostly the middle level" in said
-    assert f"of these {flags} flags" in said
+    people = planted().habits.filter("flag")["rater_id"].n_unique()
+    assert f"Altogether {people} raters stand out in something (flags: {flags}). About" in said
     nothing = chart.takeaway(released(made(4, raters=4).profiles()), EN)
     assert nothing.startswith("The data cannot tell how raters use the scale.")
 

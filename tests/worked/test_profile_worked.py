@@ -78,17 +78,17 @@ def test_the_share_of_the_middle_has_wilsons_interval(found: Profiles) -> None:
 
 
 def test_the_gap_to_self_ratings_is_a_mean_with_a_pooled_spread() -> None:
-    # Everybody rates themselves 4. r6 gave 3: gap 1 for all. The five others gave 1, 2, 3, 3, 3, 3, 4, 5:
-    # gaps 3, 2, 1, 1, 1, 1, 0, −1, mean 8 ÷ 8 = 1, squares around it 4 + 1 + 0 + 0 + 0 + 0 + 1 + 4 = 10.
-    # Pooled over 6 raters: 50 ÷ (6 · 7) = 1.190; error √(1.190 ÷ 8) = .3858; t(42) = 2.0181: ± .7785.
+    # Everybody rates themselves 4. r6 gave 3: gap −1 for all. The five others gave 1, 2, 3, 3, 3, 3, 4, 5:
+    # gaps −3, −2, −1, −1, −1, −1, 0, 1, mean −8 ÷ 8 = −1, squares around it 4 + 1 + 0 + 0 + 0 + 0 + 1 + 4
+    # = 10. Pooled over 6 raters: 50 ÷ (6 · 7) = 1.190; error √(1.190 ÷ 8) = .3858; t(42) = 2.0181: ± .7785.
     own = rated({f"p{i}": [4] * PEOPLE for i in range(1)}).with_columns(
         pl.col("ratee_id").alias("rater_id"), pl.lit("self").alias("source")
     )
     gap = row(profiles(rated({**OTHERS, **MIDDLE}), own=own), "r6", "self_gap")
-    assert gap["estimate"] == pytest.approx(1.0)
-    assert gap["usual"] == pytest.approx(1.0)
-    assert gap["low"] == pytest.approx(1 - 0.7785, abs=1e-3)
-    assert gap["high"] == pytest.approx(1 + 0.7785, abs=1e-3)
+    assert gap["estimate"] == pytest.approx(-1.0)
+    assert gap["usual"] == pytest.approx(-1.0)
+    assert gap["low"] == pytest.approx(-1 - 0.7785, abs=1e-3)
+    assert gap["high"] == pytest.approx(-1 + 0.7785, abs=1e-3)
 
 
 def test_the_correlation_of_two_dimensions_has_fishers_interval() -> None:

@@ -19,7 +19,7 @@ import polars as pl
 from analytics import theme
 from analytics.disclosure import Released
 from analytics.language import Language, percent, signed
-from analytics.policy import FALSE_DISCOVERY, MINIMUM_HABIT_RATEES, MINIMUM_LINKED_RATERS
+from analytics.policy import FALSE_DISCOVERY, MINIMUM_GROUP, MINIMUM_HABIT_RATEES, MINIMUM_LINKED_RATERS
 from analytics.severity.habits.profile import HABITS, Profiles
 
 Row = Mapping[str, Any]
@@ -41,7 +41,7 @@ def habit_names(t: Language) -> dict[str, str]:
         "contrast": t("Overdraws differences"),
         "halo_correlation": t("Rates all dimensions alike"),
         "halo_spread": t("Sees strengths and weaknesses"),
-        "self_gap": t("Stays below self-ratings"),
+        "self_gap": t("Rates above self-ratings"),
         "recency": t("Follows the end of the cycle"),
     }
 
@@ -74,7 +74,9 @@ def figure(
         return theme.nothing(_why(mine, t), mode)
     names = habit_names(t)
     below = [t("Shaded: as most raters do, or too little to matter. Filled: stands out.")]
-    fig = _frame(told, names, tokens, mode, t, below=below)
+    alone = told[0]["against"] == "company"
+    middle = t("usual in the company") if alone else t("usual for the same people")
+    fig = _frame(told, names, tokens, mode, t, below=below, middle=middle)
     for i, row in enumerate(told):
         unit = _unit(company[row["habit"]])
         place, low, high = (_position(row[key] - row["usual"], unit) for key in ("estimate", "low", "high"))
@@ -138,7 +140,7 @@ def overview_figure(
         return theme.nothing(t("The data cannot tell for any rater."), mode)
     called = habit_names(t)
     below = [t("Shaded: as most raters do, or too little to matter. Each dot is a rater who stands out.")]
-    fig = _frame(shown, called, tokens, mode, t, below=below)
+    fig = _frame(shown, called, tokens, mode, t, below=below, middle=t("usual"))
     for i, habit in enumerate(shown):
         told = released.value.habits.filter(
             (pl.col("habit") == habit["habit"]) & pl.col("estimate").is_not_null()
@@ -310,40 +312,29 @@ def takeaway(released: Released[Profiles], t: Language) -> str:
     sentences += _about_self(flags, t)
     sentences += _about_recency(flags, t)
     if flags.height:
-        sentences.append(_by_chance(flags.height, t))
+        sentences.append(_by_chance(flags, t))
     return t.joined([*sentences, *_untold(untold, t)])
 
 
 def departments_takeaway(
     released: Released[Profiles], t: Language, *, names: Mapping[str, str] = _NOBODY
 ) -> str:
-    """Which departments have a way of their own of using the scale, and how many raters have one."""
-    departments, likeness = released.value.departments, released.value.likeness
-    told = departments.filter(pl.col("distance").is_not_null())
+    """Which departments have a way of their own of using the scale."""
+    told = released.value.departments.filter(pl.col("distance").is_not_null())
     custom = told.filter("custom").sort("distance", "department_id", descending=[True, False])
-    own = likeness.filter(pl.col("kind") == "own").height
-    judged = likeness.filter(pl.col("kind").is_in(["alike", "custom", "own", "unsure"])).height
     if told.is_empty():
         return t("The data cannot tell for any department.")
     called = [names.get(one, one) for one in custom["department_id"]]
     if not called:
-        first = t("No department uses the levels otherwise than the draw of its raters explains.")
-    else:
-        first = t.plural(
-            "In {names} the raters share a way of using the levels that is not the company's: a custom of "
-            "the department, to be settled there and not with single raters.",
-            "In {names} the raters share ways of using the levels that are not the company's: customs of the "
-            "departments, to be settled there and not with single raters.",
-            len(called),
-            names=t.listing(called),
-        )
-    second = t.plural(
-        "{n} of {judged} raters uses the levels otherwise than both the company and their own department.",
-        "{n} of {judged} raters use the levels otherwise than both the company and their own department.",
-        own,
-        judged=judged,
+        return t("No department uses the levels otherwise than the draw of its raters explains.")
+    return t.plural(
+        "In {names} the raters share a way of using the levels that is not the company's: a custom of "
+        "the department, to be settled there and not with single raters.",
+        "In {names} the raters share ways of using the levels that are not the company's: customs of the "
+        "departments, to be settled there and not with single raters.",
+        len(called),
+        names=t.listing(called),
     )
-    return t.joined([first, second])
 
 
 def department_reading(row: Row, t: Language, *, name: str) -> str:
@@ -376,7 +367,7 @@ def department_reading(row: Row, t: Language, *, name: str) -> str:
 def readings(
     released: Released[Profiles], t: Language, *, rater_id: str, name: str | None = None
 ) -> list[str]:
-    """One rater's habits in plain sentences: what stands out first, then what is unsure, then the rest.
+    """One rater's habits in plain sentences: what stands out first, then the rest in short.
 
     Parameters
     ----------
@@ -391,8 +382,11 @@ def readings(
     """
     rows = _rows_of(released, rater_id)
     said = [reading(row, t, name=name) for row in rows if row["flag"]]
-    said += [reading(row, t, name=name) for row in rows if row["reading"] == "unsure"]
+    said += [reading(row, t, name=name) for row in rows if row["reading"] == "severity"]
     names = habit_names(t)
+    unsure = [names[row["habit"]] for row in rows if row["reading"] == "unsure"]
+    if unsure:
+        said.append(t("Unusual, but chance could explain it: {habits}.", habits=_list(unsure, t)))
     usual = [names[row["habit"]] for row in rows if row["reading"] == "usual"]
     if usual:
         said.append(t("As others do, as far as one can tell: {habits}.", habits=_list(usual, t)))
@@ -421,6 +415,8 @@ def reading(row: Row, t: Language, *, name: str | None = None) -> str:
     said = _fact(row, t, who)
     if row["reading"] == "unsure":
         return t.joined([said, t("Chance could explain the difference.")])
+    if row["reading"] == "severity":
+        return t.joined([said, t("How softly or hard they rate explains it: no flag of its own.")])
     return said
 
 
@@ -490,16 +486,16 @@ def coaching(row: Row, t: Language, *, name: str | None = None) -> str:
         )
     if row["habit"] == "self_gap" and more:
         return t(
-            "What people gave themselves and what {who} gave them lie {value} points apart; {usual} is "
-            "usual. A talk halfway through the cycle about what each level takes may bring the two views "
-            "closer.",
+            "Beside what people gave themselves, the ratings by {who} were unusually high, also beyond how "
+            "softly {who} rates. It may help to ask for the results behind each rating, and to tell people "
+            "plainly what they do well.",
             **places,
         )
     if row["habit"] == "self_gap":
         return t(
-            "Beside what people gave themselves, the ratings by {who} were unusually high (difference "
-            "{value} points; {usual} is usual). It may help to ask for the results behind each rating, and "
-            "to tell people plainly what they do well.",
+            "Beside what people gave themselves, the ratings by {who} were unusually low, also beyond how "
+            "hard {who} rates. A talk halfway through the cycle about what each level takes may bring the "
+            "two views closer.",
             **places,
         )
     if more:
@@ -538,22 +534,26 @@ def advice(released: Released[Profiles], t: Language, *, rater_id: str, name: st
     return [coaching(row, t, name=name) for row in flagged.values()]
 
 
-def numbers(row: Row, t: Language) -> tuple[str, str, str]:
-    """What was seen, its likely range, and what is usual, each with its unit; for a table.
+def unit(habit: str, t: Language) -> tuple[float, str]:
+    """By what to multiply the numbers of a habit for a table, and the unit they then have.
 
     Parameters
     ----------
-    row
-        A row of ``Profiles.habits``.
+    habit
+        One of `HABITS`.
     t
         The reader's language.
     """
-    places = _places(row, t)
-    return (
-        places["value"],
-        t("{low} to {high}", low=places["low"], high=places["high"]),
-        places["usual"],
-    )
+    return {
+        "middle": (100.0, t("% of ratings")),
+        "ends": (100.0, t("% of ratings")),
+        "spread": (100.0, t("% of the usual width")),
+        "halo_spread": (100.0, t("% of the usual width")),
+        "contrast": (1.0, t("correlation")),
+        "halo_correlation": (1.0, t("correlation")),
+        "self_gap": (1.0, t("points")),
+        "recency": (1.0, t("standard deviations")),
+    }[habit]
 
 
 def side(row: Row, t: Language) -> str:
@@ -566,7 +566,7 @@ def side(row: Row, t: Language) -> str:
         "contrast": t("Overdraws differences") if more else t("Levels differences"),
         "halo_correlation": t("Rates all dimensions alike"),
         "halo_spread": t("Few strengths and weaknesses"),
-        "self_gap": t("Far below self-ratings") if more else t("Far above self-ratings"),
+        "self_gap": t("Far above self-ratings") if more else t("Far below self-ratings"),
         "recency": t("Follows the end of the cycle") if more else t("Follows the beginning of the cycle"),
     }
     return words[row["habit"]]
@@ -576,6 +576,25 @@ def _fact(row: Row, t: Language, who: str) -> str:
     """A habit with its interval beside what is usual."""
     places = {"who": who, **_places(row, t)}
     above = row["estimate"] > row["usual"]
+    alone = row["against"] == "company"
+    if row["habit"] == "middle" and alone:
+        return t(
+            "{who} gave the middle level {value} of the time (likely {low} to {high}); usual in the company "
+            "is {usual}. Too few of these people were rated by others to compare more closely.",
+            **places,
+        )
+    if row["habit"] == "ends" and alone:
+        return t(
+            "{who} gave the highest or lowest level {value} of the time (likely {low} to {high}); usual in "
+            "the company is {usual}. Too few of these people were rated by others to compare more closely.",
+            **places,
+        )
+    if row["habit"] == "spread" and alone:
+        return t(
+            "Differences between the people {who} rated are {value} as wide as is usual in the company "
+            "(likely {low} to {high}).",
+            **places,
+        )
     if row["habit"] == "middle":
         return t(
             "{who} gave the middle level {value} of the time (likely {low} to {high}); others would give it "
@@ -618,24 +637,30 @@ def _fact(row: Row, t: Language, who: str) -> str:
             "{high}).",
             **places,
         )
-    if row["habit"] == "self_gap" and row["estimate"] >= 0:
-        return t(
-            "People rate themselves {size} points above what {who} gives them (difference likely {low} to "
-            "{high}; usual {usual}).",
-            size=f"{abs(row['estimate']):.1f}",
-            **places,
-        )
     if row["habit"] == "self_gap":
+        size = _points_more_or_less(row["estimate"], t)
+        usual = _points_more_or_less(row["usual"], t)
+        away = row["low"] - row["usual"], row["high"] - row["usual"]
         return t(
-            "People rate themselves {size} points below what {who} gives them (difference likely {low} to "
-            "{high}; usual {usual}).",
-            size=f"{abs(row['estimate']):.1f}",
-            **places,
+            "Compared with what people give themselves, {who} gives them {size}; usual is {typical} (the "
+            "difference from the usual is likely {least} to {most} points).",
+            who=who,
+            size=size,
+            typical=usual,
+            least=signed(away[0]),
+            most=signed(away[1]),
         )
     return t(
         "Ratings by {who} follow progress late in the cycle by {value} more than progress early in it "
         "(likely {low} to {high}); usual is {usual}.",
         **places,
+    )
+
+
+def _points_more_or_less(value: float, t: Language) -> str:
+    points = f"{abs(value):.1f}"
+    return (
+        t("{points} points more", points=points) if value >= 0 else t("{points} points less", points=points)
     )
 
 
@@ -697,14 +722,16 @@ def _ways(flags: pl.DataFrame, t: Language) -> list[str]:
 
 def _about_self(flags: pl.DataFrame, t: Language) -> list[str]:
     gaps = flags.filter(pl.col("habit") == "self_gap")
-    below = gaps.filter(pl.col("reading") == "more").height
-    above = gaps.height - below
+    above = gaps.filter(pl.col("reading") == "more").height
+    below = gaps.height - above
     if not gaps.height:
         return []
     return [
         t.plural(
-            "{n} rates unusually far from what people say of themselves ({below} below it, {above} above).",
-            "{n} rate unusually far from what people say of themselves ({below} below it, {above} above).",
+            "{n} rates unusually far from what people say of themselves ({below} below it, {above} above), "
+            "beyond how softly or hard they rate.",
+            "{n} rate unusually far from what people say of themselves ({below} below it, {above} above), "
+            "beyond how softly or hard they rate.",
             gaps.height,
             below=below,
             above=above,
@@ -725,15 +752,26 @@ def _about_recency(flags: pl.DataFrame, t: Language) -> list[str]:
     ]
 
 
-def _by_chance(flags: int, t: Language) -> str:
-    expected = FALSE_DISCOVERY.value * flags
+def _by_chance(flags: pl.DataFrame, t: Language) -> str:
+    """How many stand out altogether: one rater may stand out in several ways, and chance is about flags."""
+    together = t.plural(
+        "Altogether {n} rater stands out in something (flags: {flags}).",
+        "Altogether {n} raters stand out in something (flags: {flags}).",
+        flags["rater_id"].n_unique(),
+        flags=flags.height,
+    )
+    expected = FALSE_DISCOVERY.value * flags.height
     if expected < 0.5:
-        return t("Hardly any of these flags may be chance.")
-    return t.plural(
-        "About {n} of these {flags} flags may be chance.",
-        "About {n} of these {flags} flags may be chance.",
-        round(expected),
-        flags=flags,
+        return t.joined([together, t("Hardly any of these flags may be chance.")])
+    return t.joined(
+        [
+            together,
+            t.plural(
+                "About {n} of these flags may be chance.",
+                "About {n} of these flags may be chance.",
+                round(expected),
+            ),
+        ]
     )
 
 
@@ -755,6 +793,11 @@ def _reason(row: Row, t: Language) -> str:
         return t(
             "Among fewer than {minimum} raters nobody can say what is usual.",
             minimum=int(MINIMUM_LINKED_RATERS.value),
+        )
+    if row["reason"] == "too_close":
+        return t(
+            "The number would tell what fewer than {minimum} people were given, so it is hidden.",
+            minimum=int(MINIMUM_GROUP.value),
         )
     if row["reason"] == "no_variation":
         return t("These ratings do not differ in a way that could be compared.")
@@ -797,6 +840,7 @@ def _frame(
     t: Language,
     *,
     below: Sequence[str],
+    middle: str,
 ) -> go.Figure:
     """Rows with their names, the shaded common range, and the line of what is usual."""
     notes = [line for note in below for line in theme.lines(note, 96)]
@@ -813,7 +857,7 @@ def _frame(
     )
     for x, anchor, words in (
         (-_FURTHEST, "left", t("← less")),
-        (0, "center", t("usual for the same people")),
+        (0, "center", middle),
         (_FURTHEST, "right", t("more →")),
     ):
         fig.add_annotation(

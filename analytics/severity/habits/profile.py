@@ -19,7 +19,7 @@ spread             SD over people ÷ SD expected of them        1               
 contrast           correlation of residual and expectation     median rater                 Fisher z
 halo_correlation   mean correlation between dimensions         median rater                 Fisher z
 halo_spread        SD within a person over dimensions ÷ usual  1                            χ² of a variance
-self_gap           mean of self less manager, rating points    all raters                   Student
+self_gap           mean of manager less self, rating points    all raters                   Student
 recency            weight of late less early goal progress     all raters                   shrunken, normal
 =================  ==========================================  ===========================  ===============
 
@@ -30,6 +30,8 @@ effect from the correlation, pooled over all raters, of what was given to the sa
 of variances follow the spread of squared deviations seen in the company, not a normal distribution. What all
 ratings of one cycle share beyond that (a mood) is not seen. A flag needs three things: a false discovery
 rate under the policy's among all raters told, an interval without the usual value, and a size that matters.
+How far somebody rates from self-ratings is mostly how softly they rate: it is flagged only if it goes on
+beyond that, and never the same way as their severity.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ from analytics.policy import (
     HABIT_GAP,
     HABIT_RATIO,
     HABIT_SHARE,
+    MINIMUM_GROUP,
     MINIMUM_HABIT_RATEES,
     MINIMUM_LINKED_RATERS,
     SMALL_DIFFERENCE,
@@ -82,6 +85,10 @@ HABITS: Final = (
 )
 """Drift over the cycles is another question: how severity moves, not how the scale is used."""
 
+_IDENTITY: Final = ("rater_id", "department_id", "habit")
+_NUMBERS: Final = ("estimate", "low", "high", "usual", "q")
+_READ: Final = ("reading", "flag", "reason")
+
 FLAGGED_SIDES: Final = {
     "middle": ("more",),
     "ends": ("more",),
@@ -94,12 +101,13 @@ FLAGGED_SIDES: Final = {
 }
 """On which side of the usual a habit is one to talk about."""
 
-READINGS: Final = ("less", "more", "usual", "unsure", "cannot_tell")
+READINGS: Final = ("less", "more", "usual", "unsure", "severity", "cannot_tell")
 REASONS: Final = (
     "few_people",  # cannot tell: rated fewer people than it takes
     "few_raters",  # cannot tell: too few raters to say what is usual
     "no_variation",  # cannot tell: nothing differs that could be compared
     "not_rated",  # cannot tell: there are no such ratings (levels, dimensions, self-ratings, goals)
+    "too_close",  # not to be told: a share so near all or nothing that it says what single people got
 )
 
 
@@ -113,8 +121,11 @@ class Profiles:
         One row per rater and habit, sorted by ``rater_id`` and in the order of `HABITS`: ``rater_id``,
         ``department_id`` (of most of their ratees), ``habit``, ``estimate`` with ``low`` and ``high``,
         ``usual`` (what comparable people get from others), ``q`` (false-discovery adjusted), ``n_people``,
-        ``n_ratings``, ``reading`` (`READINGS`), ``flag`` and ``reason`` (`REASONS`, null unless the reading
-        is ``cannot_tell``).
+        ``n_ratings``, ``n_aside`` (of shares: people on the smaller side, who ever or who not always got such
+        a level; of the spread: who not always got the rater's commonest one; else null), ``against``
+        (``people``: what is usual is known of the same people, most of whom others rated too; ``company``),
+        ``reading`` (`READINGS`; ``severity``: would stand out, but is how softly they rate once more),
+        ``flag`` and ``reason`` (`REASONS`, null unless the reading is ``cannot_tell``).
     company
         One row per habit: ``habit``, ``usual`` (mean over raters), ``band_low`` and ``band_high`` (where 8
         of 10 raters told lie, as differences to their usual), ``n_raters`` told, ``n_flagged``, ``n_people``,
@@ -161,7 +172,19 @@ class Profiles:
             group="rater_id",
             people="n_people",
             # That too few people were rated is what a hidden row says anyway.
-            values=("estimate", "low", "high", "usual", "q", "n_people", "n_ratings", "reading", "flag"),
+            values=(
+                "estimate",
+                "low",
+                "high",
+                "usual",
+                "q",
+                "n_people",
+                "n_ratings",
+                "n_aside",
+                "against",
+                "reading",
+                "flag",
+            ),
             within=("habit",),
             additive=False,
         ),
@@ -213,6 +236,7 @@ def profiles(
     dimensions: pl.DataFrame | None = None,
     own: pl.DataFrame | None = None,
     progress: pl.DataFrame | None = None,
+    severity: pl.DataFrame | None = None,
 ) -> Profiles:
     """Describe how each rater uses the rating scale, with intervals and flags.
 
@@ -229,6 +253,9 @@ def profiles(
     progress
         ``cycle_id``, ``ratee_id``, ``early`` and ``late``: progress of their goals in the first and second
         half of the cycle, as known then (see `analytics.severity.habits.progress`). None: not kept.
+    severity
+        ``rater_id``, ``severity`` in rating points (> 0 is lenient; null where it cannot be told) with
+        ``standard_error``, and ``verdict``, of the same ratings. None: not known.
 
     Returns
     -------
@@ -240,13 +267,13 @@ def profiles(
     ValueError
         If a column is missing.
     """
-    _check(ratings, dimensions, own, progress)
+    _check(ratings, dimensions, own, progress, severity)
     placed = comparable(ratings, dimensions=dimensions)
     rows, raters = placed.rows, placed.raters
     size = raters.height
     overall = rows.filter(pl.col("dimension") == OVERALL)
     points = _points(overall)
-    gap = _gap(overall, own, size)
+    gap = _gap(overall, own, raters, severity, points)
     late = _recency(overall, progress, size)
     told = size >= MINIMUM_LINKED_RATERS.value
     found = [
@@ -258,8 +285,12 @@ def profiles(
         gap.habit.times(points),
         late.habit,
     ]
-    habits = pl.concat([_read(habit, raters, told=told) for habit in found]).sort(
-        "rater_id", pl.col("habit").cast(pl.Enum(HABITS))
+    habits = (
+        pl.concat([_read(habit, raters, told=told) for habit in found])
+        .join(_aside(rows), on=["rater_id", "habit"], how="left")
+        .join(_against(overall), on="rater_id", how="left")
+        .select(*_IDENTITY, *_NUMBERS, "n_people", "n_ratings", "n_aside", "against", *_READ)
+        .sort("rater_id", pl.col("habit").cast(pl.Enum(HABITS)))
     )
     alike, departments = likeness(overall, raters, told=told)
     return Profiles(
@@ -279,17 +310,39 @@ def profiles(
     )
 
 
+def without_single_ratings(found: Profiles) -> Profiles:
+    """The same for readers who may not see individual ratings.
+
+    A share near all or nothing says what nearly everybody was given, and so does a spread of nearly nought:
+    where fewer people than a group needs lie on the smaller side, it is not told.
+    """
+    close = (pl.col("n_aside") < int(MINIMUM_GROUP.value)) & pl.col("estimate").is_not_null()
+    blank = {name: pl.lit(None) for name in (*_NUMBERS, "n_aside")}
+    told = {"reading": pl.lit("cannot_tell"), "flag": pl.lit(value=False), "reason": pl.lit("too_close")}
+    return replace(
+        found,
+        habits=found.habits.with_columns(close.fill_null(value=False).alias("_close"))
+        .with_columns(
+            pl.when("_close").then(value).otherwise(pl.col(name)).alias(name)
+            for name, value in {**blank, **told}.items()
+        )
+        .drop("_close"),
+    )
+
+
 def _check(
     ratings: pl.DataFrame,
     dimensions: pl.DataFrame | None,
     own: pl.DataFrame | None,
     progress: pl.DataFrame | None,
+    severity: pl.DataFrame | None,
 ) -> None:
     needed: tuple[tuple[str, pl.DataFrame | None, Sequence[str]], ...] = (
         ("ratings", ratings, COLUMNS),
         ("dimensions", dimensions, (*COLUMNS, "dimension")),
         ("own", own, ("cycle_id", "ratee_id", "score", "scale_id")),
         ("progress", progress, ("cycle_id", "ratee_id", "early", "late")),
+        ("severity", severity, ("rater_id", "severity", "standard_error", "verdict")),
     )
     for name, frame, columns in needed:
         missing = [] if frame is None else [column for column in columns if column not in frame.columns]
@@ -314,7 +367,7 @@ class _Habit:
     """One habit of all raters by number; nan where there is nothing to say it from.
 
     ``less`` and ``more`` are one-sided p-values of lying below and above the usual; ``matters`` says where
-    the size is one to talk about.
+    the size is one to talk about, ``explained`` where it is how softly the rater rates once more.
     """
 
     name: str
@@ -327,6 +380,7 @@ class _Habit:
     matters: np.ndarray[Any, np.dtype[np.bool_]]
     people: Ints
     ratings: Ints
+    explained: np.ndarray[Any, np.dtype[np.bool_]] | None = None
 
     @classmethod
     def unknown(cls, name: str, size: int) -> _Habit:
@@ -345,6 +399,37 @@ class _Habit:
             high=self.high * by,
             usual=self.usual * by,
         )
+
+
+def _aside(rows: pl.DataFrame) -> pl.DataFrame:
+    """People on the smaller side of each habit that could give their ratings away, by rater."""
+    commonest = pl.col("level").mode().sort().first().over("rater_id", "scale_id", "dimension")
+    sides = {
+        "middle": (pl.col("middle") == 1, pl.col("middle") == 0),
+        "ends": (pl.col("ends") == 1, pl.col("ends") == 0),
+        "spread": (pl.col("level").is_not_null(), pl.col("level") != pl.col("_commonest")),
+    }
+    known = rows.filter(pl.col("level").is_not_null()).with_columns(commonest.alias("_commonest"))
+    return pl.concat(
+        known.group_by("rater_id").agg(
+            pl.lit(habit).alias("habit"),
+            pl.min_horizontal(pl.col("ratee_id").filter(side).n_unique() for side in both)
+            .cast(pl.Int64)
+            .alias("n_aside"),
+        )
+        for habit, both in sides.items()
+    )
+
+
+def _against(overall: pl.DataFrame) -> pl.DataFrame:
+    """Whether what is usual is known of a rater's own people, or only of the company."""
+    shared = pl.col("ratee_id").filter(pl.col("n_others") > 0).n_unique()
+    return overall.group_by("rater_id").agg(
+        pl.when(2 * shared >= pl.col("ratee_id").n_unique())
+        .then(pl.lit("people"))
+        .otherwise(pl.lit("company"))
+        .alias("against")
+    )
 
 
 def _share(name: str, rows: pl.DataFrame, size: int) -> _Habit:
@@ -569,8 +654,15 @@ class _Gap:
     r: float | None = None
 
 
-def _gap(overall: pl.DataFrame, own: pl.DataFrame | None, size: int) -> _Gap:
-    """How far people rate themselves above their manager, by manager."""
+def _gap(
+    overall: pl.DataFrame,
+    own: pl.DataFrame | None,
+    raters: pl.DataFrame,
+    severity: pl.DataFrame | None,
+    points: float | None,
+) -> _Gap:
+    """How far people are rated above what they give themselves, by manager."""
+    size = raters.height
     empty = _Habit.unknown("self_gap", size)
     if own is None or own.is_empty():
         return _Gap(empty)
@@ -582,7 +674,7 @@ def _gap(overall: pl.DataFrame, own: pl.DataFrame | None, size: int) -> _Gap:
         .join(deviation, on="scale_id", maintain_order="left")
         .filter(pl.col("_sd") > 1e-9)
         .with_columns(
-            ((pl.col("_self") - pl.col("score")) / pl.col("_sd")).alias("gap"),
+            ((pl.col("score") - pl.col("_self")) / pl.col("_sd")).alias("gap"),
             ((pl.col("_self") - pl.col("_self").mean().over("scale_id", "cycle_id")) / pl.col("_sd")).alias(
                 "s"
             ),
@@ -600,7 +692,8 @@ def _gap(overall: pl.DataFrame, own: pl.DataFrame | None, size: int) -> _Gap:
     freedom = float(np.maximum(n - 1, 0).sum())
     error = np.sqrt(ratio(np.full(size, left.sum() / max(freedom, 1.0)), n))
     usual = float(gap.mean())
-    half = float(stats.t.ppf(0.5 + CONFIDENCE.value / 2, max(freedom, 1.0))) * error
+    reach = float(stats.t.ppf(0.5 + CONFIDENCE.value / 2, max(freedom, 1.0)))
+    half = reach * error
     with np.errstate(divide="ignore", invalid="ignore"):
         away = (mean - usual) / error
     counted = sums(rater, by_person["n"].cast(pl.Float64).to_numpy(), size)
@@ -615,13 +708,42 @@ def _gap(overall: pl.DataFrame, own: pl.DataFrame | None, size: int) -> _Gap:
         np.abs(mean - usual) >= HABIT_GAP.value,
         n.astype(np.int64),
         counted.astype(np.int64),
+        _leniency_again(mean - usual, error, reach, raters=raters, severity=severity, points=points),
     )
     # Teams, not people, are the unit of the company's figure: a manager's severity is in every gap.
     influence = sums(rater, gap - usual, size)
     spread = math.sqrt(float((influence**2).sum())) / gap.size
     reach = float(special.ndtri(0.5 + CONFIDENCE.value / 2)) * spread
     r = both.select(pl.corr("s", "y")).item()
-    return _Gap(habit, usual, usual - reach, usual + reach, None if r is None or math.isnan(r) else float(r))
+    return _Gap(
+        habit, -usual, -usual - reach, -usual + reach, None if r is None or math.isnan(r) else float(r)
+    )
+
+
+def _leniency_again(
+    away: Floats,
+    error: Floats,
+    reach: float,
+    *,
+    raters: pl.DataFrame,
+    severity: pl.DataFrame | None,
+    points: float | None,
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Where a gap to self-ratings is no more than how softly the rater rates, or a second word for it."""
+    if severity is None or not points:
+        return np.zeros(raters.height, dtype=np.bool_)
+    known = raters.select("rater_id").join(severity, on="rater_id", how="left", maintain_order="left")
+
+    def column(name: str) -> Floats:
+        return known[name].cast(pl.Float64).fill_null(0.0).to_numpy() / points
+
+    beyond = away - column("severity")
+    verdict = known["verdict"].cast(pl.String).fill_null("").to_numpy()
+    same = ((verdict == "lenient") & (away > 0)) | ((verdict == "severe") & (away < 0))
+    wide = reach * np.sqrt(error**2 + column("standard_error") ** 2)
+    alike = np.sign(beyond) == np.sign(away)
+    goes_on = alike & (np.abs(beyond) > wide) & (np.abs(beyond) >= HABIT_GAP.value)
+    return np.asarray(same | (known["severity"].is_not_null().to_numpy() & ~goes_on))
 
 
 @dataclass(frozen=True)
@@ -751,10 +873,12 @@ def _read(habit: _Habit, raters: pl.DataFrame, *, told: bool) -> pl.DataFrame:
     flag = (
         usable & of_concern & habit.matters & outside & (np.nan_to_num(q, nan=1.0) <= FALSE_DISCOVERY.value)
     )
-    reading = np.where(
-        flag,
-        np.where(above, "more", "less"),
-        np.where(usable & of_concern & habit.matters, "unsure", np.where(usable, "usual", "cannot_tell")),
+    again = flag & (False if habit.explained is None else habit.explained)
+    flag = flag & ~again
+    reading = np.select(
+        [flag & above, flag, again, usable & of_concern & habit.matters, usable],
+        ["more", "less", "severity", "unsure", "usual"],
+        "cannot_tell",
     )
     reason = np.select(
         [usable, np.full(few.shape, not told), habit.ratings == 0, few],
