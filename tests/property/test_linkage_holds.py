@@ -118,6 +118,21 @@ def test_whoever_is_taken_away_the_lasting_set_stays_linked_and_no_larger_set_do
     assert not any(together(frozenset([*lasting, other])) for other in others if lasting.len() > 1)
 
 
+@given(pairs=PAIRS, often=st.integers(1, 3))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_nobody_is_cut_off_by_anybody_just_when_all_raters_who_count_last(
+    pairs: list[tuple[int, int, int]], often: int
+) -> None:
+    rows = frame(pairs)
+    largest = linkage(rows).raters.filter(component=1)
+    counted = largest.filter(pl.col("n_ratees") >= often)["rater_id"].to_list()
+    assume(counted)
+    found = cuts(rows, counted=counted)
+    lost = set(counted) - set(found.lasting["rater_id"])
+    assert bool(lost) == bool(found.people["n_cut_off"].sum())
+    assert found.people["n_cut_off"].max() is None or found.people["n_cut_off"].max() <= len(lost)
+
+
 @given(pairs=PAIRS, who=st.integers(0, 9))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_a_predicted_reliability_is_that_of_the_ratings_with_the_review_added(

@@ -110,7 +110,28 @@ def test_one_cycle_with_one_manager_each_says_how_many_reviews_the_whole_takes()
     assert "It takes 49 extra reviews to connect everybody." in said
     # After 20 joins 21 of 50 hang together.
     assert "The first 20 connect 42 % of all raters." in said
+    assert said.endswith(
+        "Each of these raters would have to rate at least 5 people whom others also rate; one review only "
+        "makes a start."
+    )
     assert "49 extra reviews" in chart.what_would_help(released(found), EN, rater_id=largest(found))
+    # Everybody's people have one rater: nobody is looked at twice.
+    assert found.reviews["ratee_id"].n_unique() == 49
+
+
+def test_three_lone_raters_are_asked_about_three_people() -> None:
+    # a04 and a05 were rated by m0 and m1, a08 and a09 by m1 and m2, and so on; all others by one.
+    lone = {f"x{k}": people("xyz"[k], 7) for k in range(3)}
+    plan = comparability(rated(linked() | lone)).reviews.filter(purpose="connect")
+    assert plan["ratee_id"].to_list() == ["a04", "a05", "a08"]
+
+
+def test_people_are_asked_about_again_before_those_of_one_rater_are() -> None:
+    # p and q were rated by all five; each can be looked at three times.
+    teams = {f"m{k}": [*people("a", 5, 10 * k), "p", "q"] for k in range(5)}
+    lone = {f"x{k}": people("ghijkl"[k], 7) for k in range(6)}
+    plan = comparability(rated(teams | lone)).reviews.filter(purpose="connect")
+    assert plan["ratee_id"].to_list() == ["p", "q"] * 3
 
 
 def largest(found: Comparability) -> str:
@@ -274,7 +295,19 @@ def test_what_would_help_names_people_only_where_names_are_given() -> None:
     ratee = shown.value.reviews.filter(rater_id="lone")["ratee_id"][0]
     named = chart.what_would_help(shown, EN, rater_id="lone", names={"lone": "Lo", ratee: "Ann"})
     assert "a review of Ann by Lo" in named
-    assert "One review connects; it takes about" in named
+    needed = shown.value.reviews.filter(rater_id="lone")["n_needed"][0]
+    assert (
+        f"This rater would have to rate about {needed} people whom others also rate; one review only makes a "
+        "start."
+    ) in named
+    help_words = chart.helps_in_short(
+        shown, shown.value.raters.filter(rater_id="lone"), EN, names={"lone": "Lo", ratee: "Ann"}
+    )
+    assert help_words == [f"Would have to rate about {needed} people whom others also rate; the first: Ann."]
+    assert (
+        f"Each of these raters would have to rate about {needed} people whom others also rate; one review "
+        "only makes a start."
+    ) in chart.takeaway(shown, EN)
 
 
 def test_who_is_asked_need_not_be_the_rater_in_question() -> None:
@@ -299,6 +332,15 @@ def test_two_reviews_for_each_group_are_said_as_two() -> None:
     assert "2 extra reviews would connect them." in chart.takeaway(released(found), EN)
     said = chart.what_would_help(released(found), EN, rater_id="lone", names={"m0": "Mo", "z00": "Zoe"})
     assert "So that it does not hang on one person: also a review of Zoe by" in said
+
+
+def test_a_rater_of_few_people_who_hangs_on_one_is_not_counted_as_cut_off() -> None:
+    # Without a00 the one of two people is cut off, who cannot be compared anyway; the chain still holds.
+    brief = comparability(rated(linked() | {"brief": ["a00", "w00"]}))
+    assert chart.lasting_takeaway(released(brief), EN).endswith("all who can be compared still can be.")
+    assert brief.people["n_cut_off"].to_list() == [0] * brief.people.height
+    weak = comparability(rated(linked() | {"weak": [*people("w", 6), "a00"]}))
+    assert weak.people.filter(pl.col("n_cut_off") > 0).select("ratee_id", "n_cut_off").rows() == [("a00", 1)]
 
 
 def test_it_is_said_how_many_stay_comparable_whoever_is_left_out() -> None:

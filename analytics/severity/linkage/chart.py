@@ -19,7 +19,7 @@ import polars as pl
 from analytics import theme
 from analytics.disclosure import Released
 from analytics.language import Language, percent
-from analytics.policy import MINIMUM_LINKED_RATERS, MINIMUM_RATEES
+from analytics.policy import MINIMUM_COMPARISONS, MINIMUM_LINKED_RATERS, MINIMUM_RATEES
 from analytics.severity.linkage.comparability import Comparability
 
 Row = Mapping[str, Any]
@@ -305,10 +305,12 @@ def what_would_help(
     if found.is_empty():
         return ""
     row = found.row(0, named=True)
+    asked = _asked(_plan(released.value), row)
     said = [why(row, t)]
+    if asked and asked[0]["purpose"] == "connect" and asked[0]["rater_id"] == rater_id:
+        said.append(_how_many(asked[0], t))
     said += [
-        review(one, t, names=names, departments=departments, step=nth)
-        for nth, one in enumerate(_asked(_plan(released.value), row), 1)
+        review(one, t, names=names, departments=departments, step=nth) for nth, one in enumerate(asked, 1)
     ]
     if row["standing"] in {"alone", "apart"} and row["component"] == 1:
         said += _start(released.value, t)
@@ -323,7 +325,7 @@ def review(
     departments: Mapping[str, str] = _NOBODY,
     step: int = 1,
 ) -> str:
-    """One suggested review in one or two sentences.
+    """One suggested review in a sentence.
 
     Parameters
     ----------
@@ -334,33 +336,19 @@ def review(
     names, departments
         What to call people and departments by id; people without a name go by their department.
     step
-        Which of several reviews for one rater it is; how many it takes is said with the first.
+        Which of several reviews for one rater it is.
     """
     places = {
         "rater": person(row["rater_id"], row["rater_department_id"], t, names, departments),
         "ratee": person(row["ratee_id"], row["ratee_department_id"], t, names, departments),
     }
     if row["purpose"] == "connect":
-        said = t("What would connect: a review of {ratee} by {rater}.", **places)
-    elif row["purpose"] == "secure":
-        said = t("So that it does not hang on one person: also a review of {ratee} by {rater}.", **places)
-    elif step > 1:
-        said = t("And one of {ratee}.", **places)
-    else:
-        said = t("What would tell most: a review of {ratee} by {rater}.", **places)
-    needed = row["n_needed"]
-    if row["purpose"] == "connect" and needed is not None and needed > 1:
-        return t.joined(
-            [
-                said,
-                t(
-                    "One review connects; it takes about {n} of different people until the ratings say more "
-                    "about this rater than chance does.",
-                    n=needed,
-                ),
-            ]
-        )
-    return said
+        return t("To begin with: a review of {ratee} by {rater}.", **places)
+    if row["purpose"] == "secure":
+        return t("So that it does not hang on one person: also a review of {ratee} by {rater}.", **places)
+    if step > 1:
+        return t("And one of {ratee}.", **places)
+    return t("What would tell most: a review of {ratee} by {rater}.", **places)
 
 
 def why_in_short(row: Row, t: Language) -> str:
@@ -390,7 +378,7 @@ def helps_in_short(
     names: Mapping[str, str] = _NOBODY,
     departments: Mapping[str, str] = _NOBODY,
 ) -> list[str]:
-    """The reviews that would help each of some raters, in a few words for a table; empty if none would.
+    """The reviews that would help each of some raters, one sentence each; empty if none would.
 
     Parameters
     ----------
@@ -406,16 +394,60 @@ def helps_in_short(
     plan = _plan(released.value)
     found = []
     for row in raters.iter_rows(named=True):
-        said = []
-        for one in _asked(plan, row):
-            ratee = person(one["ratee_id"], one["ratee_department_id"], t, names, departments)
-            if one["rater_id"] == row["rater_id"]:
-                said.append(t("rates {ratee}", ratee=ratee))
-            else:
+        asked = _asked(plan, row)
+        own = [one for one in asked if one["rater_id"] == row["rater_id"]]
+        said = [_own_reviews(own, t, names, departments)] if own else []
+        for one in asked:
+            if one["rater_id"] != row["rater_id"]:
+                ratee = person(one["ratee_id"], one["ratee_department_id"], t, names, departments)
                 rater = person(one["rater_id"], one["rater_department_id"], t, names, departments)
-                said.append(t("{ratee} is rated by {rater}", ratee=ratee, rater=rater))
-        found.append(" · ".join(said))
+                said.append(t("A review of {ratee} by {rater}.", ratee=ratee, rater=rater))
+        if plan and not asked and row["standing"] in {"alone", "apart"} and row["component"] == 1:
+            said.append(t("Reviews of their people by others, as listed above."))
+        found.append(t.joined(said))
     return found
+
+
+def _own_reviews(
+    asked: list[dict[str, Any]], t: Language, names: Mapping[str, str], departments: Mapping[str, str]
+) -> str:
+    """Whom a rater would have to rate, and how many it takes in all."""
+    people = t.listing(
+        [person(one["ratee_id"], one["ratee_department_id"], t, names, departments) for one in asked]
+    )
+    first = asked[0]
+    if first["purpose"] != "connect":
+        return t("Would also have to rate {people}.", people=people)
+    if first["reliability_after"] is None:
+        return t(
+            "Would have to rate at least {n} people whom others also rate; the first: {people}.",
+            n=int(MINIMUM_COMPARISONS.value),
+            people=people,
+        )
+    if (first["n_needed"] or 0) > 1:
+        return t(
+            "Would have to rate about {n} people whom others also rate; the first: {people}.",
+            n=first["n_needed"],
+            people=people,
+        )
+    return t("Would also have to rate {people}.", people=people)
+
+
+def _how_many(row: Row, t: Language) -> str:
+    """How many reviews one rater takes; empty if one will do or it is not known."""
+    if row["reliability_after"] is None:
+        return t(
+            "This rater would have to rate at least {n} people whom others also rate; one review only makes "
+            "a start.",
+            n=int(MINIMUM_COMPARISONS.value),
+        )
+    if (row["n_needed"] or 0) < 2:
+        return ""
+    return t(
+        "This rater would have to rate about {n} people whom others also rate; one review only makes a "
+        "start.",
+        n=row["n_needed"],
+    )
 
 
 _Plan = Mapping[tuple[str, object], list[dict[str, Any]]]
@@ -585,16 +617,25 @@ def _help(result: Comparability, t: Language) -> list[str]:
         "{n} extra reviews would connect them.",
         useful.height if useful.height == connecting else 2 * connecting,
     )
-    each = useful.drop_nulls("n_needed")["n_needed"].median()
+    return [said, _apiece(useful, t)]
+
+
+def _apiece(reviews: pl.DataFrame, t: Language) -> str:
+    """How many reviews each rater who is asked takes; empty if one will do or it is not known."""
+    if reviews["reliability_after"].null_count() == reviews.height:
+        return t(
+            "Each of these raters would have to rate at least {n} people whom others also rate; one review "
+            "only makes a start.",
+            n=int(MINIMUM_COMPARISONS.value),
+        )
+    each = reviews["n_needed"].median()
     if not isinstance(each, float) or each < 2:
-        return [said]
-    return [
-        said,
-        t(
-            "Until comparisons say something about each of these raters, it takes about {n} reviews apiece.",
-            n=round(each),
-        ),
-    ]
+        return ""
+    return t(
+        "Each of these raters would have to rate about {n} people whom others also rate; one review only "
+        "makes a start.",
+        n=round(each),
+    )
 
 
 def _start(result: Comparability, t: Language) -> list[str]:
@@ -609,7 +650,7 @@ def _start(result: Comparability, t: Language) -> list[str]:
         plan.height,
     )
     if plan.height <= FIRST_REVIEWS:
-        return [whole]
+        return [whole, _apiece(plan, t)]
     return [
         whole,
         t(
@@ -617,6 +658,7 @@ def _start(result: Comparability, t: Language) -> list[str]:
             n=first.height,
             share=percent(first["n_connected"][-1] / max(result.n_raters, 1), t),
         ),
+        _apiece(plan, t),
     ]
 
 

@@ -64,7 +64,8 @@ class Comparability:
         ``bridge`` (both ids), ``n_people`` rated on both sides.
     people
         One row per ratee with several raters, those who carry most first: ``department_id``,
-        ``n_raters``, ``n_cut_off`` (raters who would lose most others without this person), ``carries``
+        ``n_raters``, ``n_cut_off`` (raters who can be compared and could not be with most others without
+        this person), ``carries``
         (links that go through this person; see `Information.people`) and ``why``, the kinds of their links.
     kinds
         One row per kind of link (`KINDS`) that occurs: ``n_people`` rated by several for that reason and
@@ -155,8 +156,7 @@ def comparability(
         & (pl.col("rater_id") != pl.col("ratee_id"))
         & (pl.col("source").fill_null("") != "self")
     )
-    links, told, hanging = linkage(kept), information(kept, variances=variances, seed=seed), cuts(kept)
-    lasting = pl.col("rater_id").is_in(hanging.lasting["rater_id"].implode())
+    links, told = linkage(kept), information(kept, variances=variances, seed=seed)
     home = homes(kept, "rater_id")
     raters = (
         links.raters.join(
@@ -164,9 +164,13 @@ def comparability(
         )
         .join(told.raters, on="rater_id")
         .join(home, on="rater_id")
-        .with_columns(_standing(), lasting.alias("lasting"))
+        .with_columns(_standing())
         .with_columns(((pl.col("standing") == "compared") & weakly()).alias("weak"))
     )
+    # Who cannot be compared anyway has nothing to lose.
+    hanging = cuts(kept, counted=raters.filter(pl.col("standing") == "compared")["rater_id"].to_list())
+    lasting = pl.col("rater_id").is_in(hanging.lasting["rater_id"].implode())
+    raters = raters.with_columns(lasting.alias("lasting"))
     return Comparability(
         raters=raters.select(
             "rater_id",

@@ -17,6 +17,7 @@ that they hold together: then no single person separates two raters of a part, a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -61,7 +62,7 @@ class Cuts:
     ----------
     people
         One row per ratee without whom a component would fall apart, sorted by ``ratee_id``: ``n_cut_off``,
-        how many raters would no longer be linked to the largest part that remains.
+        how many raters who count would no longer be linked to the largest part that remains.
     lasting
         One row per rater of the largest set that stays linked whichever single ratee is taken away, sorted
         by ``rater_id``. Of sets of equal size, the one with the first rater.
@@ -123,13 +124,16 @@ def linkage(ratings: pl.DataFrame) -> Linkage:
     )
 
 
-def cuts(ratings: pl.DataFrame) -> Cuts:
+def cuts(ratings: pl.DataFrame, *, counted: Collection[str] | None = None) -> Cuts:
     """Find the people whom links hang on, and the raters who are linked without any one of them.
 
     Parameters
     ----------
     ratings
         As `linkage` reads them.
+    counted
+        Raters who count: among those cut off, and in which part is the largest. All if None; the others only
+        pass links on.
 
     Returns
     -------
@@ -139,7 +143,10 @@ def cuts(ratings: pl.DataFrame) -> Cuts:
     pairs = ratings.select("rater_id", "ratee_id").unique().sort("rater_id", "ratee_id")
     raters, ratees = (pairs.select(name).unique().sort(name) for name in ("rater_id", "ratee_id"))
     rater, ratee = coded(pairs["rater_id"]), coded(pairs["ratee_id"])
-    walk = _walk(rater, ratee, raters.height)
+    weight = np.ones(raters.height, dtype=np.int64)
+    if counted is not None:
+        weight = raters["rater_id"].is_in(list(counted)).to_numpy().astype(np.int64)
+    walk = _walk(rater, ratee, raters.height, weight)
     parts = pl.DataFrame({"code": walk.person - raters.height, "inside": walk.inside, "rest": walk.rest})
     people = (
         parts.group_by("code")
@@ -156,7 +163,9 @@ def cuts(ratings: pl.DataFrame) -> Cuts:
         .join(people, on="code")
         .select("ratee_id", "n_cut_off")
         .sort("ratee_id"),
-        lasting=raters.filter(pl.Series(_lasting(walk, rater, ratee), dtype=pl.Boolean)).sort("rater_id"),
+        lasting=raters.filter(pl.Series(_lasting(walk, rater, ratee, weight), dtype=pl.Boolean)).sort(
+            "rater_id"
+        ),
     )
 
 
@@ -170,8 +179,8 @@ class _Walk(NamedTuple):
 
     ``label`` is the component of each node, raters first. ``place`` and ``ends`` say where the subtree of a
     node begins and ends in the order of the walk. ``child`` heads a subtree that its parent ``person`` (a
-    ratee) cuts off: ``inside`` raters, with ``rest`` left on the side of the person's own parent. ``start``
-    and ``end`` are the places of each component.
+    ratee) cuts off: ``inside`` raters who count, with ``rest`` left on the side of the person's own parent.
+    ``start`` and ``end`` are the places of each component.
     """
 
     raters: int
@@ -186,7 +195,7 @@ class _Walk(NamedTuple):
     end: Integers
 
 
-def _walk(rater: Integers, ratee: Integers, raters: int) -> _Walk:
+def _walk(rater: Integers, ratee: Integers, raters: int, weight: Integers | None = None) -> _Walk:
     """Tarjan's low points: a ratee cuts off the subtree of a child whose low point is not above the ratee."""
     if not rater.size:
         none = np.empty(0, dtype=np.int64)
@@ -217,7 +226,9 @@ def _walk(rater: Integers, ratee: Integers, raters: int) -> _Walk:
         low[above_node] = min(low[above_node], low[node])
         size[above_node] += size[node]
 
-    before = np.concatenate([[0], np.cumsum(order < raters)])
+    counts = np.zeros(nodes + 1, dtype=np.int64)
+    counts[:raters] = 1 if weight is None else weight
+    before = np.concatenate([[0], np.cumsum(counts[order])])
     ends = place + np.array(size)
     start, end = place[tops], ends[tops]
     children = np.flatnonzero((parent >= raters) & (parent < nodes))
@@ -252,7 +263,7 @@ def _hanging(walk: _Walk) -> npt.NDArray[np.bool_]:
     return np.asarray(hanging[place[: walk.raters]])
 
 
-def _lasting(walk: _Walk, rater: Integers, ratee: Integers) -> npt.NDArray[np.bool_]:
+def _lasting(walk: _Walk, rater: Integers, ratee: Integers, weight: Integers) -> npt.NDArray[np.bool_]:
     """Raters of the largest part that is left when people are split into a copy for each part they hold."""
     if not walk.raters:
         return np.empty(0, dtype=np.bool_)
@@ -271,6 +282,6 @@ def _lasting(walk: _Walk, rater: Integers, ratee: Integers) -> npt.NDArray[np.bo
     copy = np.where(found, nodes + head, person)
     edges = sparse.coo_matrix((np.ones(rater.size), (rater, copy)), shape=(2 * nodes, 2 * nodes))
     _, label = csgraph.connected_components(edges, directed=False)
-    sizes = np.bincount(label[: walk.raters])
+    sizes = np.bincount(label[: walk.raters], weight)
     largest = sizes[label[: walk.raters]].argmax()
     return np.asarray(label[: walk.raters] == label[largest])

@@ -7,9 +7,10 @@ Returns  one row per review to ask for, in the order of their worth: who rates w
 Components are joined to the largest one by one, those with most raters first, so the number of reviews is
 what any spanning tree takes: components less one. The rater is asked who rated most people of the smaller
 group (asking for as little as possible, and adding to the people that rater rated), about somebody of the
-joined groups whom many rated, for the more raters somebody has, the more one rating of them tells. Near by
-comes first: the same department. Nobody is asked for, or looked at in, more than a few as long as others can
-be; people of groups joined before count among the joined.
+joined groups whom several rated, for the more raters somebody has, the more one rating of them tells.
+Near by comes first: the same department; among them those called upon least, so that not everybody rates the
+same person. Nobody is asked for, or looked at in, more than a few as long as others can be; people of groups
+joined before count among the joined.
 
 A join by one review hangs on one person. With a second one back, by somebody of the joined groups about
 somebody of the smaller, it hangs on nobody.
@@ -25,7 +26,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heapreplace
 from typing import Any, Final
 
 import polars as pl
@@ -44,6 +45,7 @@ MOST_STRENGTHENED: Final = 50
 """Weakly linked raters who get suggestions, weakest first."""
 
 _REVIEWS_EACH: Final = 2
+_SEVERAL: Final = 2
 _WEIGHED: Final = 30  # people compared before one is suggested to a weakly linked rater
 
 SCHEMA: Final = pl.Schema(
@@ -131,9 +133,14 @@ def homes(ratings: pl.DataFrame, who: str) -> pl.DataFrame:
     )
 
 
+_Entry = tuple[bool, int, int, str]
+"""Of fewer than two, how often called upon, worth with a minus, who: the smallest comes first."""
+
+
 @dataclass
 class _Pool:
-    """People to call upon, the worthiest first, each at most ``most`` times.
+    """People to call upon, each at most ``most`` times: first those whom two rated (or who rated two), among
+    them those called upon least, among them the worthiest.
 
     Each join calls upon one, and adds at least one to call upon: as long as nobody is barred, a pool never
     runs dry.
@@ -141,15 +148,15 @@ class _Pool:
 
     most: int
     called: dict[str, int] = field(default_factory=dict)
-    by: dict[str | None, list[tuple[int, str]]] = field(default_factory=dict)
-    everybody: list[tuple[int, str]] = field(default_factory=list)
+    by: dict[str | None, list[_Entry]] = field(default_factory=dict)
+    everybody: list[_Entry] = field(default_factory=list)
 
     def add(self, people: list[tuple[int, str, str | None]]) -> None:
         """People with their worth and department."""
         for worth, one, department in people:
-            self.called.setdefault(one, 0)
-            heappush(self.by.setdefault(department, []), (-worth, one))
-            heappush(self.everybody, (-worth, one))
+            entry = (worth < _SEVERAL, self.called.setdefault(one, 0), -worth, one)
+            heappush(self.by.setdefault(department, []), entry)
+            heappush(self.everybody, entry)
 
     def note(self, one: str) -> None:
         """Somebody is called upon who was not chosen from here."""
@@ -159,12 +166,19 @@ class _Pool:
         """The worthiest of a department, or of all if it has nobody left; None if all are barred."""
         near = [] if department is None else self.by.get(department, [])
         for heap in (near, self.everybody):
-            aside: list[tuple[int, str]] = []
-            while heap and (self.called[heap[0][1]] >= self.most or heap[0][1] in barred):
-                entry = heappop(heap)
-                if entry[1] in barred:
-                    aside.append(entry)
-            found = heap[0][1] if heap else None
+            aside: list[_Entry] = []
+            found = None
+            while heap and found is None:
+                few, times, worth, one = heap[0]
+                if self.called[one] >= self.most:
+                    heappop(heap)
+                elif self.called[one] > times:
+                    # Called upon since it was pushed.
+                    heapreplace(heap, (few, self.called[one], worth, one))
+                elif one in barred:
+                    aside.append(heappop(heap))
+                else:
+                    found = one
             for entry in aside:
                 heappush(heap, entry)
             if found is not None:
