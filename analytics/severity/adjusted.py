@@ -86,11 +86,14 @@ class Adjusted:
         `policy.ADJUSTED_RANGE` at least), ``flip`` (chance of another level than the given one), ``higher``
         and ``lower`` (its two parts), ``chances`` (by level of the scale, lowest first); ``severity`` of the
         rater in points. All null where nothing can be said, and ``why`` (one of `REASONS`) then says why.
+        ``flagged``: whether the rater is found to rate softer or harder by an amount that matters; null
+        where it is not known.
         A record of single people: access decides who reads it.
     departments
         One row per department of ratees, sorted: ``n_people``, ``n_ratings``, ``n_told`` (of which something
         can be said), and how many of those an average rater is expected to have given another level
-        (``flips``), a ``higher`` or a ``lower`` one.
+        (``flips``, a sum of chances), a ``higher`` or a ``lower`` one; of how many a higher or a lower level
+        is likelier than the one given (``likelier_higher``, ``likelier_lower``).
     levels
         The levels in use: ``scale_id``, ``level``, ``score``, ``share`` of all ratings; sorted.
     refusal
@@ -107,7 +110,16 @@ class Adjusted:
             "departments",
             "department_id",
             "n_people",
-            ("n_people", "n_ratings", "n_told", "flips", "higher", "lower"),
+            (
+                "n_people",
+                "n_ratings",
+                "n_told",
+                "flips",
+                "higher",
+                "lower",
+                "likelier_higher",
+                "likelier_lower",
+            ),
             additive=False,
         ),
     )
@@ -203,7 +215,8 @@ def adjusted_by_levels(model: LevelModel, *, cycle_id: str | None = None) -> Adj
         .then(pl.lit("refused"))
         .when(few)
         .then(pl.lit("few_ratees"))
-        .alias("why")
+        .alias("why"),
+        pl.lit(None, dtype=pl.Boolean).alias("flagged"),
     )
     used = _levels(rows)
     chosen = rows if cycle_id is None else rows.filter(pl.col("cycle_id") == cycle_id)
@@ -314,6 +327,7 @@ def placed_ratings(ratings: pl.DataFrame, found: Severity, sources: Sequence[str
         "standard_error",
         "component",
         pl.when(pl.col("severity").is_null()).then("reason").alias("untold"),
+        pl.col("verdict").is_in(["lenient", "severe"]).alias("flagged"),
     )
     return (
         ratings.select(
@@ -654,6 +668,8 @@ def _departments(ratings: pl.DataFrame) -> pl.DataFrame:
             pl.col("flip").sum().alias("flips"),
             pl.col("higher").sum(),
             pl.col("lower").sum(),
+            (pl.col("likely") > pl.col("level")).sum().cast(pl.Int64).alias("likelier_higher"),
+            (pl.col("likely") < pl.col("level")).sum().cast(pl.Int64).alias("likelier_lower"),
         )
         .sort("department_id")
     )
@@ -672,12 +688,12 @@ def _said(chosen: pl.DataFrame, told: Mapping[str, pl.DataFrame]) -> pl.DataFram
         "chances": pl.List(pl.Float64),
     }
     # By row and not by its keys: where cycles are not told apart, two ratings may share them.
-    named = (*_KEYS, "department_id", "scale_id", "level", "score", "severity", "why")
+    named = (*_KEYS, "department_id", "scale_id", "level", "score", "severity", "why", "flagged")
     base = chosen.select(*named, *(["row"] if told else []))
     if told:
         base = base.join(told["told"], on="row", how="left")
     else:
         base = base.with_columns(pl.lit(None, dtype=dtype).alias(name) for name, dtype in columns.items())
     return base.select(
-        *_KEYS, "department_id", "scale_id", "level", "score", *columns, "severity", "why"
+        *_KEYS, "department_id", "scale_id", "level", "score", *columns, "severity", "why", "flagged"
     ).sort(*_KEYS, "score", nulls_last=True)

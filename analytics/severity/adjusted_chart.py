@@ -29,10 +29,11 @@ MOST_PEOPLE: Final = 40
 
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 _ROW: Final = 24
+_NEVER_ALL: Final = 0.999
+"""Nothing here is certain, whatever a chance rounds to."""
 _HARDLY: Final = 0.05
 _PERHAPS: Final = 0.25
-_LIKELY: Final = 0.5
-_ALMOST_SURE: Final = 0.9
+_EVEN: Final = 0.5
 """Flip chances from which other words are used."""
 
 
@@ -44,7 +45,10 @@ def figure(
     names: Mapping[str, str] = _NOBODY,
     levels: Mapping[int, str] | None = None,
 ) -> go.Figure:
-    """Level given and range of levels under an average rater, one row per rating, likeliest to change on top.
+    """Level given and range of levels under an average rater, one row per rating.
+
+    Ratings by flagged raters come first, and among those the likeliest to change: by anybody else a rating is
+    hardly ever known to be too high or too low.
 
     Parameters
     ----------
@@ -135,8 +139,8 @@ def figure(
             yshift=-28,
             text=escape(
                 t.plural(
-                    "{n} more rating, less likely to change, is in the table.",
-                    "{n} more ratings, less likely to change, are in the table.",
+                    "{n} more rating is in the table.",
+                    "{n} more ratings are in the table.",
                     more,
                 )
             ),
@@ -147,7 +151,7 @@ def figure(
 
 
 def takeaway(released: Released[Adjusted], t: Language) -> str:
-    """How many ratings an average rater would likely have given otherwise, in plain sentences.
+    """For how many ratings another level is likelier than the one given, in plain sentences.
 
     Parameters
     ----------
@@ -190,36 +194,76 @@ def rater_takeaway(released: Released[Adjusted], t: Language, *, name: str) -> s
         row = next(released.value.ratings.iter_rows(named=True), None)
         why = reason(row, t) if row is not None else t("There is no rating to show.")
         return t("{who}: {reason}", who=name, reason=why)
-    flips = round(told["flip"].sum())
-    places = {"who": name, "told": told.height}
-    if flips == 0:
-        return t(
-            "An average rater would hardly have given any of the {told} people rated by {who} another level.",
-            **places,
+    counts, flagged = _counts(released.value), bool(told["flagged"].any())
+    if not counts["likelier_higher"] + counts["likelier_lower"]:
+        return t("No single rating by {who} can be called too high or too low.", who=name)
+    sentences = [
+        t.plural(
+            "For {n} of {told} ratings by {who} another level is likelier than the one given: {lower} lower, "
+            "{higher} higher.",
+            "For {n} of {told} ratings by {who} another level is likelier than the one given: {lower} lower, "
+            "{higher} higher.",
+            counts["likelier_higher"] + counts["likelier_lower"],
+            who=name,
+            told=counts["n_told"],
+            lower=counts["likelier_lower"],
+            higher=counts["likelier_higher"],
         )
-    higher, lower = float(told["higher"].sum()), float(told["lower"].sum())
-    if lower > 2 * higher:
-        return t.plural(
-            "Of the {told} ratings by {who}, about {n} would likely have been lower under an average rater.",
-            "Of the {told} ratings by {who}, about {n} would likely have been lower under an average rater.",
-            flips,
-            **places,
+    ]
+    if not flagged:
+        sentences.append(
+            t(
+                "But {who} is not known to rate softer or harder by an amount that matters, so take it as a "
+                "question.",
+                who=name,
+            )
         )
-    if higher > 2 * lower:
-        return t.plural(
-            "Of the {told} ratings by {who}, about {n} would likely have been higher under an average rater.",
-            "Of the {told} ratings by {who}, about {n} would likely have been higher under an average rater.",
-            flips,
-            **places,
+    return t.joined(sentences)
+
+
+def beside(released: Released[Adjusted], t: Language) -> str:
+    """What stands quietly beside the finding: what is assumed, and what the chances add up to.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    """
+    counts = _counts(released.value)
+    if not counts["n_told"]:
+        return ""
+    sentences = [
+        t(
+            "This holds if a rater shifts all judgements alike, and if all raters share the thresholds "
+            "between levels."
         )
-    return t.plural(
-        "Of the {told} ratings by {who}, about {n} would likely have been another level under an average "
-        "rater, in either direction.",
-        "Of the {told} ratings by {who}, about {n} would likely have been another level under an average "
-        "rater, in either direction.",
-        flips,
-        **places,
-    )
+    ]
+    if flips := round(counts["flips"]):
+        sentences.append(
+            t.plural(
+                "Adding up all chances, about {n} of these {told} ratings would be at another level, without "
+                "saying which.",
+                "Adding up all chances, about {n} of these {told} ratings would be at another level, without "
+                "saying which.",
+                flips,
+                told=counts["n_told"],
+            )
+        )
+    ratings = released.value.ratings
+    questions = ratings.filter(pl.col("likely") != pl.col("level"), ~pl.col("flagged")).height
+    if questions and ratings["rater_id"].n_unique() > 1:
+        sentences.append(
+            t.plural(
+                "For {n} rating another level is likelier though its rater is not known to rate softer or "
+                "harder by an amount that matters: take it as a question.",
+                "For {n} ratings another level is likelier though their raters are not known to rate softer "
+                "or harder by an amount that matters: take those as questions.",
+                questions,
+            )
+        )
+    return t.joined(sentences)
 
 
 def rows(
@@ -245,8 +289,8 @@ def rows(
     Returns
     -------
     polars.DataFrame
-        Headers in the reader's language; ratings most likely to change first, those nothing can be said of
-        last, with why.
+        Headers in the reader's language; ratings by flagged raters first, then the most likely to change,
+        those nothing can be said of last, with why.
     """
     called = _level_names(released.value, levels)
     untold = released.value.ratings.filter(pl.col("flip").is_null()).sort("ratee_id", "rater_id", "source")
@@ -271,7 +315,9 @@ def rows(
 def department_rows(
     released: Released[Adjusted], t: Language, *, names: Mapping[str, str] = _NOBODY
 ) -> pl.DataFrame:
-    """Departments with how many of their ratings an average rater is expected to have given otherwise.
+    """Departments with for how many of their ratings another level is likelier than the one given.
+
+    Hidden ones are left out.
 
     Parameters
     ----------
@@ -282,31 +328,33 @@ def department_rows(
     names
         What to call departments by id.
     """
-    frame = released.value.departments.with_columns(
-        (100 * pl.col(name) / pl.col("n_told")).alias(name) for name in ("flips", "higher", "lower")
-    ).sort(["flips", "department_id"], descending=[True, False], nulls_last=True)
+    frame = released.value.departments.drop_nulls("n_people").sort(
+        pl.col("likelier_higher") + pl.col("likelier_lower"),
+        "department_id",
+        descending=[True, False],
+    )
     known = {one: names.get(one, one) for one in frame["department_id"]}
     department = (
         pl.col("department_id").replace_strict(known, return_dtype=pl.String)
         if known
         else pl.col("department_id")
     )
-    whole = [
-        pl.when(pl.col(name).is_finite()).then(pl.col(name).round(0)).cast(pl.Int64)
-        for name in ("flips", "higher", "lower")
-    ]
+    expected = 100 * pl.col("flips") / pl.col("n_told")
     return frame.select(
         department.alias(t("Department")),
         pl.col("n_people").alias(t("People")),
         pl.col("n_told").alias(t("Ratings the data can tell about")),
-        whole[0].alias(t("Expected to be another level (%)")),
-        whole[1].alias(t("… higher (%)")),
-        whole[2].alias(t("… lower (%)")),
+        pl.col("likelier_lower").alias(t("Lower level likelier")),
+        pl.col("likelier_higher").alias(t("Higher level likelier")),
+        pl.when(expected.is_finite())
+        .then(expected.round(0))
+        .cast(pl.Int64)
+        .alias(t("Expected to be another level (%)")),
     )
 
 
 def reading(row: Row, t: Language, *, levels: Mapping[int, str]) -> str:
-    """One rating in words: how likely an average rater would have given another level, and which.
+    """One rating in words: whether another level is likelier than the one given, and which.
 
     Parameters
     ----------
@@ -320,26 +368,19 @@ def reading(row: Row, t: Language, *, levels: Mapping[int, str]) -> str:
     if row["flip"] is None:
         return reason(row, t)
     flip, upwards = row["flip"], row["higher"] > row["lower"]
-    places = {"level": levels.get(row["likely"], str(row["likely"]))}
+    if row["likely"] != row["level"]:
+        return t(
+            "{level} more likely ({chance} if the model holds).",
+            level=levels.get(row["likely"], str(row["likely"])),
+            chance=percent(min(max(row["chances"]), _NEVER_ALL), t),
+        )
     if flip < _HARDLY:
-        return t("As given, nearly for sure.")
+        return t("Very likely as given.")
     if flip < _PERHAPS:
         return t("Probably as given.")
-    if flip < _LIKELY:
+    if flip < _EVEN:
         return t("May have been higher.") if upwards else t("May have been lower.")
-    if row["likely"] == row["level"]:
-        return t("Could well have been another level, higher or lower.")
-    if flip < _ALMOST_SURE:
-        return (
-            t("Likely higher: {level} rather.", **places)
-            if upwards
-            else t("Likely lower: {level} rather.", **places)
-        )
-    return (
-        t("Higher, nearly for sure: {level}.", **places)
-        if upwards
-        else t("Lower, nearly for sure: {level}.", **places)
-    )
+    return t("Could well have been another level, higher or lower.")
 
 
 def reason(row: Row, t: Language) -> str:
@@ -462,7 +503,7 @@ def best_rows(best: pl.DataFrame, t: Language, *, k: int, names: Mapping[str, st
     """
     return best.select(
         pl.Series(t("Person"), [names.get(one, one) for one in best["ratee_id"]], dtype=pl.String),
-        pl.col("performance").alias(t("Points from the company's mean")),
+        (pl.col("performance").round(4) + 0.0).alias(t("Points from the company's mean")),
         (100 * pl.col("chance")).round(0).cast(pl.Int64).alias(t("Chance to be among the best {k} (%)", k=k)),
         pl.col("low").alias(t("Rank from")),
         pl.col("high").alias(t("Rank to")),
@@ -477,35 +518,38 @@ def advisory(t: Language) -> str:
 
 
 def _counts(found: Adjusted) -> dict[str, Any]:
-    """Ratings, those something can be said of, and expected changes; of single ones where they are shown."""
+    """Ratings, those something can be said of, those another level is likelier for, and expected changes.
+
+    Of single ratings where they are shown.
+    """
     if found.ratings.height:
-        flips = found.ratings.select(
+        counts = found.ratings.select(
             pl.len().alias("n_ratings"),
             pl.col("flip").count().alias("n_told"),
             pl.col("flip").sum().alias("flips"),
-            pl.col("higher").sum(),
-            pl.col("lower").sum(),
+            (pl.col("likely") > pl.col("level")).sum().alias("likelier_higher"),
+            (pl.col("likely") < pl.col("level")).sum().alias("likelier_lower"),
         )
     else:
-        flips = found.departments.select("n_ratings", "n_told", "flips", "higher", "lower").sum()
-    return flips.row(0, named=True)
+        names = ("n_ratings", "n_told", "flips", "likelier_higher", "likelier_lower")
+        counts = found.departments.select(*names).sum()
+    return counts.row(0, named=True)
 
 
 def _of_ratings(counts: Mapping[str, Any], t: Language) -> str:
-    """How many ratings, and in which direction."""
-    higher, lower = round(counts["higher"]), round(counts["lower"])
-    flips = higher + lower
-    if flips == 0:
+    """For how many ratings another level is likelier, and in which direction."""
+    higher, lower = counts["likelier_higher"], counts["likelier_lower"]
+    if not higher + lower:
         return t(
-            "An average rater would have given nearly all of these {told} ratings as they are.",
+            "For none of these {told} ratings is another level likelier than the one given.",
             told=counts["n_told"],
         )
     return t.plural(
-        "About {n} of these {told} ratings would have been another level under an average rater: about "
-        "{lower} lower and {higher} higher.",
-        "About {n} of these {told} ratings would have been another level under an average rater: about "
-        "{lower} lower and {higher} higher.",
-        flips,
+        "For {n} of {told} ratings another level is likelier than the one given: {lower} lower, {higher} "
+        "higher.",
+        "For {n} of {told} ratings another level is likelier than the one given: {lower} lower, {higher} "
+        "higher.",
+        higher + lower,
         told=counts["n_told"],
         lower=lower,
         higher=higher,
@@ -513,9 +557,14 @@ def _of_ratings(counts: Mapping[str, Any], t: Language) -> str:
 
 
 def _told(released: Released[Adjusted]) -> pl.DataFrame:
-    """The ratings something can be said of, most likely to change first."""
+    """The ratings something can be said of, by flagged raters first, most likely to change first."""
     return released.value.ratings.filter(pl.col("flip").is_not_null()).sort(
-        pl.col("flip").round(9), "ratee_id", "rater_id", "source", descending=[True, False, False, False]
+        pl.col("flagged").fill_null(value=False),
+        pl.col("flip").round(9),
+        "ratee_id",
+        "rater_id",
+        "source",
+        descending=[True, True, False, False, False],
     )
 
 

@@ -113,13 +113,13 @@ class Evidence:
     Attributes
     ----------
     kinds
-        One row per kind of evidence asked for, in the order of `KINDS`: ``kind``, ``n_ratings``,
-        ``n_known`` (ratings of people whose evidence is known), ``n_people`` (such people), ``why`` (one of
-        `NOT_TOLD`, null where it says something), ``slope`` (rating points for a whole goal attained, or for a point of feedback)
-        with ``slope_low``, ``slope_high``; ``reliability`` of the evidence about one person; ``explained``
-        (share of the variation within cycle and source, 0 to 1), ``telling`` (whether that is enough to
-        say who is rated too high), ``spread`` (standard deviation of ratings of people with the same
-        evidence), ``between`` (share of the evidence's variation that lies between raters' teams).
+        One row per kind of evidence asked for, in the order of `KINDS`: ``kind``, ``n_ratings``, ``n_known``
+        (ratings of people whose evidence is known), ``n_people`` (such people), ``why`` (one of `NOT_TOLD`,
+        null where it says something), ``slope`` (rating points for a whole goal attained, or for a point of
+        feedback) with ``slope_low``, ``slope_high``; ``reliability`` of the evidence about one person;
+        ``explained`` (share of the variation within cycle and source, 0 to 1), ``telling`` (whether that is
+        enough to say who is rated too high), ``spread`` (standard deviation of ratings of people with the
+        same evidence), ``between`` (share of the evidence's variation that lies between raters' teams).
     people
         One row per rating whose evidence is known, sorted by kind, cycle, ratee, rater, source:
         ``score``, ``evidence``, ``expected``, the range ``low`` to ``high`` that 95 % of ratings of people

@@ -44,7 +44,8 @@ class Standing:
     Attributes
     ----------
     people
-        One row per person, sorted by ``ratee_id``: ``department_id``, ``performance`` (rating points, nought
+        One row per person whom at least one rater the data can tell about rated, in whatever cycle, sorted by
+        ``ratee_id``: ``department_id``, ``performance`` (rating points, nought
         is average in the company), ``standard_error``, ``n_ratings``, ``n_raters``, ``component``.
     cycle_id
         Which cycle.
@@ -121,6 +122,8 @@ def standing(
     )
     if found.refusal is not None:
         here = here.clear()
+    # Where the data can tell about none of somebody's raters, an order would rest on nothing.
+    here = here.join(rows.drop_nulls("severity").select("ratee_id").unique(), on="ratee_id", how="semi")
     pairs, people = known_work(rows, found)
     told = here.join(people, on="ratee_id", how="inner").sort("ratee_id")
     average = told.select((pl.col("merit") + pl.col("effect")).mean()).item() or 0.0

@@ -35,12 +35,17 @@ with head:
     cards.finding(f"{said}\n{adjusted_chart.advisory(t)}")
 
 footer = cards.footer(t, viewer, released, version, [*scope.words, adjusted_chart.advisory(t)])
-if released.value.ratings.height:
+single = released.value.ratings
+told = single["flip"].is_not_null().any()
+cards.remark(adjusted_chart.beside(released, t))
+if told:
     load.picture(
         lambda: adjusted_chart.figure(released, t, mode=mode, names=names, levels=scope.levels),
         key=("adjusted", *key),
         alt=said,
     )
+# Where nothing can be told the finding says why; of several raters each may have a reason of their own.
+if told or (single.height and rater_id is None and released.value.refusal is None):
     cards.table(
         t,
         lambda: adjusted_chart.rows(released, t, names=names, levels=scope.levels),
@@ -50,8 +55,9 @@ if released.value.ratings.height:
         alt=said,
         wide=t("Under an average rater"),
     )
+if told:
     adjusting.order(t, version=version, viewer=viewer, scope=scope, names=names, footer=footer)
-else:
+if single.is_empty() and released.value.departments["n_told"].sum():
     cards.table(
         t,
         lambda: adjusted_chart.department_rows(released, t, names=departments),
@@ -60,6 +66,7 @@ else:
         footer=footer,
         alt=said,
     )
+if single.is_empty():
     cards.hidden(released, t)
 cards.method(t, methods.adjusted(t, released))
 session.record("looked", "adjusted")

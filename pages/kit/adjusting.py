@@ -82,7 +82,7 @@ def people_of(
             key=("adjusted", version, viewer, sources, rater_id, t, mode),
             alt=said,
         )
-        cards.remark(adjusted_chart.advisory(t))
+        cards.remark(t.joined([adjusted_chart.beside(theirs, t), adjusted_chart.advisory(t)]))
 
 
 def order(

@@ -27,7 +27,8 @@ def test_adjusted_ratings_name_people_and_say_that_nothing_is_written_back(
 ) -> None:
     app = open_app(demo_home, ADJUSTED)
     said = words(app)
-    assert "would have been another level under an average rater" in said
+    assert "another level is likelier than the one given" in said
+    assert "shifts all judgements alike" in said
     assert "Nothing is written back" in said
     assert any("Person" in columns and "Likely range" in columns for columns in tables(app))
     assert " above " in said  # two people beside each other

@@ -280,34 +280,113 @@ def test_sentences_say_how_many_which_way_and_that_nothing_is_written_back() -> 
     company, found = made(1)
     whole = adjusted(company.ratings, found, cycle_id="c2")
     said = adjusted_chart.takeaway(released(whole), EN)
-    flips = round(whole.ratings["higher"].sum()) + round(whole.ratings["lower"].sum())
-    assert f"About {flips} of these {whole.ratings['flip'].count()} ratings" in said.replace(",", "")
+    level, likely = whole.ratings["level"], whole.ratings["likely"]
+    lower, higher = int((likely < level).sum()), int((likely > level).sum())
+    told = whole.ratings["flip"].count()
+    assert said == (
+        f"For {lower + higher} of {told} ratings another level is likelier than the one given: "
+        f"{lower} lower, {higher} higher."
+    )
     assert "Nothing is written back" in adjusted_chart.advisory(EN)
     softest = found.raters.sort("severity", descending=True)["rater_id"][0]
     one = released(whole.only(pl.col("rater_id") == softest))
-    assert "lower under an average rater" in adjusted_chart.rater_takeaway(one, EN, name="Ann")
+    assert "ratings by Ann another level is likelier than the one given" in adjusted_chart.rater_takeaway(
+        one, EN, name="Ann"
+    )
+
+
+def test_a_sum_of_chances_stands_quietly_beside_what_is_likelier() -> None:
+    company, found = made(1)
+    whole = adjusted(company.ratings, found, cycle_id="c2")
+    quiet = adjusted_chart.beside(released(whole), EN)
+    assert "shifts all judgements alike" in quiet
+    assert f"about {round(whole.ratings['flip'].sum())} of these" in quiet
+    assert "about" not in adjusted_chart.takeaway(released(whole), EN)
+    departments = whole.departments.select(pl.col("likelier_higher", "likelier_lower").sum()).row(0)
+    moved = whole.ratings.filter(pl.col("likely") != pl.col("level")).height
+    assert sum(departments) == moved
+    # And whoever sees departments only reads the same finding.
+    counted = released(replace(whole, ratings=whole.ratings.clear()))
+    assert adjusted_chart.takeaway(counted, EN) == adjusted_chart.takeaway(released(whole), EN)
+
+
+def of_one(*, flagged: bool, likely: int) -> Released[Adjusted]:
+    """Two ratings at level 2 by one rater: one stays, of one another level may be likelier."""
+    company, found = made(1)
+    told = adjusted(company.ratings, found).ratings.drop_nulls("flip").filter(pl.col("level") == 2).head(2)
+    ratings = told.with_columns(
+        pl.lit("r").alias("rater_id"),
+        pl.Series("likely", [2, likely]),
+        pl.lit(flagged).alias("flagged"),
+    )
+    whole = adjusted(company.ratings, found)
+    return released(replace(whole, ratings=ratings))
+
+
+def test_of_a_rater_who_is_not_flagged_no_single_rating_is_called_too_high() -> None:
+    said = adjusted_chart.rater_takeaway(of_one(flagged=False, likely=2), EN, name="Ann")
+    assert said == "No single rating by Ann can be called too high or too low."
+    doubtful = adjusted_chart.rater_takeaway(of_one(flagged=False, likely=1), EN, name="Ann")
+    assert "For 1 of 2 ratings by Ann" in doubtful
+    assert "Ann is not known to rate softer or harder" in doubtful
+    flagged = adjusted_chart.rater_takeaway(of_one(flagged=True, likely=1), EN, name="Ann")
+    assert "not known" not in flagged
 
 
 def test_words_follow_the_chance() -> None:
     names = {1: "C", 2: "B", 3: "A"}
 
-    def said(flip: float, likely: int, *, lower: float) -> str:
+    def said(chances: tuple[float, float, float]) -> str:
+        """Of a rating at level 2 with the chances of levels 1 to 3."""
         row = {
-            "flip": flip,
-            "likely": likely,
+            "flip": 1.0 - chances[1],
+            "likely": 1 + chances.index(max(chances)),
             "level": 2,
-            "lower": lower,
-            "higher": flip - lower,
+            "lower": chances[0],
+            "higher": chances[2],
+            "chances": list(chances),
             "why": None,
         }
         return adjusted_chart.reading(row, EN, levels=names)
 
-    assert said(0.01, 2, lower=0.01) == "As given, nearly for sure."
-    assert said(0.2, 2, lower=0.1) == "Probably as given."
-    assert said(0.4, 2, lower=0.3) == "May have been lower."
-    assert said(0.6, 2, lower=0.3) == "Could well have been another level, higher or lower."
-    assert said(0.7, 3, lower=0.0) == "Likely higher: A rather."
-    assert said(0.95, 1, lower=0.95) == "Lower, nearly for sure: C."
+    assert said((0.01, 0.99, 0.0)) == "Very likely as given."
+    assert said((0.1, 0.8, 0.1)) == "Probably as given."
+    assert said((0.3, 0.6, 0.1)) == "May have been lower."
+    assert said((0.3, 0.4, 0.3)) == "Could well have been another level, higher or lower."
+    assert said((0.0, 0.3, 0.7)) == "A more likely (70 % if the model holds)."
+    assert said((1.0, 0.0, 0.0)) == "C more likely (>99 % if the model holds)."
+
+
+def test_people_of_flagged_raters_come_first() -> None:
+    company, found = made(1)
+    shown = released(adjusted(company.ratings, found, cycle_id="c2"))
+    flagged = found.raters.filter(pl.col("verdict").is_in(["lenient", "severe"]))["rater_id"].to_list()
+    table = adjusted_chart.rows(shown, EN)
+    first = [rater in flagged for rater in table["Rater"]]
+    told = sum(value is not None for value in table["Another level (%)"])
+    assert 0 < sum(first) < told
+    assert all(first[: sum(first)])
+
+
+def test_whom_only_raters_nothing_can_be_told_of_rated_are_not_put_in_order() -> None:
+    # One rater of two people is too little to tell.
+    company, found = made(1)
+    extra = pl.concat(
+        [
+            company.ratings.head(2).with_columns(
+                pl.Series("ratee_id", ["x1", "x2"]),
+                pl.lit("lone").alias("rater_id"),
+                pl.lit("c2").alias("cycle_id"),
+            ),
+            company.ratings,
+        ]
+    )
+    fitted = severity(extra)
+    assert fitted.raters.filter(rater_id="lone")["severity"].to_list() == [None]
+    listed = standing(extra, fitted, cycle_id="c2").people["ratee_id"]
+    assert not {"x1", "x2"} & set(listed)
+    assert len(listed) > 2
+    assert set(listed) <= set(standing(company.ratings, found, cycle_id="c2").people["ratee_id"])
 
 
 def test_two_people_are_told_apart_or_said_not_to_be() -> None:
@@ -322,12 +401,12 @@ def test_two_people_are_told_apart_or_said_not_to_be() -> None:
     assert "cannot tell them apart" in open_
 
 
-def test_the_picture_has_a_row_for_each_of_the_likeliest_to_change_and_counts_the_others() -> None:
+def test_the_picture_has_a_row_for_each_of_the_first_and_counts_the_others() -> None:
     company, found = made(1)
     shown = released(adjusted(company.ratings, found, cycle_id="c2"))
     fig = adjusted_chart.figure(shown, EN, mode="light", levels={1: "D", 2: "C", 3: "B", 4: "A", 5: "S"})
     assert len(fig.layout.yaxis.ticktext) == adjusted_chart.MOST_PEOPLE
-    assert any("more ratings, less likely to change" in note.text for note in fig.layout.annotations)
+    assert any("more ratings are in the table" in note.text for note in fig.layout.annotations)
     table = adjusted_chart.rows(shown, EN, levels={1: "D", 2: "C", 3: "B", 4: "A", 5: "S"})
     assert table.height == shown.value.ratings.height
     assert set(table["Given"]) <= {"D", "C", "B", "A", "S"}
