@@ -222,6 +222,13 @@ MINIMUM_REPEATS: Final = Threshold(
     "With fewer than thirty ratings of somebody the rater had rated before, nobody can say how much raters "
     "like or dislike particular people.",
 )
+MINIMUM_CROSSING: Final = Threshold(
+    5,
+    date(2026, 11, 22),
+    "Our choice: as many people as a rater needs before anything is said about the rater",
+    "With fewer than five people rated from outside their department, nobody can say whether departments "
+    "rate by different standards.",
+)
 MINIMUM_MOODS: Final = Threshold(
     30,
     date(2026, 11, 22),

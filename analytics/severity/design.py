@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import sparse
 
-from analytics.policy import MINIMUM_LINKED_RATERS, MINIMUM_MOODS, MINIMUM_REPEATS
+from analytics.policy import MINIMUM_CROSSING, MINIMUM_LINKED_RATERS, MINIMUM_MOODS, MINIMUM_REPEATS
 from analytics.severity.engines.iterative import Classes
 from analytics.severity.linkage.graph import Linkage
 
@@ -60,11 +60,12 @@ def check_ratings(ratings: pl.DataFrame, sources: Sequence[str], covariates: Seq
         raise ValueError(
             f"sources must name at least one source and never 'self'; got {', '.join(sources) or 'none'}"
         )
-    missing = [name for name in (*COLUMNS, *covariates) if name not in ratings.columns]
+    required = [name for name in (*COLUMNS, *covariates) if name not in DEFAULTS]
+    missing = [name for name in required if name not in ratings.columns]
     if missing:
         raise ValueError(
-            f"ratings must have the columns {', '.join((*COLUMNS, *covariates))}; "
-            f"missing {', '.join(missing)}"
+            f"ratings must have the columns {', '.join(required)}; missing {', '.join(missing)} "
+            f"({', '.join(DEFAULTS)} are optional)"
         )
     for name in ("score", *covariates):
         if not ratings.schema[name].is_numeric() and ratings.schema[name] != pl.Null:
@@ -74,9 +75,10 @@ def check_ratings(ratings: pl.DataFrame, sources: Sequence[str], covariates: Seq
 def entering_ratings(
     ratings: pl.DataFrame, sources: Sequence[str], covariates: Sequence[str]
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The ratings that may enter, in an order of their own, and how many do not."""
+    """The ratings that may enter, on one scale and in an order of their own, and how many do not."""
+    texts = (*COLUMNS[:-1], *(("scale_id",) if "scale_id" in ratings.columns else ()))
     frame = ratings.select(
-        *(pl.col(name).cast(pl.String) for name in COLUMNS[:-1]),
+        *(pl.col(name).cast(pl.String) for name in texts),
         *(pl.col(name).cast(pl.Float64) for name in ("score", *covariates)),
     )
     whole = pl.all_horizontal(
@@ -90,8 +92,78 @@ def entering_ratings(
         (~own & ~wanted).sum().alias("source"),
         (~own & wanted & ~whole).sum().alias("incomplete"),
     ).row(0, named=True)
-    kept = frame.filter(~own & wanted & whole).sort([*COLUMNS, *covariates], nulls_last=True)
+    kept = on_one_scale(frame.filter(~own & wanted & whole))
+    kept = kept.sort([*texts[:5], "score", *covariates, *texts[5:]], nulls_last=True)
     return kept, {name: int(n) for name, n in counts.items()}
+
+
+def usual_scale(ratings: pl.DataFrame) -> tuple[str | None, int]:
+    """The scale of most ratings that differ on it, and how many scales there are."""
+    if "scale_id" not in ratings.columns or ratings.is_empty():
+        return None, 1
+    scales = _spreads(ratings)
+    return scales["scale_id"][0], scales.height
+
+
+def on_one_scale(ratings: pl.DataFrame) -> pl.DataFrame:
+    """Carry scores to the scale of most ratings, where there are several.
+
+    The mean of each scale's scores becomes that of the usual scale, and so does their standard deviation
+    within cycles: a point says as little on another scale as a degree does on another thermometer. Cycles
+    have coefficients of their own, so that only the spread matters where each has one scale. A scale on
+    which nothing differs says nothing.
+
+    Parameters
+    ----------
+    ratings
+        ``score``, and where they are known ``scale_id`` and ``cycle_id``. The ratings that enter a model.
+
+    Returns
+    -------
+    polars.DataFrame
+        The same rows with ``score`` in points of the usual scale.
+    """
+    if usual_scale(ratings)[1] < 2:
+        return ratings
+    scales = _spreads(ratings)
+    usual = scales.row(0, named=True)
+    known = scales.select(
+        "scale_id",
+        pl.col("mean").alias("_mean"),
+        pl.when(pl.col("spread") > 0)
+        .then((usual["spread"] or 0.0) / pl.col("spread"))
+        .otherwise(0.0)
+        .alias("_longer"),
+    )
+    carried = (pl.col("score") - pl.col("_mean")) * pl.col("_longer") + usual["mean"]
+    return (
+        ratings.join(known, on="scale_id", how="left", nulls_equal=True, maintain_order="left")
+        .with_columns(
+            pl.when(pl.col("scale_id").eq_missing(pl.lit(usual["scale_id"])))
+            .then("score")
+            .otherwise(carried)
+            .alias("score")
+        )
+        .select(ratings.columns)
+    )
+
+
+def _spreads(ratings: pl.DataFrame) -> pl.DataFrame:
+    """By scale the mean score and the standard deviation within cycles, the usual scale first."""
+    cycle = ["scale_id", *(("cycle_id",) if "cycle_id" in ratings.columns else ())]
+    score = pl.col("score")
+    return (
+        ratings.group_by("scale_id", maintain_order=True)
+        .agg(pl.len().alias("n"), score.mean().alias("mean"))
+        .join(
+            ratings.select("scale_id", (score - score.mean().over(cycle)).alias("apart"))
+            .group_by("scale_id")
+            .agg(pl.col("apart").std().fill_null(0.0).alias("spread")),
+            on="scale_id",
+            nulls_equal=True,
+        )
+        .sort([pl.col("spread") > 1e-12, "n", "scale_id"], descending=[True, True, False], nulls_last=True)
+    )
 
 
 def linked_raters(kept: pl.DataFrame, links: Linkage) -> pl.DataFrame:
@@ -120,7 +192,7 @@ def counts(kept: pl.DataFrame, entering: pl.DataFrame) -> Mapping[str, int]:
 
 def why_refused(kept: pl.DataFrame, rows: pl.DataFrame, entering: pl.DataFrame) -> Refusal | None:
     """Why nothing can be told from these ratings, if so."""
-    kind = None
+    kind, score = None, pl.col("score")
     if kept.is_empty():
         kind = "empty"
     elif kept.height > 1 and kept["score"].n_unique() == 1:
@@ -133,14 +205,21 @@ def why_refused(kept: pl.DataFrame, rows: pl.DataFrame, entering: pl.DataFrame) 
         kind = "all_equal"
     elif entering.select(pl.col("n_ratees").max()).item() < 2:
         kind = "one_ratee_each"
+    elif not rows.select((score.max().over("rater_id") > score.min().over("rater_id")).any()).item():
+        kind = "no_residual"  # every rater gives everybody the same
     return None if kind is None else Refusal(kind, counts(kept, entering))
 
 
 def random_parts(rows: pl.DataFrame, *, standards: bool) -> dict[str, npt.NDArray[np.int64]]:
-    """The random parts that these ratings can have."""
+    """The random parts that these ratings can have.
+
+    Raters of one home have one standard, which is the mean; and a handful of ratings abroad say so little
+    of standards that every severity would hang on how that handful came out.
+    """
     levels = {"ratee": coded(rows["ratee_id"]), "rater": coded(rows["rater_id"])}
     departments = rows["department_id"].n_unique()
-    crossing = not rows["home"].eq_missing(rows["department_id"]).all()
+    abroad = rows.filter(pl.col("home").ne_missing(pl.col("department_id")))
+    crossing = rows["home"].n_unique() > 1 and abroad["ratee_id"].n_unique() >= MINIMUM_CROSSING.value
     if standards and crossing and departments <= MOST_DEPARTMENTS:
         levels["standard"] = coded(rows["home"])
     elif departments > 1:

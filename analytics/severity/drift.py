@@ -172,7 +172,8 @@ def in_cycle(severity: Severity, *, cycle_id: str, raters: Collection[str]) -> S
     -------
     Severity
         Only these raters, with the severity, interval and verdict of the cycle, and how many people they
-        rated in it. Where moods do not differ, or cannot be told, the severity is the lasting one.
+        rated in it (``n_shared`` of them rated by others too, then or in another cycle). Where moods do not
+        differ, or cannot be told, the severity is the lasting one.
         Departments are left out: their standards last.
     """
     held = severity._held
@@ -180,9 +181,10 @@ def in_cycle(severity: Severity, *, cycle_id: str, raters: Collection[str]) -> S
     nobody = severity.departments.clear()
     if held is None or severity.practical is None or severity.chance is None:
         return replace(severity, raters=kept, departments=nobody)
-    counts = held.moods.filter(pl.col("cycle_id") == cycle_id).select("rater_id", "n_ratings", "n_ratees")
+    counted = ("n_ratings", "n_ratees", "n_shared")
+    counts = held.moods.filter(pl.col("cycle_id") == cycle_id).select("rater_id", *counted)
     kept = kept.join(counts, on="rater_id", how="left", suffix="_then", maintain_order="left").with_columns(
-        pl.coalesce(f"{name}_then", name).alias(name) for name in ("n_ratings", "n_ratees")
+        pl.coalesce(f"{name}_then", name).alias(name) for name in counted
     )
     if held.fit.variances.get("mood"):
         cycles, modes = _of_cycle(held, cycle_id, kept)

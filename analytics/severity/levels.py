@@ -331,20 +331,11 @@ def level_model(
     )
     check_ratings(ratings, sources, covariates)
     _check_levels(ratings)
-    scales = ratings["scale_id"].drop_nulls().unique().sort().to_list()
-    ordered = ratings.with_columns(
-        pl.col("scale_id").replace_strict(scales, range(len(scales)), return_dtype=pl.Float64).alias("scale")
-    )
-    # Both travel with the covariates, which are numbers that no rating may lack.
-    steps = pl.col("level").is_not_null() & pl.col("scale").is_not_null()
-    kept, left_out = entering_ratings(ordered.filter(steps), sources, (*covariates, "level", "scale"))
-    continuous, _ = entering_ratings(ordered.filter(~steps), sources, covariates)
-    kept = kept.with_columns(
-        pl.col("level").cast(pl.Int64),
-        pl.col("scale").cast(pl.Int64).replace_strict(range(len(scales)), scales, return_dtype=pl.String)
-        if scales
-        else pl.col("scale").cast(pl.String),
-    ).rename({"scale": "scale_id"})
+    # The level travels with the covariates, which are numbers that no rating may lack.
+    steps = pl.col("level").is_not_null() & pl.col("scale_id").is_not_null()
+    kept, left_out = entering_ratings(ratings.filter(steps), sources, (*covariates, "level"))
+    continuous, _ = entering_ratings(ratings.filter(~steps), sources, covariates)
+    kept = kept.with_columns(pl.col("level").cast(pl.Int64))
     links = linkage(kept)
     compared = links.components.filter(pl.col("n_raters") > 1).head(int(MOST_ISLANDS.value))
     people = linked_raters(kept, links)
@@ -527,7 +518,10 @@ def in_points(found: LevelSeverity) -> Severity:
             found.raters, "severity", [name for name in found.raters.columns if name not in levels_only]
         ),
         departments=turned(
-            found.departments,
+            # A part of a difference is the same part of it in rating points, as nearly as matters.
+            found.departments.with_columns(
+                pl.col("difference_without") / pl.col("difference") * pl.col("points")
+            ),
             "difference",
             [name for name in found.departments.columns if name not in levels_only],
         ),

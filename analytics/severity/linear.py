@@ -20,13 +20,14 @@ as in the textbooks.
 
 Intervals use the full standard error of the mixed-model equations against the average rater, which knows
 that cycle means and the like are estimated; ``reliability`` uses the conditional one, as is customary.
-Self-ratings are nobody's severity and never enter. Groups of raters that share no ratee get a mean of their
-own, so that severity is relative to the average rater of the group; a rater who shares ratees with nobody
-does not enter. What all of a rater's ratings of one cycle share is a mood: random, part of the model as soon
-as enough raters rated several people in several cycles, and no part of the severity, which lasts. Without it
-a bad quarter would pass for a habit. Where few levels are compared the fit is exact (`crossed`) and chance is
-judged by likelihoods; where many, the same model is fitted by `iterative` and chance judged by how far the
-variances are from nought.
+Self-ratings are nobody's severity and never enter. Ratings on several scales are carried to the one of most
+ratings (`design.on_one_scale`), in whose points the results are. Groups of raters that share no ratee get a
+mean of their own, so that severity is relative to the average rater of the group; a rater who shares ratees
+with nobody does not enter. What all of a rater's ratings of one cycle share is a mood: random, part of the
+model as soon as enough raters rated several people in several cycles, and no part of the severity, which
+lasts. Without it a bad quarter would pass for a habit. Where few levels are compared the fit is exact
+(`crossed`) and chance is judged by likelihoods; where many, the same model is fitted by `iterative` and
+chance judged by how far the variances are from nought.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ from analytics.severity.design import (
     pairs,
     random_parts,
     told_once,
+    usual_scale,
     why_refused,
 )
 from analytics.severity.engines.crossed import CrossedFit, ExactFit, Modes, NotEstimable, fit_crossed
@@ -96,6 +98,7 @@ _MOST_EXACT: Final = 700  # levels in one dense block; beyond, iterating is as g
 _MOST_SMALL: Final = (
     400  # random departments beside very many raters; of more the ratees' variance takes care
 )
+_NO_RESIDUAL: Final = 1e-5  # of the other variances: as good as nought (the search ends at 1e-6)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Held:
         One row per compared rater, sorted by ``rater_id``: ``home``, the department of its standard.
     moods
         One row per rater and cycle, in the order of the levels of the moods: ``rater_id``, ``cycle_id``,
-        ``n_ratings``, ``n_ratees``.
+        ``n_ratings``, ``n_ratees``, ``n_shared`` (ratees of the cycle whom others rated in any).
     """
 
     fit: CrossedFit
@@ -129,12 +132,16 @@ class Severity:
         ``severity`` with ``standard_error``, ``low``, ``high``, ``false_sign_rate`` and ``reliability``
         (all null where the verdict is ``cannot_tell``), ``n_ratings``, ``n_ratees``, ``n_shared``,
         ``component``, ``hangs_on_one``, ``verdict`` (`VERDICTS`) and ``reason`` (`REASONS`, null for flags).
+        ``unremarkable`` means that nothing was found, which clears nobody: with ``no_spread`` the ratings do
+        not tell raters apart, because raters are alike or the ratings too few; with ``unsure`` the severity
+        might matter but may point either way; only ``small`` says that it surely or probably does not matter.
     departments
         One row per department, sorted: ``difference`` of its rating standard to the company's (average
         severity of its raters by number of ratings), ``standard_error``, ``low``, ``high``,
         ``false_sign_rate``, ``verdict``, ``reason``, ``n_raters``, ``n_people``, ``n_ratings``,
         ``n_outside`` (ratings that cross its border), ``n_accounting`` (its raters flagged the same way),
-        ``n_flagged`` and ``n_cannot_tell``.
+        ``difference_without`` (the same average without those; null if none is left), ``n_flagged`` and
+        ``n_cannot_tell``.
     components
         One row per group of raters that share ratees: ``component``, ``n_raters``, ``n_ratees``,
         ``n_ratings``, ``compared``.
@@ -166,6 +173,10 @@ class Severity:
         Whether anybody's severity can be told.
     refusal
         Why not, if not.
+    scale
+        The ``scale_id`` whose points results are in; null if unknown.
+    n_scales
+        How many scales ratings were given on.
     """
 
     raters: pl.DataFrame
@@ -187,6 +198,8 @@ class Severity:
     separation: float | None = None
     strata: float | None = None
     refusal: Refusal | None = field(default=None)
+    scale: str | None = None
+    n_scales: int = 1
     _held: Held | None = field(default=None, repr=False, compare=False)
 
     cells: ClassVar[tuple[Cells, ...]] = (
@@ -194,7 +207,16 @@ class Severity:
             frame="raters",
             group="rater_id",
             people="n_ratees",
-            values=(*NUMBERS, "n_ratings", "n_ratees", "n_shared", "verdict", "reason"),
+            values=(
+                *NUMBERS,
+                "n_ratings",
+                "n_ratees",
+                "n_shared",
+                "component",
+                "hangs_on_one",
+                "verdict",
+                "reason",
+            ),
             additive=False,
         ),
         Cells(
@@ -211,6 +233,27 @@ class Severity:
         """Whether anybody's severity can be told."""
         return self.refusal is None
 
+    def __repr__(self) -> str:
+        """A few lines: how many raters are flagged, why the others are not, and what it rests on."""
+        rests = f"{self.n_ratings:,} ratings of {self.n_ratees:,} people by {self.n_raters:,} linked raters"
+        if self.refusal is not None:
+            among = ", ".join(f"{name} {n:,}" for name, n in self.refusal.values.items())
+            return f"Severity: nobody's can be told ({self.refusal.kind})\n  of {among}"
+        n = dict(self.raters.group_by("verdict").len().iter_rows())
+        lines = [
+            f"Severity: {n.get('lenient', 0):,} lenient and {n.get('severe', 0):,} severe "
+            f"of {self.raters.height:,} raters",
+            f"  from {rests}",
+        ]
+        for verdict, words in (("unremarkable", "unremarkable"), ("cannot_tell", "the data cannot tell")):
+            whys = self.raters.filter(verdict=verdict).group_by("reason").len().sort("reason")
+            if whys.height:
+                parts = ", ".join(f"{why} {count:,}" for why, count in whys.iter_rows())
+                lines.append(f"  {words}: {n[verdict]:,} ({parts})")
+        if n.get("unremarkable", 0):
+            lines.append("  unremarkable means that nothing was found, not that somebody is cleared")
+        return "\n".join(lines)
+
 
 def severity(
     ratings: pl.DataFrame,
@@ -225,8 +268,9 @@ def severity(
     ----------
     ratings
         One row per rating: ``ratee_id``, ``rater_id``, ``score`` in rating points, and the covariates; where
-        they are known ``cycle_id`` (else all ratings are of one cycle), ``source`` (else all are by managers)
-        and ``department_id`` (the ratee's, null if unknown; else all are unknown). Rows in any order.
+        known ``cycle_id`` (else all ratings are of one cycle), ``source`` (else all are by managers),
+        ``department_id`` (the ratee's, null if unknown; else all are unknown) and ``scale_id`` (else all are
+        on one). Rows in any order.
     sources
         Sources to compare raters by; never ``self``.
     covariates
@@ -255,6 +299,7 @@ def severity(
     )
     check_ratings(ratings, sources, covariates)
     kept, left_out = entering_ratings(ratings, sources, covariates)
+    scale, n_scales = usual_scale(kept)
     links = linkage(kept)
     compared = links.components.filter(pl.col("n_raters") > 1).head(int(MOST_ISLANDS.value))
     components = links.components.with_columns(
@@ -281,8 +326,10 @@ def severity(
             levels["mood"] = moods
         try:
             fit, chance = _fitted(once, levels, covariates)
+            if fit.residual <= _NO_RESIDUAL * sum(fit.variances.values()):
+                raise NotEstimable("raters and people say all there is to say of the scores")
         except NotEstimable:
-            refusal = Refusal("no_residual", counts(kept, entering))
+            fit, refusal = None, Refusal("no_residual", counts(kept, entering))
     if fit is None:
         raters = unjudged_raters(people)
         return Severity(
@@ -296,6 +343,8 @@ def severity(
             n_ratees=rows["ratee_id"].n_unique(),
             left_out=MappingProxyType(left_out),
             refusal=refusal,
+            scale=scale,
+            n_scales=n_scales,
         )
 
     variances = _variances(fit)
@@ -333,6 +382,8 @@ def severity(
         reliability=reliability,
         separation=separation,
         strata=None if separation is None else strata(separation),
+        scale=scale,
+        n_scales=n_scales,
         _held=_hold(fit, rows),
     )
 
@@ -400,13 +451,16 @@ def _chance_by_size(fit: IterativeFit) -> float:
 
 def _hold(fit: CrossedFit, rows: pl.DataFrame) -> Held:
     """What further questions need of the rows."""
+    shared = rows.group_by("ratee_id").agg((pl.col("rater_id").n_unique() > 1).alias("shared"))
     return Held(
         fit,
         raters=rows.group_by("rater_id").agg(pl.col("home").first()).sort("rater_id"),
-        moods=rows.group_by("rater_id", "cycle_id")
+        moods=rows.join(shared, on="ratee_id", maintain_order="left")
+        .group_by("rater_id", "cycle_id")
         .agg(
             pl.len().cast(pl.Int64).alias("n_ratings"),
             pl.col("ratee_id").n_unique().cast(pl.Int64).alias("n_ratees"),
+            pl.col("ratee_id").filter(pl.col("shared")).n_unique().cast(pl.Int64).alias("n_shared"),
         )
         .sort("rater_id", "cycle_id"),
     )

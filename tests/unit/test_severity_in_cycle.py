@@ -73,3 +73,21 @@ def test_where_nobody_can_be_told_nobody_is_in_one_cycle_either() -> None:
     found = in_cycle(severity(alone), cycle_id="one", raters=["a", "b"])
     assert found.refusal is not None
     assert found.raters["severity"].null_count() == 2
+
+
+def test_people_shared_with_others_are_counted_among_those_rated_in_the_cycle(lasting: Severity) -> None:
+    cycle = str(MADE.ratings["cycle_id"].max())
+    then = in_cycle(lasting, cycle_id=cycle, raters=rated_in(cycle)).raters
+    # Shared is who anybody else ever rated.
+    several = (
+        MADE.ratings.group_by("ratee_id").agg(pl.col("rater_id").n_unique()).filter(pl.col("rater_id") > 1)
+    )
+    counted = (
+        MADE.ratings.filter(pl.col("cycle_id") == cycle)
+        .filter(pl.col("ratee_id").is_in(several["ratee_id"].implode()))
+        .group_by("rater_id")
+        .agg(pl.col("ratee_id").n_unique().alias("expected"))
+    )
+    both = then.join(counted, on="rater_id", how="left").with_columns(pl.col("expected").fill_null(0))
+    assert both["n_shared"].to_list() == both["expected"].to_list()
+    assert (then["n_shared"] <= then["n_ratees"]).all()

@@ -9,7 +9,14 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics.disclosure import release
-from analytics.policy import CHANCE_SPREAD, CONFIDENCE, FALSE_SIGN_RATE, MINIMUM_RATEES, MINIMUM_REPEATS
+from analytics.policy import (
+    CHANCE_SPREAD,
+    CONFIDENCE,
+    FALSE_SIGN_RATE,
+    MINIMUM_CROSSING,
+    MINIMUM_RATEES,
+    MINIMUM_REPEATS,
+)
 from analytics.severity import linear
 from analytics.severity import severity as from_the_package
 from analytics.severity.design import REFUSALS
@@ -182,6 +189,9 @@ EDGES = {
     "empty": lambda frame: frame.head(0),
     "all_equal": lambda frame: frame.with_columns(score=pl.lit(5.0)),
     "few_linked_raters": lambda frame: frame.filter(pl.col("rater_id").is_in(["m000", "m004", "m008"])),
+    "no_residual": lambda frame: frame.with_columns(
+        score=pl.col("rater_id").str.slice(1).cast(pl.Float64) % 5 + 1  # always one's own level
+    ),
     "one_ratee_each": lambda frame: frame.head(8).with_columns(
         ratee_id=pl.lit("p"), rater_id=pl.concat_str(pl.lit("m"), pl.int_range(pl.len()))
     ),
@@ -210,12 +220,6 @@ ODD = {
         department_id=pl.when(pl.col("department_id") != "d1").then("department_id")
     ),
     "one department": lambda f: f.with_columns(department_id=pl.lit("d")),
-    "scores that are the rater's alone": lambda f: f.with_columns(
-        score=pl.col("rater_id").str.slice(1).cast(pl.Float64)
-    ),
-    "scores that are the ratee's alone": lambda f: f.with_columns(
-        score=pl.col("ratee_id").str.slice(1).cast(pl.Float64)
-    ),
     "huge scores": lambda f: f.with_columns(pl.col("score") * 1e6 + 1e9),
     "tiny scores": lambda f: f.with_columns(pl.col("score") * 1e-6),
     "enum sources": lambda f: f.with_columns(
@@ -331,7 +335,7 @@ def test_released_severity_hides_raters_of_few_people(result: Severity) -> None:
     small = result.raters["n_ratees"] < 20
     assert small.any()
     assert not small.all()
-    for name in (*NUMBERS, "verdict", "reason", "n_ratees", "n_ratings"):
+    for name in (*NUMBERS, "verdict", "reason", "n_ratees", "n_ratings", "component", "hangs_on_one"):
         assert shown.filter(small)[name].null_count() == small.sum()
 
 
@@ -412,3 +416,89 @@ def test_one_cycle_one_manager_each_is_refused_however_many_there_are() -> None:
     assert found.refusal is not None
     assert found.refusal.kind == "no_links"
     assert set(found.raters["reason"]) == {"alone"}
+
+
+CERTAIN = {
+    "always one's own level": pl.col("rater_id").str.slice(1).cast(pl.Float64) % 5 + 1,
+    "one's own level, half a point higher every cycle": pl.col("rater_id").str.slice(1).cast(pl.Float64) % 5
+    + pl.col("cycle_id").str.slice(1).cast(pl.Float64) / 2,
+    "everybody gets the same from all": pl.col("ratee_id").str.slice(1).cast(pl.Float64),
+}
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("name", CERTAIN)
+def test_scores_that_leave_nothing_to_chance_are_refused_by_either_fit(
+    ratings: pl.DataFrame, name: str, exact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without a residual there is nothing to hold a difference against, and every interval is a point.
+    monkeypatch.setattr(linear, "_MOST_EXACT", 10_000 if exact else 0)
+    found = severity(ratings.with_columns(CERTAIN[name].alias("score")))
+    assert found.refusal is not None
+    assert found.refusal.kind == "no_residual"
+
+
+def test_a_change_of_scale_between_cycles_changes_no_severity() -> None:
+    # The last two of four cycles on 0 to 100, 25 points for one of the scale of 1 to 5.
+    made = company(2, people=800, raters=60, cycles=4, mood_sd=0.1, pair_sd=0.2).ratings
+    later = pl.col("cycle_id") >= "c2"
+    two = made.with_columns(
+        scale_id=pl.when(later).then(pl.lit("hundred")).otherwise(pl.lit("five")),
+        score=pl.when(later).then((pl.col("score") - 1) * 25).otherwise("score"),
+    )
+    # Most ratings are on the scale of five.
+    two = two.filter(~later | (pl.int_range(pl.len()).over("cycle_id") >= 20))
+    plain, carried = severity(made), severity(two)
+    assert (carried.scale, carried.n_scales) == ("five", 2)
+    assert (plain.scale, plain.n_scales) == (None, 1)
+    both = plain.raters.join(carried.raters, on="rater_id", suffix="_carried").drop_nulls("severity")
+    slope = (both["severity"] * both["severity_carried"]).sum() / (both["severity"] ** 2).sum()
+    assert slope == pytest.approx(1.0, abs=0.02)
+    assert (both["severity"] - both["severity_carried"]).abs().max() < 0.05
+    assert carried.spread == pytest.approx(plain.spread, rel=0.02)
+
+
+def test_a_scale_on_which_everybody_gets_the_same_says_nothing() -> None:
+    made = company(5, people=150, raters=20, cycles=3).ratings
+    dull = pl.col("cycle_id") == "c2"
+    two = made.with_columns(
+        scale_id=pl.when(dull).then(pl.lit("passed")).otherwise(pl.lit("five")),
+        score=pl.when(dull).then(1.0).otherwise("score"),
+    )
+    found = severity(two)
+    assert (found.scale, found.n_scales) == ("five", 2)
+    assert found.identified
+    assert found.spread is not None
+    assert found.spread < 1.0
+
+
+@pytest.mark.parametrize("abroad", [1, 12])
+def test_ratings_of_people_of_a_department_without_raters_take_nobodys_flag(abroad: int) -> None:
+    # Eight raters of one department; a standard of a department is their mean, not something beside it.
+    made = company(5, people=60, raters=8, departments=1, cycles=3).ratings
+    extra = (
+        made.unique("ratee_id", maintain_order=True)
+        .head(abroad)
+        .with_columns(ratee_id=pl.format("x{}", pl.int_range(pl.len())), department_id=pl.lit("d1"))
+    )
+    alone, found = severity(made), severity(pl.concat([made, extra]))
+    assert alone.raters["verdict"].is_in(FLAGS).sum() >= 2
+    assert found.raters["verdict"].is_in(FLAGS).sum() >= 2
+    assert "standard" not in found.variances["part"].to_list()
+    assert found.raters["standard_error"].to_list() == pytest.approx(
+        alone.raters["standard_error"].to_list(), rel=0.15
+    )
+
+
+def test_four_people_rated_from_outside_say_nothing_of_standards() -> None:
+    made = company(5, people=120, raters=16, departments=2, outside=0.0).ratings
+    people = made.unique("ratee_id", maintain_order=True).sort("ratee_id")
+
+    def with_reviews(many: int) -> Severity:
+        other = pl.when(pl.col("department_id") == "d0").then(pl.lit("m001")).otherwise(pl.lit("m000"))
+        extra = people.head(many).with_columns(rater_id=other, source=pl.lit("cross_department"))
+        return severity(pl.concat([made, extra]))
+
+    few, enough = (int(MINIMUM_CROSSING.value) - less for less in (1, 0))
+    assert "standard" not in with_reviews(few).variances["part"].to_list()
+    assert "standard" in with_reviews(enough).variances["part"].to_list()
