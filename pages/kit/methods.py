@@ -311,9 +311,14 @@ def adjusted(t: Language, released: Released[Adjusted]) -> dict[str, str]:
             "among the best is counted in {n} drawn companies that fit the ratings.",
             n=DRAWS,
         ),
+        t("When another level is likelier"): t(
+            "When its chance is greater than that of the level given. The chances of many ratings add up to "
+            "an expected number of other levels, which says nothing about any one of them."
+        ),
         t("Limits"): t(
-            "Severity is taken to be the same for everybody a rater rates. A rating without a rater the data "
-            "can tell about has no adjusted one."
+            "Severity is taken to be the same for everybody a rater rates, and the thresholds between levels "
+            "to be the same for all raters. A rating without a rater the data can tell about has no adjusted "
+            "one."
         ),
         t("Sources"): (
             "McCullagh (1980), J. R. Stat. Soc. B 42(2); Stein (1981), Ann. Stat. 9(6); "
