@@ -410,7 +410,8 @@ def _conclusion(report: ImportReport, *, rehearsed: bool) -> str:
     if rehearsed:
         done = "Nothing was changed; this was a check."
         first = "answer the questions above, then " if waiting else ""
-        return f"{done} Next: {first}python -m data import with the same files."
+        said = f"{done} Next: {first}python -m data import with the same files."
+        return f"{said} To lose nothing: {_step(report.rejected)}" if report.rejected.height else said
     if report.version is not None:
         done = f"Version {report.version.version_id} is in force."
     elif report.complete:

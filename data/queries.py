@@ -689,6 +689,15 @@ def rejected(viewer: Viewer, engine: Engine) -> pl.DataFrame:
     return blanked(viewer, found)
 
 
+def rejected_ratings(engine: Engine) -> int:
+    """How many lines of ratings were not accepted; that there are some is no secret."""
+
+    def read(tables: Tables) -> Lazy:
+        return tables("_rejected").filter(nw.col("table") == "ratings").select("source_id", "line").unique()
+
+    return engine.query(read).height
+
+
 def blanked(viewer: Viewer, rows: pl.DataFrame) -> pl.DataFrame:
     """Rejected rows without what stood in those the viewer may not read.
 

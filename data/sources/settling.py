@@ -409,9 +409,18 @@ class _Settling:
             return
         parts = self.rating_parts()
         if not parts and not self.has("ratings", "source"):
-            self.ask(
-                "ratings.source", "{sheet} does not say who rated. Whose ratings are these?", RATING_SOURCES
-            )
+            if self.has("ratings", "rater_id"):
+                self.ask(
+                    "ratings.source",
+                    "{sheet} does not say in which role the raters rated: as managers, peers or what else?",
+                    RATING_SOURCES,
+                )
+            else:
+                self.ask(
+                    "ratings.source",
+                    "{sheet} does not say who rated. Whose ratings are these?",
+                    RATING_SOURCES,
+                )
         if not parts and not self.has("ratings", "rater_id"):
             pass  # the manager and the ratee follow from the source
         score_headers = list(

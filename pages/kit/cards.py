@@ -22,6 +22,7 @@ from analytics.disclosure import Refusal, Released, note
 from analytics.language import Language
 from analytics.reports.table import as_csv, as_xlsx
 from analytics.theme import TOKENS, Mode
+from data import queries
 from data.access import Permission, Viewer
 from data.problems import Problem
 from pages.kit import load, session
@@ -328,6 +329,9 @@ def opened(t: Language, viewer: Viewer, *, needs: Literal["ratings", "goals"] | 
         "ratings": t("No ratings have been loaded yet") if load.cycles(version).is_empty() else "",
         "goals": "" if load.has_goals(version) else t("No goals have been loaded yet"),
     }
+    if needs == "ratings" and lacking[needs] and (n := queries.rejected_ratings(load.engine(version))):
+        none_accepted(t, n, may_see=viewer.may(Permission.SEE_IMPORTS))
+        st.stop()
     if needs is not None and lacking[needs]:
         empty(t, lacking[needs], may_load=viewer.may(Permission.IMPORT))
         st.stop()
@@ -348,6 +352,27 @@ def footer(
         t("Evidence for a talk, not a verdict."),
     ]
     return [line for line in lines if line]
+
+
+def none_accepted(t: Language, n: int, *, may_see: bool) -> None:
+    """All ratings that were loaded were rejected: how many, and where to see why."""
+    state(
+        t("None of the ratings could be loaded"),
+        t.plural("{n} rating was rejected.", "{n} ratings were rejected.", n),
+        t(
+            "The page Data says why: often the people rated are not on record yet. Load the roster first, "
+            "then the ratings again."
+        )
+        if may_see
+        else t("Somebody with the right to load data can see why."),
+    )
+    if may_see:
+        st.page_link(
+            "pages/sources/data.py",
+            label=t("See why they were rejected"),
+            icon=":material/rule:",
+            query_params={"part": "rejected"},
+        )
 
 
 def empty(t: Language, headline: str, *, may_load: bool) -> None:

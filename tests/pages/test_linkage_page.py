@@ -36,7 +36,7 @@ def test_every_rater_who_cannot_be_compared_is_listed_with_a_review_that_helps(
     links = linkage(rows)
     many = links.raters.filter((pl.col("component") > 1) & (pl.col("n_ratees") >= 5)).height
     assert (apart["Why"] == "Nobody else rated their people").sum() == many
-    assert plan["What it settles"].str.startswith("links").sum() == links.components.height - 1
+    assert plan["What it does"].str.startswith("links").sum() == links.components.height - 1
     assert f"{many} cannot, because nobody else ever rated any of the people they rated." in words(app)
 
 
@@ -85,8 +85,8 @@ def test_the_people_who_make_links_are_for_those_who_see_individual_ratings(
 
 def test_two_reviews_for_each_group_are_in_the_link(open_app: Open, demo_home: Path) -> None:
     one, two = open_app(demo_home, PAGE), open_app(demo_home, PAGE, links="two")
-    told = two.dataframe[0].value["What it settles"]
-    joins = one.dataframe[0].value["What it settles"].str.startswith("links").sum()
+    told = two.dataframe[0].value["What it does"]
+    joins = one.dataframe[0].value["What it does"].str.startswith("links").sum()
     assert (told == "keeps this from hanging on one person").sum() == joins > 0
 
 
@@ -108,4 +108,38 @@ def test_one_cycle_with_one_manager_each_is_refused_with_a_plan(open_app: Open, 
     assert "extra reviews to connect everybody" in said
     plan = app.dataframe[0].value
     assert list(plan["Connected then"]) == list(range(2, len(plan) + 2))
-    assert "Told apart before (%)" not in plan.columns
+    assert "each of these raters would have to rate at least 5 people" in said.lower()
+    assert plan["Whom"].value_counts().max() == 1
+    # Without a fit it is not known how many reviews each takes.
+    assert "Reviews needed" not in plan.columns
+    help_words = app.dataframe[1].value["What would help"]
+    assert help_words.str.startswith(("Would have to rate at least 5 people", "Reviews of their")).all()
+
+
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [
+        ("hr_leadership", "The page Data says why"),
+        ("executive", "Somebody with the right to load data can see why."),
+    ],
+)
+def test_ratings_that_were_all_rejected_are_counted_with_where_to_see_why(
+    open_app: Open, tmp_path: Path, role: str, told: str
+) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "ratings.csv").write_text(
+        "rater_id,ratee_id,score,cycle\nm1,a1,4,2025\nm1,a2,3,2025\nm2,a1,5,2025\n", encoding="utf-8"
+    )
+    answers = {
+        "ratings.source": "manager",
+        "scale": ("1", "2", "3", "4", "5"),
+        "cycle_dates": "2025-01-01 … 2025-12-31",
+    }
+    run_import([exports], home=tmp_path, as_of=None, now=datetime(2026, 10, 1, tzinfo=UTC), answers=answers)
+    app = open_app(tmp_path, PAGE, role=role)
+    assert not app.exception
+    assert "None of the ratings could be loaded" in words(app)
+    assert "3 ratings were rejected." in words(app)
+    assert told in words(app)
+    assert bool(app.get("page_link")) is (role == "hr_leadership")

@@ -260,6 +260,23 @@ def test_a_missing_roster_is_what_is_to_be_loaded_next(
     assert "Next: load the exports that hold the missing employees (such as the roster)" in said
 
 
+def test_ratings_without_a_roster_are_asked_about_in_the_role_of_the_raters_and_a_check_says_what_is_missing(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("rater_id,ratee_id,score,cycle\nm1,a1,4,2025\nm1,a2,3,2025\n", encoding="utf-8")
+    assert run("check", path) == 3
+    said = capsys.readouterr().out
+    assert "does not say in which role the raters rated: as managers, peers or what else?" in said
+    assert "Whose ratings are these?" not in said
+    answers = {"ratings.source": "manager", "scale": "1|2|3|4|5", "cycle_dates": "2025-01-01 … 2025-12-31"}
+    options = [option for key, value in answers.items() for option in ("--answer", f"{key}={value}")]
+    assert run("check", path, *options) == 3
+    said = capsys.readouterr().out
+    assert "0 rows in, 2 rejected" in said
+    assert "To lose nothing: load the exports that hold the missing employees (such as the roster)" in said
+
+
 def test_levels_may_stand_apart_as_the_suggestions_do(home: Path, people: Path, tmp_path: Path) -> None:
     ratings = tmp_path / "ratings.csv"
     ratings.write_text(
