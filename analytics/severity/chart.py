@@ -29,7 +29,7 @@ MOST_RATERS: Final = 60
 """Rows of a picture that can still be read; the rest is said."""
 
 _ROW: Final = 22
-MOST_DEPARTMENTS: Final = 3
+MOST_DEPARTMENTS: Final = 2
 """Departments a finding names; the picture has all."""
 
 _FLAGS: Final = ("lenient", "severe")
@@ -124,7 +124,12 @@ def departments_figure(
             **row,
             "name": names.get(row["department_id"], row["department_id"]),
             "value": row["difference"],
-            "hover": department_reading(row, t, name=names.get(row["department_id"], row["department_id"])),
+            "hover": department_reading(
+                row,
+                t,
+                name=names.get(row["department_id"], row["department_id"]),
+                practical=result.practical,
+            ),
         }
         for row in told.iter_rows(named=True)
     ]
@@ -158,10 +163,9 @@ def takeaway(
     *,
     names: Mapping[str, str] = _NOBODY,
 ) -> str:
-    """Do some raters rate more leniently, in plain sentences.
+    """Do some raters rate more leniently, in a few plain sentences.
 
-    First how many raters do, and how many of the flags may be wrong; then which departments differ; then for
-    whom the data cannot tell, and why.
+    First how many raters do, then which departments differ. What else a reader should know is in `caveats`.
 
     Parameters
     ----------
@@ -176,18 +180,20 @@ def takeaway(
     if result.refusal is not None:
         return refusal(result.refusal, t)
     told = result.raters.filter(pl.col("severity").is_not_null())
-    sentences = [_softer_and_harder(told, t), *_may_be_wrong(result, t)] if told.height else []
+    if told.is_empty() and not result.raters.is_empty():
+        return t.joined(_untold(result.raters, t))
+    sentences = [_softer_and_harder(told, t)] if told.height else []
     departments = (
         result.departments.filter(pl.col("verdict").is_in(_FLAGS))
         .with_columns(pl.col("difference").abs().alias("size"))
         .sort(["size", "department_id"], descending=[True, False])
-        .iter_rows(named=True)
     )
-    for nth, row in enumerate(departments):
+    # Two are named; of more only the first, so that the finding stays short.
+    named = departments if departments.height <= MOST_DEPARTMENTS else departments.head(1)
+    for nth, row in enumerate(named.iter_rows(named=True)):
         name = names.get(row["department_id"], row["department_id"])
-        if nth < MOST_DEPARTMENTS:
-            sentences.append(_finding(row, t, name) if nth == 0 else _in_short(row, t, name))
-    more = result.departments.filter(pl.col("verdict").is_in(_FLAGS)).height - MOST_DEPARTMENTS
+        sentences.append(_finding(row, t, name, result.practical, in_short=nth > 0))
+    more = departments.height - named.height
     if more > 0:
         sentences.append(
             t.plural(
@@ -196,10 +202,24 @@ def takeaway(
                 more,
             )
         )
-    untold = result.raters.filter(pl.col("severity").is_null())
-    if untold.height:
-        sentences.append(_untold(untold, t))
     return t.joined(sentences)
+
+
+def caveats(released: Released[Severity], t: Language) -> str:
+    """How many flags may be wrong, and for whom the data cannot tell; empty where there is nothing to add.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    """
+    result = released.value
+    told = result.raters.filter(pl.col("severity").is_not_null())
+    if result.refusal is not None or told.is_empty():
+        return ""
+    return t.joined([*_may_be_wrong(result, t), *_untold(result.raters, t)])
 
 
 def reading(row: Row, t: Language, *, name: str | None = None) -> str:
@@ -214,9 +234,11 @@ def reading(row: Row, t: Language, *, name: str | None = None) -> str:
     name
         What to call the rater; by default "This rater".
     """
+    if row["severity"] is None and name is None:
+        return t("For this rater the data cannot tell: {why}.", why=why(row, t))
     who = name or t("This rater")
     if row["severity"] is None:
-        return t("{who}: {reason}", who=who, reason=reason(row, t))
+        return t("For {who} the data cannot tell: {why}.", who=who, why=why(row, t))
     value = row["severity"]
     places = {"who": who, **_said(row, value)}
     if row["verdict"] == "lenient":
@@ -283,8 +305,8 @@ def coaching(row: Row, t: Language, *, name: str | None = None) -> str:
     return ""
 
 
-def reason(row: Row, t: Language) -> str:
-    """Why the data cannot tell for one rater, and what would help, in sentences; empty if they can.
+def why(row: Row, t: Language) -> str:
+    """Why the data cannot tell for one rater, in one clause; empty if they can.
 
     Parameters
     ----------
@@ -295,29 +317,25 @@ def reason(row: Row, t: Language) -> str:
     """
     if row["severity"] is not None:
         return ""
+    minimum = int(MINIMUM_RATEES.value)
     if row["reason"] == "few_ratees":
         return t.plural(
-            "The data cannot tell from ratings of {n} person; it takes {minimum}.",
-            "The data cannot tell from ratings of {n} people; it takes {minimum}.",
+            "{n} person rated, and it takes {minimum}",
+            "{n} people rated, and it takes {minimum}",
             row["n_ratees"],
-            minimum=int(MINIMUM_RATEES.value),
+            minimum=minimum,
         )
     if row["reason"] == "alone":
-        return t(
-            "The data cannot tell, because nobody else ever rated any of the same people. A second review "
-            "of two or three of them by other raters would help."
-        )
+        return t("nobody else rated any of the same people")
     if row["reason"] == "island":
-        return t(
-            "The data cannot tell, because only a few raters, apart from all others, rated the same "
-            "people. Reviews from outside that circle would help."
-        )
+        return t("only a few raters, apart from all others, rated the same people")
     if row["reason"] == "refused":
-        return t("The data cannot tell for anybody here.")
-    return t("Too few people were rated to show anything.")
+        return t("these ratings tell about nobody")
+    # What a release hid is about too few people.
+    return t("fewer than {minimum} people rated", minimum=minimum)
 
 
-def department_reading(row: Row, t: Language, *, name: str) -> str:
+def department_reading(row: Row, t: Language, *, name: str, practical: float | None) -> str:
     """One department in one plain sentence.
 
     Parameters
@@ -328,6 +346,8 @@ def department_reading(row: Row, t: Language, *, name: str) -> str:
         The reader's language.
     name
         What to call the department.
+    practical
+        Difference that matters, in rating points.
     """
     if row["difference"] is None:
         if row["reason"] == "no_outside_ratings":
@@ -337,7 +357,7 @@ def department_reading(row: Row, t: Language, *, name: str) -> str:
                 who=name,
             )
         return t("{who}: the data cannot tell.", who=name)
-    said = _finding(row, t, name)
+    said = _finding(row, t, name, practical)
     if not row["n_cannot_tell"]:
         return said
     unknown = t.plural(
@@ -348,64 +368,78 @@ def department_reading(row: Row, t: Language, *, name: str) -> str:
     return t.joined([said, unknown])
 
 
-def _finding(row: Row, t: Language, name: str) -> str:
-    """How one department rates and who accounts for it."""
-    places = {"who": name, "raters": row["n_raters"], **_said(row, row["difference"])}
+def _finding(row: Row, t: Language, name: str, practical: float | None, *, in_short: bool = False) -> str:
+    """How one department rates, and how many of its raters do so on their own."""
+    told = row["n_raters"] - row["n_cannot_tell"]
+    flagged = row["n_accounting"]
+    places = {"who": name, "told": told, **_said(row, row["difference"])}
+    lenient = row["verdict"] == "lenient"
     if row["verdict"] not in _FLAGS:
         return t(
             "{who} rates about like comparable departments, as far as can be told "
             "(likely {low} to {high} points).",
             **places,
         )
-    if row["n_accounting"] == row["n_raters"] == 1 and row["verdict"] == "lenient":
-        return t(
-            "{who} rates {points} points above comparable departments (likely {low} to {high}); "
-            "it has one rater.",
-            **places,
-        )
-    if row["n_accounting"] == row["n_raters"] == 1:
-        return t(
-            "{who} rates {points} points below comparable departments (likely {low} to {high}); "
-            "it has one rater.",
-            **places,
-        )
-    if row["verdict"] == "lenient" and row["n_accounting"]:
+    if _is_of_a_few(row, practical):
+        if lenient:
+            return t.plural(
+                "Ratings in {who} are {points} points above comparable departments (likely {low} to {high}), "
+                "but this comes from {n} rater: without that one too little would be left to matter.",
+                "Ratings in {who} are {points} points above comparable departments (likely {low} to {high}), "
+                "but this comes from {n} raters: without them too little would be left to matter.",
+                flagged,
+                **places,
+            )
         return t.plural(
-            "{who} rates {points} points above comparable departments (likely {low} to {high}); "
-            "{n} of its {raters} raters accounts for it.",
-            "{who} rates {points} points above comparable departments (likely {low} to {high}); "
-            "{n} of its {raters} raters account for it.",
-            row["n_accounting"],
+            "Ratings in {who} are {points} points below comparable departments (likely {low} to {high}), "
+            "but this comes from {n} rater: without that one too little would be left to matter.",
+            "Ratings in {who} are {points} points below comparable departments (likely {low} to {high}), "
+            "but this comes from {n} raters: without them too little would be left to matter.",
+            flagged,
             **places,
         )
-    if row["verdict"] == "lenient":
-        return t(
-            "{who} rates {points} points above comparable departments (likely {low} to {high}), "
-            "though no single rater stands out.",
-            **places,
+    if lenient:
+        said = t(
+            "{who} rates {points} points above comparable departments (likely {low} to {high}).", **places
         )
-    if row["n_accounting"]:
-        return t.plural(
-            "{who} rates {points} points below comparable departments (likely {low} to {high}); "
-            "{n} of its {raters} raters accounts for it.",
-            "{who} rates {points} points below comparable departments (likely {low} to {high}); "
-            "{n} of its {raters} raters account for it.",
-            row["n_accounting"],
-            **places,
+    else:
+        said = t(
+            "{who} rates {points} points below comparable departments (likely {low} to {high}).", **places
         )
-    return t(
-        "{who} rates {points} points below comparable departments (likely {low} to {high}), "
-        "though no single rater stands out.",
-        **places,
+    if in_short:
+        return said
+    if not flagged:
+        return t.joined([said, t("No single rater there stands out.")])
+    if told == 1:
+        return t.joined([said, t("It has one rater whom the data can tell about.")])
+    alone = (
+        t.plural(
+            "{n} of the {told} raters there whom the data can tell about is flagged as softer.",
+            "{n} of the {told} raters there whom the data can tell about are flagged as softer.",
+            flagged,
+            told=told,
+        )
+        if lenient
+        else t.plural(
+            "{n} of the {told} raters there whom the data can tell about is flagged as harder.",
+            "{n} of the {told} raters there whom the data can tell about are flagged as harder.",
+            flagged,
+            told=told,
+        )
     )
+    return t.joined([said, alone])
 
 
-def _in_short(row: Row, t: Language, name: str) -> str:
-    """How one more department rates."""
-    points = f"{abs(row['difference']):.{decimals(row['difference'])}f}"
-    if row["verdict"] == "lenient":
-        return t("{who} rates {points} points above comparable departments.", who=name, points=points)
-    return t("{who} rates {points} points below comparable departments.", who=name, points=points)
+def _is_of_a_few(row: Row, practical: float | None) -> bool:
+    """Whether a minority of the raters makes the difference: the others do not differ enough to matter.
+
+    Half of them or more who point the same way are no few, whatever the rest does.
+    """
+    without = row["difference_without"]
+    if without is None or practical is None or not row["n_accounting"]:
+        return False
+    same = without if row["difference"] > 0 else -without
+    return bool(same < practical and 2 * row["n_accounting"] < row["n_raters"] - row["n_cannot_tell"])
 
 
 def refusal(refused: Refusal, t: Language) -> str:
@@ -504,12 +538,13 @@ def _softer_and_harder(told: pl.DataFrame, t: Language) -> str:
             severe,
             told=told.height,
         )
-    return t.plural(
-        "The {n} rater the data can tell about rates neither softer nor harder than an average rater would "
-        "by an amount that matters and that chance does not explain.",
-        "None of the {n} raters the data can tell about rates softer or harder than an average rater would "
-        "by an amount that matters and that chance does not explain.",
-        told.height,
+    if told.height == 1:
+        return t(
+            "The one rater the data can tell about is not clearly softer or harder than an average rater."
+        )
+    return t(
+        "None of the {n} raters the data can tell about is clearly softer or harder than an average rater.",
+        n=told.height,
     )
 
 
@@ -532,23 +567,16 @@ def _may_be_wrong(result: Severity, t: Language) -> list[str]:
     ]
 
 
-def _untold(raters: pl.DataFrame, t: Language) -> str:
-    """For how many raters the data cannot tell, and why."""
-    # A row hidden by the release is one of a rater of too few people.
-    few = raters.filter(pl.col("verdict").is_null() | (pl.col("reason") == "few_ratees")).height
-    alone = raters.filter(pl.col("reason") == "alone").height
-    apart = raters.filter(pl.col("reason") == "island").height
+def _untold(raters: pl.DataFrame, t: Language) -> list[str]:
+    """For how many raters the data cannot tell, and why; apart from those who rated only a few people."""
     minimum = int(MINIMUM_RATEES.value)
+    # A row hidden by the release is one of a rater of too few people.
+    occasional = pl.col("verdict").is_null() | (pl.col("reason") == "few_ratees").fill_null(value=False)
+    regular = raters.filter(~occasional)
+    untold = regular.filter(pl.col("severity").is_null())
+    few, alone = raters.height - regular.height, untold.filter(pl.col("reason") == "alone").height
+    apart = untold.filter(pl.col("reason") == "island").height
     whys = []
-    if few:
-        whys.append(
-            t.plural(
-                "{n} rated fewer than {minimum} people",
-                "{n} rated fewer than {minimum} people",
-                few,
-                minimum=minimum,
-            )
-        )
     if alone:
         whys.append(t.plural("{n} shares nobody with others", "{n} share nobody with others", alone))
     if apart:
@@ -559,14 +587,38 @@ def _untold(raters: pl.DataFrame, t: Language) -> str:
                 apart,
             )
         )
-    if few + alone + apart < raters.height:
-        return _cannot_tell(raters.height, t)
-    return t.plural(
-        "For {n} rater the data cannot tell: {whys}.",
-        "For {n} raters the data cannot tell: {whys}.",
-        raters.height,
-        whys=t.listing(whys),
-    )
+    said = []
+    if untold.height and alone + apart < untold.height:
+        said.append(_cannot_tell(untold.height, t))
+    elif untold.height and untold.height == regular.height:
+        said.append(
+            t.plural(
+                "For {n} rater the data cannot tell: {whys}.",
+                "For {n} raters the data cannot tell: {whys}.",
+                untold.height,
+                whys=t.listing(whys),
+            )
+        )
+    elif untold.height:
+        said.append(
+            t(
+                "Of {regular} raters of at least {minimum} people, {n} cannot be judged: {whys}.",
+                regular=regular.height,
+                minimum=minimum,
+                n=untold.height,
+                whys=t.listing(whys),
+            )
+        )
+    if few:
+        said.append(
+            t.plural(
+                "{n} rater rated fewer than {minimum} people, too few to be judged.",
+                "{n} raters rated fewer than {minimum} people, too few to be judged.",
+                few,
+                minimum=minimum,
+            )
+        )
+    return said
 
 
 def _cannot_tell(n: int, t: Language) -> str:

@@ -138,7 +138,7 @@ def reading(row: Row, t: Language, *, name: str | None = None) -> str:
     """
     who = name or t("This rater")
     if row["severity"] is None:
-        return t("{who}: {reason}", who=who, reason=chart.reason(row, t))
+        return chart.reading(row, t, name=name)
     if row["verdict"] not in _FLAGS:
         return t(
             "{who} would place {share} of an average rater's ratings on another level, which is too little "

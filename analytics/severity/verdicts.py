@@ -62,6 +62,7 @@ DEPARTMENTS: Final = (
     "n_people",
     "n_ratings",
     "n_outside",
+    "difference_without",
     "n_accounting",
     "n_flagged",
     "n_cannot_tell",
@@ -200,6 +201,8 @@ def department_counts(kept: pl.DataFrame, raters: pl.DataFrame, outside: pl.Data
         (pl.col("verdict") == "lenient").sum().cast(pl.Int64).alias("n_lenient"),
         (pl.col("verdict") == "severe").sum().cast(pl.Int64).alias("n_severe"),
         (pl.col("verdict") == "cannot_tell").sum().cast(pl.Int64).alias("n_cannot_tell"),
+        pl.col("rater_id").filter(pl.col("verdict") == "lenient").alias("lenient"),
+        pl.col("rater_id").filter(pl.col("verdict") == "severe").alias("severe"),
     )
     numbers = ("n_raters", "n_lenient", "n_severe", "n_cannot_tell", "n_outside")
     return (
@@ -217,20 +220,29 @@ def judged_departments(
     counts: pl.DataFrame,
     bar: Bar,
 ) -> pl.DataFrame:
-    """How each department's raters rate on average, and who accounts for it."""
+    """How each department's raters rate on average, and how those not flagged the same way do."""
     if not (counts["n_outside"] > 0).any():
         return unjudged_departments(counts)
     homes = rows["home"].unique().sort(nulls_last=True)
     owner = home_matrix(rows)
     times = np.bincount(coded(rows["rater_id"]), minlength=owner.shape[0]).astype(np.float64)
     average = sparse.csr_matrix(owner.T.multiply(times))
-    average = sparse.csr_matrix(average.multiply(1.0 / np.asarray(average.sum(axis=1)).reshape(-1, 1)))
-    weights = {"rater": average}
-    if "standard" in fit.variances:
-        weights["standard"] = sparse.csr_matrix(sparse.eye_array(owner.shape[1]))
-    modes = fit.contrasts(weights)
+    modes = _averages(fit, average)
     told = pl.DataFrame({"department_id": homes, **with_intervals(modes, "difference")})
-    numbers = ("difference", "standard_error", "low", "high", "false_sign_rate")
+    same_way = pl.DataFrame({"department_id": homes, "difference": modes.values}).join(
+        counts, on="department_id"
+    )
+    flagged = same_way.select(
+        pl.when(pl.col("difference") > 0).then("lenient").otherwise("severe").explode(empty_as_null=True)
+    ).to_series()
+    others = ~rows["rater_id"].unique().sort().is_in(flagged.drop_nulls().to_list()).to_numpy()
+    rest = sparse.csr_matrix(average.multiply(others))
+    some = np.asarray(rest.sum(axis=1)).ravel() > 0
+    without = np.full(some.size, np.nan)
+    if some.any():
+        without[some] = _averages(fit, rest, some).values
+    told = told.with_columns(pl.Series("difference_without", without).fill_nan(None))
+    numbers = ("difference", "standard_error", "low", "high", "false_sign_rate", "difference_without")
     why = (
         pl.when(pl.col("n_outside") == 0)
         .then(pl.lit("no_outside_ratings"))
@@ -259,13 +271,31 @@ def judged_departments(
     )
 
 
+def _averages(fit: Fit, weights: sparse.csr_matrix, chosen: npt.NDArray[np.bool_] | None = None) -> Modes:
+    """Averages of the raters' effects by number of ratings, one per chosen department, with its standard."""
+    kept = np.ones(weights.shape[0], dtype=np.bool_) if chosen is None else chosen
+    rows = weights[kept]
+    raters = sparse.csr_matrix(rows.multiply(1.0 / np.asarray(rows.sum(axis=1)).reshape(-1, 1)))
+    if "standard" not in fit.variances:
+        return fit.contrasts({"rater": raters})
+    standards = sparse.csr_matrix(sparse.eye_array(kept.size))[kept]
+    return fit.contrasts({"rater": raters, "standard": standards})
+
+
 def unjudged_departments(counts: pl.DataFrame) -> pl.DataFrame:
     """The departments when their standards cannot be told."""
     return (
         counts.with_columns(
             *(
                 pl.lit(None, dtype=pl.Float64).alias(name)
-                for name in ("difference", "standard_error", "low", "high", "false_sign_rate")
+                for name in (
+                    "difference",
+                    "standard_error",
+                    "low",
+                    "high",
+                    "false_sign_rate",
+                    "difference_without",
+                )
             ),
             pl.lit("cannot_tell").alias("verdict"),
             pl.when(pl.col("n_outside") == 0)

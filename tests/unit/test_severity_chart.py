@@ -73,8 +73,7 @@ def test_raters_who_cannot_be_told_are_counted_and_not_drawn(released: Released[
     assert len(drawn(figure)) == raters.height - 30
     assert "For 30 raters the data cannot tell." in said(figure)
     # What is hidden after a release has neither verdict nor reason: it is about too few people.
-    ending = "For 30 raters the data cannot tell: 30 rated fewer than 5 people."
-    assert chart.takeaway(hidden, EN).endswith(ending)
+    assert chart.caveats(hidden, EN).endswith("30 raters rated fewer than 5 people, too few to be judged.")
 
 
 def test_names_are_escaped_in_the_figure_shortened_and_whole_in_the_hover(
@@ -111,12 +110,18 @@ def test_departments_are_drawn_with_their_difference(released: Released[Severity
 def found(
     raters: dict[str, tuple[float | None, str | None, str | None]],
     departments: dict[str, tuple[float, str]] | None = None,
+    *,
+    without: float | None = 0.9,
+    accounting: int = 3,
     **changed: Any,
 ) -> Released[Severity]:
-    """A result of raters and departments as (estimate, verdict and, of a rater, reason)."""
+    """A result of raters and departments as (estimate, verdict and, of a rater, reason).
+
+    A department has 11 raters, about two of whom the data cannot tell.
+    """
     rows = [(name, *row) for name, row in raters.items()]
     standards = [
-        (name, value, value - 0.1, value + 0.1, verdict, None, 11, 3, 0)
+        (name, value, value - 0.1, value + 0.1, verdict, None, 11, accounting, 2, without)
         for name, (value, verdict) in (departments or {}).items()
     ]
     result = replace(
@@ -138,6 +143,7 @@ def found(
                 "n_raters": pl.Int64,
                 "n_accounting": pl.Int64,
                 "n_cannot_tell": pl.Int64,
+                "difference_without": pl.Float64,
             },
             orient="row",
         ),
@@ -151,7 +157,7 @@ LIKE_OTHERS = (0.05, "unremarkable", "small")
 SOFTER, HARDER = (0.5, "lenient", None), (-0.5, "severe", None)
 
 
-def test_the_finding_answers_who_rates_softer_then_names_departments_then_whom_it_cannot_tell() -> None:
+def test_the_finding_answers_who_rates_softer_then_which_departments_and_the_rest_stands_below() -> None:
     released = found(
         {
             **{f"s{i}": SOFTER for i in range(7)},
@@ -161,24 +167,51 @@ def test_the_finding_answers_who_rates_softer_then_names_departments_then_whom_i
             **{f"x{i}": (None, None, None) for i in range(30)},
             **{f"a{i}": (None, "cannot_tell", "alone") for i in range(3)},
         },
-        {"d1": (0.42, "lenient"), "d2": (0.05, "unremarkable"), "d3": (-0.14, "severe")},
+        {"d1": (0.42, "lenient"), "d2": (0.05, "unremarkable"), "d3": (0.24, "lenient")},
         expected_false_flags=0.8,
     )
     assert chart.takeaway(released, EN, names={"d1": "Service", "d3": "Corporate Functions"}) == (
         "7 of 32 raters the data can tell about rate softer and 11 harder than an average rater would, by "
-        "an amount that matters. About 1 of these 18 flags may point the wrong way. "
-        "Service rates 0.4 points above comparable departments (likely 0.3 to 0.5); "
-        "3 of its 11 raters account for it. "
-        "Corporate Functions rates 0.1 points below comparable departments. "
-        "For 93 raters the data cannot tell: 90 rated fewer than 5 people and 3 share nobody with others."
+        "an amount that matters. "
+        "Service rates 0.4 points above comparable departments (likely 0.3 to 0.5). "
+        "3 of the 9 raters there whom the data can tell about are flagged as softer. "
+        "Corporate Functions rates 0.2 points above comparable departments (likely 0.1 to 0.3)."
+    )
+    # Of 125 raters 60 + 30 rated too few people; of the other 35 three share nobody.
+    assert chart.caveats(released, EN) == (
+        "About 1 of these 18 flags may point the wrong way. "
+        "Of 35 raters of at least 5 people, 3 cannot be judged: 3 share nobody with others. "
+        "90 raters rated fewer than 5 people, too few to be judged."
     )
 
 
-def test_three_departments_are_named_and_more_are_counted() -> None:
+def test_of_more_than_two_departments_the_first_is_named_and_the_rest_counted() -> None:
     many = {f"d{i}": (0.9 - i / 10, "lenient") for i in range(5)}
     sentence = chart.takeaway(found({"a": LIKE_OTHERS}, many), EN)
-    assert [name in sentence for name in many] == [True, True, True, False, False]
-    assert "2 more departments differ by an amount that matters." in sentence
+    assert [name in sentence for name in many] == [True, False, False, False, False]
+    assert "4 more departments differ by an amount that matters." in sentence
+
+
+@pytest.mark.parametrize("verdict", ["lenient", "severe"])
+@pytest.mark.parametrize(("n", "few"), [(1, True), (4, True), (5, False)])
+def test_a_difference_that_a_few_raters_make_is_said_to_be_theirs(verdict: str, n: int, few: bool) -> None:
+    # Nine can be told about; without the flagged the average differs by less than what matters. Four of nine
+    # are a minority, five are not.
+    sign = 1 if verdict == "lenient" else -1
+    released = found(
+        {"a": LIKE_OTHERS, "b": LIKE_OTHERS}, {"d1": (0.42 * sign, verdict)}, without=0.01, accounting=n
+    )
+    sentence = chart.takeaway(released, EN)
+    assert ("but this comes from" in sentence) == few
+    assert ("Ratings in d1 are" if few else "d1 rates") in sentence
+    assert "(likely 0.3 to 0.5)" in sentence
+
+
+def test_no_department_is_named_without_its_interval() -> None:
+    two = {"d1": (0.9, "lenient"), "d2": (-0.8, "severe")}
+    for without in (0.9, 0.0, None):
+        sentence = chart.takeaway(found({"a": LIKE_OTHERS}, two, without=without), EN)
+        assert sentence.count("(likely ") == 2
 
 
 @pytest.mark.parametrize(
@@ -188,10 +221,16 @@ def test_three_departments_are_named_and_more_are_counted() -> None:
         ({"a": HARDER, "b": HARDER}, "2 of 2 raters the data can tell about rate harder than"),
         ({"a": SOFTER}, "The one rater the data can tell about rates softer than"),
         ({"a": HARDER}, "The one rater the data can tell about rates harder than"),
-        ({"a": LIKE_OTHERS}, "The 1 rater the data can tell about rates neither softer nor harder than"),
-        ({"a": LIKE_OTHERS, "b": LIKE_OTHERS}, "None of the 2 raters the data can tell about rates softer"),
-        ({"a": (None, "cannot_tell", "alone")}, "For 1 rater the data cannot tell: 1 shares nobody with"),
-        ({"a": (None, "cannot_tell", "island")}, "For 1 rater the data cannot tell: 1 shares people with"),
+        ({"a": LIKE_OTHERS}, "The one rater the data can tell about is not clearly softer or harder than"),
+        ({"a": LIKE_OTHERS, "b": LIKE_OTHERS}, "None of the 2 raters the data can tell about is clearly"),
+        (
+            {"a": (None, "cannot_tell", "alone")},
+            "For 1 rater the data cannot tell: 1 shares nobody with",
+        ),
+        (
+            {"a": (None, "cannot_tell", "island")},
+            "For 1 rater the data cannot tell: 1 shares people with",
+        ),
     ],
 )
 def test_few_raters_are_counted_in_good_english(raters: dict[str, Any], start: str) -> None:
@@ -203,7 +242,9 @@ def test_few_raters_are_counted_in_good_english(raters: dict[str, Any], start: s
 def test_nothing_to_find_is_said_so() -> None:
     nothing = severity(company(11, people=150, raters=20, departments=2, rater_sd=0.0).ratings)
     sentence = chart.takeaway(release(nothing, as_of=AS_OF), EN)
-    assert sentence.startswith("None of the 20 raters the data can tell about rates softer or harder than")
+    assert sentence.startswith(
+        "None of the 20 raters the data can tell about is clearly softer or harder than"
+    )
 
 
 def test_flags_say_how_many_may_be_wrong(released: Released[Severity]) -> None:
@@ -214,7 +255,7 @@ def test_flags_say_how_many_may_be_wrong(released: Released[Severity]) -> None:
         (0.3, f"Hardly any of these {flags} flags points the wrong way."),
     ):
         value = replace(released.value, expected_false_flags=expected)
-        assert words in chart.takeaway(replace(released, value=value), EN)
+        assert words in chart.caveats(replace(released, value=value), EN)
 
 
 def test_a_refusal_is_the_sentence_and_the_figure(refused: Released[Severity]) -> None:
@@ -278,13 +319,16 @@ NOTHING = {"severity": None, "low": None, "high": None, "verdict": "cannot_tell"
         ),
         (
             NOTHING | {"reason": "few_ratees", "n_ratees": 3},
-            "Wei: The data cannot tell from ratings of 3 people; it takes 5.",
+            "For Wei the data cannot tell: 3 people rated, and it takes 5.",
         ),
-        (NOTHING | {"reason": "alone"}, "nobody else ever rated any of the same people"),
+        (
+            NOTHING | {"reason": "alone"},
+            "For Wei the data cannot tell: nobody else rated any of the same people.",
+        ),
         (NOTHING | {"reason": "island"}, "only a few raters"),
         (
             NOTHING | {"reason": None, "verdict": None, "n_ratees": None},
-            "Too few people were rated to show anything.",
+            "For Wei the data cannot tell: fewer than 5 people rated.",
         ),
     ],
 )
@@ -292,12 +336,13 @@ def test_one_rater_is_one_plain_sentence(change: dict[str, object], words: str) 
     assert words in chart.reading({**ROW, **change}, EN, name="Wei")
 
 
-def test_the_reason_is_empty_for_those_who_can_be_told() -> None:
-    assert chart.reason(ROW, EN) == ""
+def test_there_is_no_why_for_those_who_can_be_told() -> None:
+    assert chart.why(ROW, EN) == ""
 
 
-@pytest.mark.parametrize("why", ["few_ratees", "alone", "island", "refused", None])
-def test_why_the_data_cannot_tell_stands_alone_as_sentences(why: str | None) -> None:
-    said = chart.reason({**ROW, **NOTHING, "reason": why}, EN)
-    assert said[0].isupper()
-    assert said.endswith(".")
+@pytest.mark.parametrize("reason", ["few_ratees", "alone", "island", "refused", None])
+def test_why_the_data_cannot_tell_is_one_clause(reason: str | None) -> None:
+    said = chart.why({**ROW, **NOTHING, "reason": reason}, EN)
+    assert said
+    assert "." not in said
+    assert len(said) < 70
