@@ -60,6 +60,8 @@ REFERENCE: Final = (
 VERDICTS: Final = ("softer", "harder", "unremarkable")
 REFUSALS: Final = (
     "empty",
+    "unknown_group",  # there are ratings, but of nobody is known which group
+    "incomplete",  # there are ratings, but none with points, or without saying of whom
     "all_equal",
     "no_links",
     "few_linked_raters",
@@ -201,7 +203,7 @@ def differential(
     left_out = {**left_out, "unlinked": kept.height - rows.height}
     groups = _compared(rows)
     told = _told(rows, groups, minimum)
-    refusal = _refusal(kept, rows, groups, told)
+    refusal = _refusal(kept, rows, groups, told, left_out)
     projection: _Projection | None = None
     if refusal is None:
         try:
@@ -331,12 +333,18 @@ def _counts(kept: pl.DataFrame, rows: pl.DataFrame) -> Mapping[str, int]:
 
 
 def _refusal(
-    kept: pl.DataFrame, rows: pl.DataFrame, groups: Sequence[str], told: pl.DataFrame
+    kept: pl.DataFrame,
+    rows: pl.DataFrame,
+    groups: Sequence[str],
+    told: pl.DataFrame,
+    left_out: Mapping[str, int],
 ) -> Refusal | None:
     linked = rows["rater_id"].n_unique()
     kind = None
-    if kept.is_empty():
-        kind = "empty"
+    if kept.is_empty() and left_out["unknown"]:
+        kind = "unknown_group"
+    elif kept.is_empty():
+        kind = "incomplete" if left_out["incomplete"] else "empty"
     elif kept.height > 1 and kept["score"].n_unique() == 1:
         kind = "all_equal"
     elif linked < 2:

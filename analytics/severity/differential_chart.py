@@ -301,6 +301,30 @@ def company(
     return t.joined(sentences)
 
 
+def beside_chance(released: Released[Differential], t: Language, *, group: str) -> str:
+    """How many raters lie outside what chance does, beside how many would do so by chance.
+
+    Parameters
+    ----------
+    released
+        What may be shown.
+    t
+        The reader's language.
+    group
+        The group looked at.
+    """
+    rows = released.value.raters.filter(group=group).drop_nulls("alone")
+    reach = float(stats.norm.ppf(0.5 + CONFIDENCE.value / 2.0))
+    outside = rows.filter(pl.col("alone").abs() > reach * pl.col("standard_error")).height
+    return t(
+        "One in twenty dots lies outside the grey by chance alone: about {expected} of {many} are expected "
+        "here, and {outside} are.",
+        expected=round((1.0 - CONFIDENCE.value) * rows.height),
+        many=rows.height,
+        outside=outside,
+    )
+
+
 def any_flag(released: Released[Differential]) -> bool:
     """Whether anybody shown is flagged."""
     return not released.value.raters.filter(pl.col("verdict").is_in(_FLAGS)).is_empty()
@@ -369,11 +393,20 @@ def refusal(refused: Refusal, t: Language) -> str:
     t
         The reader's language.
     """
+    if refused.kind == "unknown_group":
+        return t(
+            "There are ratings in this choice, but of none of the people rated is the group on record. Load "
+            "the column that names it, or choose another comparison."
+        )
+    if refused.kind == "incomplete":
+        return t(
+            "There are ratings in this choice, but none that says whom it is about, who gave it and how many "
+            "points it is. Look at the import for what is missing."
+        )
     if refused.kind == "one_group":
         return t(
-            "All the people rated belong to one group, or their group is not on record, so there is "
-            "nothing to "
-            "compare. Load the column that names it, or choose another comparison."
+            "All the people who can be compared belong to one group, so there is nothing to compare. Choose "
+            "another comparison."
         )
     if refused.kind == "nobody_told":
         return t(
@@ -388,8 +421,8 @@ def refusal(refused: Refusal, t: Language) -> str:
 def verdict_words(t: Language) -> dict[str, str]:
     """What each verdict is called."""
     return {
-        "softer": t("Softer on this group"),
-        "harder": t("Harder on this group"),
+        "softer": t("Softer than others"),
+        "harder": t("Harder than others"),
         "unremarkable": t("As others do"),
     }
 

@@ -58,6 +58,16 @@ OVERALL: Final = "overall"
 FACETS: Final = ("rater", "source", "dimension", "cycle")
 FITS: Final = ("as_expected", "unpredictable", "mechanical")
 VERDICTS: Final = ("higher", "lower", "unremarkable")
+REFUSALS: Final = (
+    "empty",
+    "incomplete",  # there are judgements, but none at a level of a scale
+    "all_equal",
+    "few_comparable",  # too few raters of enough people who share some and use several levels
+    "no_links",
+    "few_linked_raters",
+    "too_large",
+    "no_residual",
+)
 REASONS: Final = (
     "few_ratees",  # rated fewer people than it takes
     "alone",  # nobody else ever rated any of the same people
@@ -215,7 +225,7 @@ def facets(ratings: pl.DataFrame, *, sources: Sequence[str] = SOURCES) -> Facets
     Returns
     -------
     Facets
-        Measures with intervals and fit, or a refusal in the words of `analytics.severity.chart.refusal`.
+        Measures with intervals and fit, or a refusal.
 
     Raises
     ------
@@ -226,7 +236,7 @@ def facets(ratings: pl.DataFrame, *, sources: Sequence[str] = SOURCES) -> Facets
     kept, left_out = _kept(ratings, sources)
     rows, raters, dropped = _comparable(kept)
     left_out = {**left_out, **dropped}
-    refusal = _refusal(kept, rows)
+    refusal = _refusal(kept, rows, left_out)
     fit: RatingScaleFit | None = None
     parts, entangled = _parts(rows) if refusal is None else ([], ())
     if refusal is None:
@@ -444,14 +454,16 @@ def _counts(kept: pl.DataFrame, rows: pl.DataFrame) -> Mapping[str, int]:
     )
 
 
-def _refusal(kept: pl.DataFrame, rows: pl.DataFrame) -> Refusal | None:
+def _refusal(kept: pl.DataFrame, rows: pl.DataFrame, left_out: Mapping[str, int]) -> Refusal | None:
     """Why nothing can be told from these judgements, if so."""
     linked = rows["rater_id"].n_unique()
     kind = None
     if kept.is_empty():
-        kind = "empty"
+        kind = "incomplete" if left_out["incomplete"] else "empty"
     elif kept.height > 1 and kept["level"].n_unique() == 1:
         kind = "all_equal"
+    elif linked < MINIMUM_LINKED_RATERS.value and left_out["few_ratees"] + left_out["one_level"]:
+        kind = "few_comparable"
     elif linked < 2:
         kind = "no_links"
     elif linked < MINIMUM_LINKED_RATERS.value:

@@ -18,8 +18,9 @@ import polars as pl
 from analytics import theme
 from analytics.disclosure import Released
 from analytics.language import Language, decimals, interval
-from analytics.policy import CHANCE_SPREAD
+from analytics.policy import CHANCE_SPREAD, MINIMUM_LINKED_RATERS, MINIMUM_RATEES
 from analytics.severity import chart
+from analytics.severity.design import Refusal
 from analytics.severity.facets import OVERALL, Facets
 
 Row = Mapping[str, Any]
@@ -54,7 +55,7 @@ def figure(released: Released[Facets], t: Language, *, mode: theme.Mode, names: 
     """
     found, tokens = released.value, theme.TOKENS[mode]
     if found.refusal is not None or found.average is None or found.practical is None:
-        words = chart.refusal(found.refusal, t) if found.refusal else t("The data cannot tell for any rater.")
+        words = refusal(found.refusal, t) if found.refusal else t("The data cannot tell for any rater.")
         return theme.nothing(words, mode)
     rows: list[tuple[str, Row | None]] = []
     for facet in _DRAWN:
@@ -149,7 +150,7 @@ def takeaway(released: Released[Facets], t: Language, *, names: Names = NOBODY) 
     """
     found = released.value
     if found.refusal is not None:
-        return chart.refusal(found.refusal, t)
+        return refusal(found.refusal, t)
     sentences = [*_judged_alike(found, t, names), _apart(found, "cycle", t, names)]
     raters = found.facets.filter(facet="rater")
     if raters.height and raters["chance"][0] <= CHANCE_SPREAD.value:
@@ -169,6 +170,33 @@ def takeaway(released: Released[Facets], t: Language, *, names: Names = NOBODY) 
             )
         )
     return t.joined(sentences)
+
+
+def refusal(refused: Refusal, t: Language) -> str:
+    """Why nothing can be told, and what would help.
+
+    Parameters
+    ----------
+    refused
+        What the analysis refused.
+    t
+        The reader's language.
+    """
+    if refused.kind == "incomplete":
+        return t(
+            "There are ratings in this choice, but none at a level of a scale with levels, so steps and "
+            "dimensions cannot be compared. Load the level, or choose other sources."
+        )
+    if refused.kind == "few_comparable":
+        return t(
+            "The data cannot tell: a comparison takes {needed} raters who each rated at least {minimum} "
+            "people, share some of them with each other and use more than one level. Of the {n_raters} on "
+            "record, {n_linked} do.",
+            needed=int(MINIMUM_LINKED_RATERS.value),
+            minimum=int(MINIMUM_RATEES.value),
+            **refused.values,
+        )
+    return chart.refusal(refused, t)
 
 
 def odd_takeaway(released: Released[Facets], t: Language) -> str:

@@ -29,9 +29,9 @@ with head:
         t("Which dimensions and sources are rated harder?"), [*about, tables.ruler_counted(t, released)]
     )
     cards.finding(said)
-load.picture(lambda: chart.figure(released, t, mode=mode, names=names), key=("ruler", *key), alt=said)
 footer = cards.footer(t, viewer, released, version, about)
 if released.value.identified:
+    load.picture(lambda: chart.figure(released, t, mode=mode, names=names), key=("ruler", *key), alt=said)
     cards.table(
         t,
         lambda: tables.ruler(t, released, names),

@@ -38,10 +38,11 @@ if released.value.identified:
         alt=said,
     )
     cards.remark(t("Grey: where chance alone puts 19 of 20 raters. The higher a dot, the surer it is."))
+    cards.remark(chart.beside_chance(released, t, group=group))
     cards.hidden(released, t)
     cards.table(
         t,
-        lambda: tables.yardstick(t, released, names, departments, group),
+        lambda: tables.yardstick(t, released, names, departments, group=group, called=groups[group]),
         name="yardstick",
         key=(group, *key),
         footer=footer,

@@ -413,11 +413,7 @@ def customs(t: Language, released: Released[Profiles], departments: Mapping[str,
 
 def judgements_counted(t: Language, released: Released[Profiles]) -> str:
     """How many judgements a description of habits rests on."""
-    return t(
-        "{ratings} judgements by {raters} raters",
-        ratings=f"{released.value.n_ratings:,}",
-        raters=f"{released.value.n_raters:,}",
-    )
+    return _of_company(t, released.value.n_ratings, released.value.n_raters)
 
 
 def extra_reviews(
@@ -527,12 +523,9 @@ def odd_raters(
 
 
 def ruler_counted(t: Language, released: Released[Facets]) -> str:
-    """How many judgements the ruler rests on."""
-    return t(
-        "{ratings} judgements by {raters} raters",
-        ratings=released.value.n_ratings,
-        raters=released.value.n_raters,
-    )
+    """How many judgements the ruler rests on; empty where nothing can be told."""
+    found = released.value
+    return _of_company(t, found.n_ratings, found.n_raters) if found.identified else ""
 
 
 def yardstick(
@@ -540,11 +533,14 @@ def yardstick(
     released: Released[Differential],
     names: Mapping[str, str],
     departments: Mapping[str, str],
+    *,
     group: str,
+    called: str,
 ) -> pl.DataFrame:
     """Raters of one group: the flagged, largest difference first, then all others by name.
 
-    In any other order chance would put somebody on top.
+    In any other order chance would put somebody on top. The interval of a rater's own ratings is in the
+    picture: beside the likely difference it would read as a finding about each.
     """
     told = released.value.raters.filter(group=group).drop_nulls("difference")
     flagged = pl.col("verdict") != "unremarkable"
@@ -561,11 +557,8 @@ def yardstick(
     return frame.select(
         named(frame, "rater_id", names).alias(t("Rater")),
         named(frame, "department_id", departments).alias(t("Department")),
-        pl.col("verdict").replace_strict(words, default=None).alias(t("Rates the group")),
+        pl.col("verdict").replace_strict(words, default=None).alias(t("Rates {group}", group=called)),
         pl.col("difference").alias(t("Likely difference (points)")),
-        pl.col("alone").alias(t("Own ratings say")),
-        pl.col("low").alias(t("from")),
-        pl.col("high").alias(t("to")),
         pl.col("n_group").alias(t("People of the group")),
         pl.col("n_rest").alias(t("Others")),
     )
@@ -588,9 +581,23 @@ def group_gaps(t: Language, released: Released[Differential], groups: Mapping[st
 
 
 def yardstick_counted(t: Language, released: Released[Differential]) -> str:
-    """How many ratings yardsticks rest on."""
-    return t(
-        "{ratings} ratings by {raters} raters",
-        ratings=f"{released.value.n_ratings:,}",
-        raters=f"{released.value.n_raters:,}",
+    """How many ratings yardsticks rest on; empty where nothing can be told."""
+    found = released.value
+    if not found.identified:
+        return ""
+    return t.plural(
+        "in the whole company {ratings} ratings by {n} rater",
+        "in the whole company {ratings} ratings by {n} raters",
+        found.n_raters,
+        ratings=f"{found.n_ratings:,}",
+    )
+
+
+def _of_company(t: Language, n_judgements: int, n_raters: int) -> str:
+    """What a comparison rests on: all of the company, whoever is shown."""
+    return t.plural(
+        "in the whole company {judgements} judgements by {n} rater",
+        "in the whole company {judgements} judgements by {n} raters",
+        n_raters,
+        judgements=f"{n_judgements:,}",
     )

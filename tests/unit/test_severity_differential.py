@@ -153,6 +153,8 @@ def test_the_order_of_rows_changes_nothing(made: pl.DataFrame, result: Different
     ("change", "kind"),
     [
         (lambda frame: frame.clear(), "empty"),
+        (lambda frame: frame.with_columns(gender=pl.lit(None, dtype=pl.String)), "unknown_group"),
+        (lambda frame: frame.with_columns(score=pl.lit(None, dtype=pl.Float64)), "incomplete"),
         (lambda frame: frame.with_columns(score=pl.lit(3.0)), "all_equal"),
         (lambda frame: frame.filter(pl.col("rater_id") == "m000"), "no_links"),
         (lambda frame: frame.filter(pl.col("rater_id") < "m003"), "few_linked_raters"),
@@ -172,6 +174,8 @@ def test_what_cannot_be_told_is_refused_in_words(made: pl.DataFrame, change: obj
     released = release(found, as_of=date(2026, 6, 30))
     for code in LANGUAGES:
         assert differential_chart.takeaway(released, Language(code))
+    said = differential_chart.takeaway(released, Language("en"))
+    assert ("There are no ratings" in said) == (kind == "empty")
     fig = differential_chart.figure(released, Language("en"), mode="light", group="female")
     assert len(fig.layout.annotations) == 1
 
@@ -203,6 +207,17 @@ def test_the_finding_counts_flags_by_side_and_says_what_could_have_been_noticed(
     assert "1 of 30 raters rates women softer than other raters do." in said
     assert "1 of 30 raters rates women harder than other raters do." in said
     assert f"{result.noticeable:.1f}" in said
+
+
+def test_dots_outside_the_grey_are_counted_beside_those_chance_puts_there(result: Differential) -> None:
+    rows = result.raters.filter(group="female")
+    outside = rows.filter(pl.col("alone").abs() > 1.96 * pl.col("standard_error")).height
+    # Of 30 dots one in twenty is 1.5, by Python's rounding 2.
+    assert rows.height == 30
+    said = differential_chart.beside_chance(
+        release(result, as_of=date(2026, 6, 30)), Language("en"), group="female"
+    )
+    assert said.endswith(f"about 2 of 30 are expected here, and {outside} are.")
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

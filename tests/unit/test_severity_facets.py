@@ -246,6 +246,14 @@ def test_a_level_nobody_would_likely_get_is_disordered() -> None:
     ("change", "kind"),
     [
         (lambda frame: frame.clear(), "empty"),
+        (lambda frame: frame.with_columns(level=pl.lit(None, dtype=pl.Int64)), "incomplete"),
+        (
+            # Four raters of three people each: ratings and links are there, but too few people per rater.
+            lambda frame: frame.filter(
+                pl.col("ratee_id").is_in(frame["ratee_id"].unique().sort().head(3).implode())
+            ),
+            "few_comparable",
+        ),
         (lambda frame: frame.with_columns(level=pl.lit(3, dtype=pl.Int64)), "all_equal"),
         (lambda frame: frame.filter(pl.col("rater_id") == "r00"), "no_links"),
         (lambda frame: frame.filter(pl.col("rater_id") < "r03"), "few_linked_raters"),
@@ -263,6 +271,8 @@ def test_what_cannot_be_told_is_refused_in_words(
     released = release(found, as_of=date(2026, 6, 30))
     for code in LANGUAGES:
         assert facets_chart.takeaway(released, Language(code))
+    said = facets_chart.takeaway(released, Language("en"))
+    assert ("There are no ratings" in said) == (kind == "empty")
     assert len(facets_chart.figure(released, Language("en"), mode="light").layout.annotations) == 1
 
 
