@@ -240,11 +240,8 @@ class Severity:
             among = ", ".join(f"{name} {n:,}" for name, n in self.refusal.values.items())
             return f"Severity: nobody's can be told ({self.refusal.kind})\n  of {among}"
         n = dict(self.raters.group_by("verdict").len().iter_rows())
-        lines = [
-            f"Severity: {n.get('lenient', 0):,} lenient and {n.get('severe', 0):,} severe "
-            f"of {self.raters.height:,} raters",
-            f"  from {rests}",
-        ]
+        flagged = f"{n.get('lenient', 0):,} lenient and {n.get('severe', 0):,} severe"
+        lines = [f"Severity: {flagged} of {self.raters.height:,} raters", f"  from {rests}"]
         for verdict, words in (("unremarkable", "unremarkable"), ("cannot_tell", "the data cannot tell")):
             whys = self.raters.filter(verdict=verdict).group_by("reason").len().sort("reason")
             if whys.height:
