@@ -26,7 +26,7 @@ from analytics.severity.design import SOURCES
 from analytics.severity.drift import in_cycle
 from analytics.severity.linear import Severity, severity
 from data import queries
-from data.access import Viewer
+from data.access import Permission, Reach, Viewer
 from data.engine import Engine
 from data.warehouse import Warehouse, home
 
@@ -258,6 +258,15 @@ def _cycle_severity(version_id: str, rating_sources: tuple[str, ...], cycle_id: 
     )
 
 
+def departments_within_reach(version_id: str, viewer: Viewer, department_id: str | None) -> frozenset[str]:
+    """Departments that lie wholly in what a viewer may look at, or wholly in the one chosen."""
+    tree = departments(version_id, cycles(version_id)["ends_on"][0])
+    chosen = frozenset(tree.names) if department_id is None else tree.below(department_id)
+    if Reach.COMPANY in viewer.reaches(Permission.SEE_LENIENCY):
+        return chosen
+    return chosen & frozenset().union(*(tree.below(one) for one in viewer.departments))
+
+
 @st.cache_resource(max_entries=256, show_spinner=False)
 def leniency(
     version_id: str,
@@ -284,7 +293,8 @@ def leniency(
         allowed = inside if allowed is None else allowed & inside
     if allowed is not None:
         raters = raters.filter(pl.col("rater_id").is_in(list(allowed)))
-        groups = groups.filter(pl.col("department_id").is_in(raters["department_id"].unique().to_list()))
+        own = departments_within_reach(version_id, viewer, department_id)
+        groups = groups.filter(pl.col("department_id").is_in(list(own)))
     flags = raters.filter(pl.col("verdict").is_in(["lenient", "severe"]))
     narrowed = replace(
         found,

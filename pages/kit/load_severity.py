@@ -20,7 +20,7 @@ from analytics.severity.differential import Differential, differential
 from analytics.severity.drift import Drift, drift
 from analytics.severity.evidence import Evidence, attainment, evidence
 from analytics.severity.facets import OVERALL, Facets, facets
-from analytics.severity.habits.profile import Profiles, profiles
+from analytics.severity.habits.profile import Profiles, profiles, without_single_ratings
 from analytics.severity.habits.progress import progress
 from analytics.severity.levels import Disagreements, LevelSeverity, disagreements, severity_by_levels
 from analytics.severity.linkage.comparability import Comparability, comparability
@@ -41,15 +41,6 @@ def raters_within_reach(version_id: str, viewer: Viewer, department_id: str | No
     return inside if allowed is None else allowed & inside
 
 
-def departments_within_reach(version_id: str, viewer: Viewer, department_id: str | None) -> frozenset[str]:
-    """Departments that lie wholly in what a viewer may look at, or wholly in the one chosen."""
-    tree = load.departments(version_id, load.cycles(version_id)["ends_on"][0])
-    chosen = frozenset(tree.names) if department_id is None else tree.below(department_id)
-    if Reach.COMPANY in viewer.reaches(Permission.SEE_LENIENCY):
-        return chosen
-    return chosen & frozenset().union(*(tree.below(one) for one in viewer.departments))
-
-
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _company_levels(version_id: str, rating_sources: tuple[str, ...]) -> LevelSeverity:
     """The ordinal model of the whole company: exact, and slower than the one in rating points."""
@@ -65,7 +56,9 @@ def by_levels(
     allowed = raters_within_reach(version_id, viewer, department_id)
     if allowed is not None:
         raters = found.raters.filter(pl.col("rater_id").is_in(list(allowed)))
-        own = pl.col("department_id").is_in(raters["department_id"].unique().to_list())
+        own = pl.col("department_id").is_in(
+            list(load.departments_within_reach(version_id, viewer, department_id))
+        )
         flags = raters.filter(pl.col("verdict").is_in(["lenient", "severe"]))
         found = replace(
             found,
@@ -112,6 +105,7 @@ def _company_profiles(version_id: str, rating_sources: tuple[str, ...]) -> Profi
             load.cycles(version_id),
             changes=queries.model_goal_changes(opened),
         ),
+        severity=load.company_severity(version_id, rating_sources).raters,
     )
 
 
@@ -125,7 +119,7 @@ def habits(
     if allowed is not None:
         theirs = pl.col("rater_id").is_in(list(allowed))
         whole = pl.col("department_id").is_in(
-            list(departments_within_reach(version_id, viewer, department_id))
+            list(load.departments_within_reach(version_id, viewer, department_id))
         )
         found = replace(
             found,
@@ -133,6 +127,8 @@ def habits(
             likeness=found.likeness.filter(theirs),
             departments=found.departments.filter(whole),
         )
+    if not viewer.may(Permission.SEE_INDIVIDUAL_RATINGS):
+        found = without_single_ratings(found)
     return release(found, as_of=load.cycles(version_id)["ends_on"][0])
 
 
