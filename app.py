@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from data.access import Permission
-from pages.kit import cards, reader, session
+from pages.kit import cards, filters, reader, session
 
 st.set_page_config(page_title="Evenhand 持衡", page_icon="pages/kit/icon.svg", layout="wide")
 cards.stylesheet(reader.mode())
@@ -66,4 +66,5 @@ chosen = st.navigation(
 )
 with st.sidebar:
     session.choose_role(t)
+filters.arrived(chosen.url_path)
 chosen.run()

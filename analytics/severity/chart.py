@@ -384,17 +384,17 @@ def _finding(row: Row, t: Language, name: str, practical: float | None, *, in_sh
         if lenient:
             return t.plural(
                 "Ratings in {who} are {points} points above comparable departments (likely {low} to {high}), "
-                "but this comes from {n} rater: without that one too little would be left to matter.",
+                "but most of it comes from {n} rater: without that one too little would be left to matter.",
                 "Ratings in {who} are {points} points above comparable departments (likely {low} to {high}), "
-                "but this comes from {n} raters: without them too little would be left to matter.",
+                "but most of it comes from {n} raters: without them too little would be left to matter.",
                 flagged,
                 **places,
             )
         return t.plural(
             "Ratings in {who} are {points} points below comparable departments (likely {low} to {high}), "
-            "but this comes from {n} rater: without that one too little would be left to matter.",
+            "but most of it comes from {n} rater: without that one too little would be left to matter.",
             "Ratings in {who} are {points} points below comparable departments (likely {low} to {high}), "
-            "but this comes from {n} raters: without them too little would be left to matter.",
+            "but most of it comes from {n} raters: without them too little would be left to matter.",
             flagged,
             **places,
         )
@@ -431,15 +431,18 @@ def _finding(row: Row, t: Language, name: str, practical: float | None, *, in_sh
 
 
 def _is_of_a_few(row: Row, practical: float | None) -> bool:
-    """Whether a minority of the raters makes the difference: the others do not differ enough to matter.
+    """Whether a minority of the raters makes most of the difference, and the rest is too little to matter.
 
-    Half of them or more who point the same way are no few, whatever the rest does.
+    Leaving out who is flagged always leaves less: that some of it goes says nothing yet. Half of the raters
+    or more who point the same way are no few, whatever the rest does.
     """
     without = row["difference_without"]
     if without is None or practical is None or not row["n_accounting"]:
         return False
-    same = without if row["difference"] > 0 else -without
-    return bool(same < practical and 2 * row["n_accounting"] < row["n_raters"] - row["n_cannot_tell"])
+    size = abs(row["difference"])
+    left = without if row["difference"] > 0 else -without
+    few = 2 * row["n_accounting"] < row["n_raters"] - row["n_cannot_tell"]
+    return bool(few and left < practical and 2 * left < size)
 
 
 def refusal(refused: Refusal, t: Language) -> str:

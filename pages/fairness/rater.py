@@ -43,12 +43,13 @@ else:
     evidence.people_beside_others(
         t, version=version, viewer=viewer, rater_id=chosen, names=names, sources=scope.sources
     )
-    cards.remark(
-        t(
-            "Besides leniency, this could be explained by: a team that did better than the same people did "
-            "elsewhere, people who were moved here because they do well, or work others could not see. Talk "
-            "before concluding."
+    if evidence.stands_out(released, chosen):
+        cards.remark(
+            t(
+                "Besides leniency, this could be explained by: a team that did better than the same people "
+                "did elsewhere, people who were moved here because they do well, or work others could not "
+                "see. Talk before concluding."
+            )
         )
-    )
 cards.method(t, methods.severity(t, released))
 session.record("looked", "rater")

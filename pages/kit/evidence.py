@@ -10,7 +10,7 @@ import streamlit as st
 from analytics.disclosure import Released
 from analytics.goals import chart as goal_chart
 from analytics.goals.pace import GoalPace, urgent_first
-from analytics.language import Language, decimals, interval, percent, signed
+from analytics.language import Language, interval, percent, signed
 from analytics.severity import chart as severity_chart
 from analytics.severity import drift_chart, levels_chart
 from analytics.severity.drift import Drift
@@ -68,15 +68,29 @@ def raters_in_words(t: Language, released: Released[Severity], names: Mapping[st
     }
 
 
-def one_rater(t: Language, released: Released[Severity], *, names: Mapping[str, str]) -> None:
-    """A rater to choose, with the finding in a sentence and the way to everything known about them."""
+def one_rater(
+    t: Language,
+    released: Released[Severity],
+    *,
+    names: Mapping[str, str],
+    cycle: str | None = None,
+    lasting: Released[Severity] | None = None,
+) -> None:
+    """A rater to choose, with the finding in a sentence and the way to everything known about them.
+
+    Of one ``cycle``, named, it says beside it how the rater rates over all cycles, which is ``lasting``.
+    """
     options = raters_in_words(t, released, names)
     if not options:
         return
     cards.heading(t("One rater"))
     chosen = filters.pick(t("Rater"), options, key="rater")
     with st.container(border=True):
-        cards.say(rater_reading(t, released, chosen, names))
+        said = rater_reading(t, released, chosen, names)
+        cards.say(said if cycle is None else of_cycle(t, said, cycle))
+        if lasting is not None:
+            whole = rater_reading(t, lasting, chosen, names)
+            cards.remark(t("All cycles: {said}", said=whole) if whole else "")
         st.page_link(
             "pages/fairness/rater.py",
             label=t("History, habits, people and what an average rater would have given"),
@@ -86,12 +100,21 @@ def one_rater(t: Language, released: Released[Severity], *, names: Mapping[str, 
         )
 
 
+def of_cycle(t: Language, said: str, cycle: str) -> str:
+    """What is said of one cycle, with its name."""
+    return t("{cycle}: {said}", cycle=cycle, said=said)
+
+
 def rater_reading(t: Language, released: Released[Severity], rater_id: str, names: Mapping[str, str]) -> str:
     """One rater in a sentence, or why the data cannot tell."""
     row = released.value.raters.row(by_predicate=pl.col("rater_id") == rater_id, named=True)
-    if row["severity"] is None:
-        return tables.why_unknown(t, released, row)
     return severity_chart.reading(row, t, name=names.get(rater_id, rater_id))
+
+
+def stands_out(released: Released[Severity], rater_id: str) -> bool:
+    """Whether a rater is flagged."""
+    row = released.value.raters.row(by_predicate=pl.col("rater_id") == rater_id, named=True)
+    return row["verdict"] in {"lenient", "severe"}
 
 
 def rater_facts(t: Language, released: Released[Severity], rater_id: str) -> None:
@@ -99,11 +122,9 @@ def rater_facts(t: Language, released: Released[Severity], rater_id: str) -> Non
     row = released.value.raters.row(by_predicate=pl.col("rater_id") == rater_id, named=True)
     if row["severity"] is None:
         return
-    digits = max(2, decimals(row["severity"], row["low"], row["high"]))
     cards.facts(
         {
-            t("Severity (points)"): f"{signed(row['severity'], digits)} "
-            f"{interval(row['low'], row['high'], digits)}",
+            t("Severity (points)"): f"{signed(row['severity'], 2)} {interval(row['low'], row['high'])}",
             t("Chance of pointing the other way"): percent(row["false_sign_rate"], t),
             t("How well told apart"): percent(row["reliability"], t),
             t("People rated"): str(row["n_ratees"]),
@@ -123,15 +144,16 @@ def rater_finding(
     names: Mapping[str, str],
 ) -> str:
     """One rater in a sentence; where the data cannot tell, why, and which extra reviews would settle it."""
+    reading = rater_reading(t, found, rater_id, names)
     row = found.value.raters.row(by_predicate=pl.col("rater_id") == rater_id, named=True)
-    if row["severity"] is not None or row["verdict"] is None:
-        return rater_reading(t, found, rater_id, names)
+    if row["severity"] is not None or row["reason"] not in {"alone", "island"}:
+        return reading
     comparable = load_severity.comparable(version, viewer, scope.sources, scope.department_id)
     departments = load.departments(version, found.as_of).names
-    said = linkage_chart.what_would_help(
+    helps = linkage_chart.what_would_help(
         comparable, t, rater_id=rater_id, names=names, departments=departments
     )
-    return said or rater_reading(t, found, rater_id, names)
+    return "\n".join([reading, helps])
 
 
 def rater_history(

@@ -31,6 +31,11 @@ EVERYTHING: Final = ""
 
 LISTED: Final = 300
 
+_ALWAYS_IN_LINK: Final = ("rater",)
+"""Choices whose default differs from page to page: a link without them would mean somebody else."""
+_PAGE: Final = "page"
+_TAKEN_IN: Final = "taken_in"
+
 POINTS: Final = "points"
 LEVELS: Final = "levels"
 """What ratings count as: numbers, or levels of which only the order is known."""
@@ -45,8 +50,11 @@ def pick(label: str, options: Mapping[str, str], *, key: str, default: str | Non
         Taken when the link says nothing usable; the first option if None.
     """
     first = default if default is not None and default in options else next(iter(options))
-    if st.session_state.get(key) not in options:
-        asked = st.query_params.get(key)
+    asked = st.query_params.get(key)
+    fresh = asked is not None and asked != _taken_in().get(key)
+    if asked in options and fresh:
+        st.session_state[key] = asked
+    elif st.session_state.get(key) not in options:
         st.session_state[key] = asked if asked in options else first
     chosen = st.selectbox(
         label,
@@ -58,11 +66,27 @@ def pick(label: str, options: Mapping[str, str], *, key: str, default: str | Non
     return _in_link(key, chosen if chosen is not None and chosen in options else first, first)
 
 
+def arrived(page: str) -> None:
+    """Note which page is run: on arrival what its address says goes before what was chosen elsewhere."""
+    if st.session_state.get(_PAGE) != page:
+        st.session_state[_PAGE] = page
+        st.session_state[_TAKEN_IN] = {}
+
+
+def _taken_in() -> dict[str, str]:
+    """What the address of this page said when it was last looked at, by key."""
+    taken: dict[str, str] = st.session_state.setdefault(_TAKEN_IN, {})
+    return taken
+
+
 def _in_link(key: str, value: str, default: str) -> str:
-    if value == default:
+    if value == default and key not in _ALWAYS_IN_LINK:
         st.query_params.pop(key, None)
-    elif st.query_params.get(key) != value:
+        _taken_in().pop(key, None)
+        return value
+    if st.query_params.get(key) != value:
         st.query_params[key] = value
+    _taken_in()[key] = value
     return value
 
 
@@ -73,8 +97,9 @@ def with_chosen(ordered: pl.DataFrame, column: str, *, key: str) -> pl.DataFrame
     """
     if ordered.height <= LISTED:
         return ordered
-    chosen = st.session_state.get(key) or st.query_params.get(key) or ""
-    rest = ordered.slice(LISTED).filter(pl.col(column) == chosen)
+    chosen = st.session_state.get(key) or ""
+    asked = st.query_params.get(key) or ""
+    rest = ordered.slice(LISTED).filter(pl.col(column).is_in([chosen, asked]))
     return pl.concat([ordered.head(LISTED), rest])
 
 

@@ -193,16 +193,24 @@ def test_of_more_than_two_departments_the_first_is_named_and_the_rest_counted() 
 
 
 @pytest.mark.parametrize("verdict", ["lenient", "severe"])
-@pytest.mark.parametrize(("n", "few"), [(1, True), (4, True), (5, False)])
-def test_a_difference_that_a_few_raters_make_is_said_to_be_theirs(verdict: str, n: int, few: bool) -> None:
-    # Nine can be told about; without the flagged the average differs by less than what matters. Four of nine
-    # are a minority, five are not.
+@pytest.mark.parametrize(
+    ("n", "left", "few"),
+    # Of .42: nine can be told about, four of nine are a minority and five are not; .01 is less than half and
+    # than what matters (.15 or so), .22 is neither.
+    [(1, 0.01, True), (4, 0.01, True), (5, 0.01, False), (1, 0.22, False), (1, -0.1, True)],
+)
+def test_a_difference_that_a_few_raters_make_is_said_to_be_theirs(
+    verdict: str, n: int, left: float, few: bool
+) -> None:
     sign = 1 if verdict == "lenient" else -1
     released = found(
-        {"a": LIKE_OTHERS, "b": LIKE_OTHERS}, {"d1": (0.42 * sign, verdict)}, without=0.01, accounting=n
+        {"a": LIKE_OTHERS, "b": LIKE_OTHERS},
+        {"d1": (0.42 * sign, verdict)},
+        without=left * sign,
+        accounting=n,
     )
     sentence = chart.takeaway(released, EN)
-    assert ("but this comes from" in sentence) == few
+    assert ("but most of it comes from" in sentence) == few
     assert ("Ratings in d1 are" if few else "d1 rates") in sentence
     assert "(likely 0.3 to 0.5)" in sentence
 
