@@ -41,7 +41,7 @@ from scipy import sparse, special, stats
 
 from analytics.disclosure import Cells
 from analytics.policy import ADJUSTED_RANGE, MINIMUM_RATEES
-from analytics.severity.design import DEFAULTS, SOURCES, Refusal
+from analytics.severity.design import DEFAULTS, SOURCES, Refusal, on_one_scale, told_once
 from analytics.severity.engines.crossed import CrossedFit
 from analytics.severity.engines.ordinal import OrdinalFit
 from analytics.severity.levels import LevelModel
@@ -59,6 +59,7 @@ REASONS: Final = (
     "refused",
     "no_level",  # the scale has no levels, or points that do not rise with them
     "one_level",  # nobody was ever given another level
+    "other_scale",  # not the scale of most ratings, in whose points severity is
 )
 
 Floats = npt.NDArray[np.float64]
@@ -163,11 +164,12 @@ def adjusted(
         If a column is missing.
     """
     rows = placed_ratings(ratings, found, sources)
-    levels = _levels(rows)
+    levels = _levels(rows.with_columns(pl.col("given").alias("score")))
     # Points that do not rise with the levels measure something else.
     rising = levels.group_by("scale_id").agg((pl.col("score").diff().drop_nulls() > 0).all().alias("rising"))
     chosen = (
         rows.filter(True if cycle_id is None else pl.col("cycle_id") == cycle_id)
+        .with_columns(pl.col("given").alias("score"))
         .join(rising, on="scale_id", how="left", maintain_order="left")
         .with_columns(pl.coalesce("why", pl.when(~pl.col("rising")).then(pl.lit("no_level"))).alias("why"))
     )
@@ -299,7 +301,10 @@ def _information(rows: pl.DataFrame, levels: pl.DataFrame) -> pl.DataFrame:
 
 
 def placed_ratings(ratings: pl.DataFrame, found: Severity, sources: Sequence[str]) -> pl.DataFrame:
-    """The ratings with what the model says of their cycle, source and department, and of their rater."""
+    """The ratings with what the model says of their cycle, source and department, and of their rater.
+
+    ``score`` is in points of the usual scale, ``given`` what was given.
+    """
     needed = ("ratee_id", "rater_id", "score")
     missing = [name for name in needed if name not in ratings.columns]
     if missing:
@@ -334,11 +339,13 @@ def placed_ratings(ratings: pl.DataFrame, found: Severity, sources: Sequence[str
             *(pl.col(name).cast(pl.String) for name in (*_KEYS, "department_id", "scale_id")),
             pl.col("level").cast(pl.Int64),
             pl.col("score").cast(pl.Float64),
+            pl.col("score").cast(pl.Float64).alias("given"),
         )
         .filter(
             ~own.fill_null(value=False), pl.col("source").is_in(list(sources)), pl.col("score").is_finite()
         )
         .drop_nulls(list(_KEYS))
+        .pipe(on_one_scale)
         .join(raters, on="rater_id", how="inner")
         .join(_moods(found), on=["rater_id", "cycle_id"], how="left")
         .with_columns(
@@ -353,6 +360,8 @@ def placed_ratings(ratings: pl.DataFrame, found: Severity, sources: Sequence[str
             .then("untold")
             .when(pl.col("level").is_null() | pl.col("scale_id").is_null())
             .then(pl.lit("no_level"))
+            .when(pl.lit(found.n_scales > 1) & pl.col("scale_id").ne_missing(pl.lit(found.scale)))
+            .then(pl.lit("other_scale"))
             .when(pl.col("level").n_unique().over("scale_id") < 2)
             .then(pl.lit("one_level"))
             .alias("why"),
@@ -456,9 +465,11 @@ def known_work(rows: pl.DataFrame, found: Severity) -> tuple[pl.DataFrame, pl.Da
     person's effect plus noise of variance ``pair + residual / n``; the person's effect is then normal.
     """
     parts = _parts(found)
+    times = rows.group_by("ratee_id").agg(pl.len().cast(pl.Int64).alias("n_ratings"))
     left = pl.col("score") - pl.col("context") - pl.col("merit") - pl.col("taken")
     pairs = (
-        rows.group_by("ratee_id", "rater_id")
+        told_once(rows)
+        .group_by("ratee_id", "rater_id")
         .agg(
             left.mean().alias("mean"),
             pl.len().cast(pl.Int64).alias("n"),
@@ -473,9 +484,9 @@ def known_work(rows: pl.DataFrame, found: Severity) -> tuple[pl.DataFrame, pl.Da
         .agg(
             pl.col("tells").sum().alias("told"),
             (pl.col("tells") * pl.col("mean")).sum().alias("sum"),
-            pl.col("n").sum().alias("n_ratings"),
             pl.len().cast(pl.Int64).alias("n_raters"),
         )
+        .join(times, on="ratee_id")
         .with_columns((1.0 / (1.0 / max(parts["person"], 1e-12) + pl.col("told"))).alias("variance"))
         .with_columns((pl.col("sum") * pl.col("variance")).alias("effect"))
         .sort("ratee_id")

@@ -408,6 +408,8 @@ def reason(row: Row, t: Language) -> str:
         return t("The rating scale has no levels, so no other level can be likely.")
     if row["why"] == "one_level":
         return t("Everybody was given the same level.")
+    if row["why"] == "other_scale":
+        return t("Given on another scale than most ratings, whose levels say nothing about this one's.")
     return t("The data cannot tell for anybody here.")
 
 

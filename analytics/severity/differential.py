@@ -47,7 +47,7 @@ from analytics.policy import (
     MINIMUM_REPEATS,
     PRACTICAL_SEVERITY,
 )
-from analytics.severity.design import SOURCES, Refusal
+from analytics.severity.design import SOURCES, Refusal, on_one_scale, told_once
 from analytics.severity.engines.crossed import PAIR, NotEstimable, fit_crossed
 from analytics.severity.linkage.graph import linkage
 
@@ -201,13 +201,14 @@ def differential(
     kept, left_out = _kept(ratings, by, sources, unknown)
     rows = _linked(kept)
     left_out = {**left_out, "unlinked": kept.height - rows.height}
+    once = told_once(rows)
     groups = _compared(rows)
     told = _told(rows, groups, minimum)
     refusal = _refusal(kept, rows, groups, told, left_out)
     projection: _Projection | None = None
     if refusal is None:
         try:
-            projection = _Projection.of(rows)
+            projection = _Projection.of(once)
         except NotEstimable:
             refusal = Refusal("no_residual", _counts(kept, rows))
     found = Differential(
@@ -224,7 +225,7 @@ def differential(
         return found
     practical = PRACTICAL_SEVERITY.value * projection.spread
     slopes = {
-        group: projection.slopes(rows, group, told.filter(pl.col("group") == group)) for group in groups
+        group: projection.slopes(once, group, told.filter(pl.col("group") == group)) for group in groups
     }
     raters = _judged([slopes[group][0] for group in groups], practical)
     return replace(
@@ -261,8 +262,9 @@ def _kept(
     ratings: pl.DataFrame, by: str, sources: Sequence[str], unknown: Sequence[str]
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """The ratings that may enter, in an order of their own, and how many do not."""
+    scale = ["scale_id"] if "scale_id" in ratings.columns else []
     frame = ratings.select(
-        *(pl.col(name).cast(pl.String) for name in _COLUMNS[:-1]),
+        *(pl.col(name).cast(pl.String) for name in (*_COLUMNS[:-1], *scale)),
         pl.col("score").cast(pl.Float64),
         pl.col(by).cast(pl.String).alias("group"),
     )
@@ -279,7 +281,8 @@ def _kept(
         (~own & wanted & ~whole).sum().alias("incomplete"),
         (~own & wanted & whole & ~known.fill_null(value=False)).sum().alias("unknown"),
     ).row(0, named=True)
-    kept = frame.filter(~own & wanted & whole & known).sort(*_COLUMNS, "group", nulls_last=True)
+    kept = on_one_scale(frame.filter(~own & wanted & whole & known)).drop(scale)
+    kept = kept.sort(*_COLUMNS, "group", nulls_last=True)
     return kept, {name: int(n) for name, n in counts.items()}
 
 

@@ -53,7 +53,7 @@ from analytics.policy import (
     PRACTICAL_SEVERITY,
     TELLING_EVIDENCE,
 )
-from analytics.severity.design import Refusal
+from analytics.severity.design import Refusal, on_one_scale
 from analytics.severity.linear import Severity, severity
 
 REFERENCE: Final = (
@@ -377,12 +377,17 @@ def _compared(ratings: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
     """The ratings that are compared, in an order of their own."""
     own = (pl.col("source") == "self") | (pl.col("rater_id") == pl.col("ratee_id"))
     columns = ["cycle_id", "ratee_id", "rater_id", "source", "department_id"]
+    scale = ["scale_id"] if "scale_id" in ratings.columns else []
     return (
-        ratings.select(*(pl.col(name).cast(pl.String) for name in columns), pl.col("score").cast(pl.Float64))
+        ratings.select(
+            *(pl.col(name).cast(pl.String) for name in (*columns, *scale)), pl.col("score").cast(pl.Float64)
+        )
         .filter(
             ~own.fill_null(value=False), pl.col("source").is_in(list(sources)), pl.col("score").is_finite()
         )
         .drop_nulls(columns[:4])
+        .pipe(on_one_scale)
+        .drop(scale)
         .sort(*columns, "score", nulls_last=True)
     )
 
@@ -400,9 +405,10 @@ def _beside_goals(rows: pl.DataFrame, attained: pl.DataFrame) -> pl.DataFrame:
 def _beside_feedback(rows: pl.DataFrame, others: pl.DataFrame, sources: Sequence[str]) -> pl.DataFrame:
     """Add what sources that are not compared gave the same person, without the rater's own."""
     person = ["cycle_id", "ratee_id"]
+    scale = ["scale_id"] if "scale_id" in others.columns else []
     apart = (
         others.select(
-            *(pl.col(name).cast(pl.String) for name in (*person, "rater_id", "source")),
+            *(pl.col(name).cast(pl.String) for name in (*person, "rater_id", "source", *scale)),
             pl.col("score").cast(pl.Float64),
         )
         .filter(
@@ -410,6 +416,7 @@ def _beside_feedback(rows: pl.DataFrame, others: pl.DataFrame, sources: Sequence
             pl.col("rater_id") != pl.col("ratee_id"),
             pl.col("score").is_finite(),
         )
+        .pipe(on_one_scale)
         .with_columns((pl.col("score") - pl.col("score").mean().over("cycle_id", "source")).alias("score"))
     )
     sums = {

@@ -64,8 +64,8 @@ def distribution(t: Language, released: Released[Distribution]) -> dict[str, str
     }
 
 
-def severity(t: Language, released: Released[Severity]) -> dict[str, str]:
-    """Behind leniency."""
+def severity(t: Language, released: Released[Severity], *, cycle: str | None = None) -> dict[str, str]:
+    """Behind leniency, over all cycles or in one that is named."""
     found = released.value
     left = found.left_out
     return {
@@ -77,9 +77,9 @@ def severity(t: Language, released: Released[Severity]) -> dict[str, str]:
             "Severity is what remains of a rater once the people, cycles and departments are accounted for."
         ),
         t("Counted"): t(
-            "{ratings} ratings of {ratees} people by {raters} raters. Left out: {self} self-ratings, {alone} "
-            "ratings by raters nobody shares a person with, {island} in small groups linked to nobody else, "
-            "{incomplete} incomplete.",
+            "In the whole company, over all cycles: {ratings} ratings of {ratees} people by {raters} raters. "
+            "Left out: {self} self-ratings, {alone} ratings by raters nobody shares a person with, {island} "
+            "in small groups linked to nobody else, {incomplete} incomplete.",
             ratings=_number(t, found.n_ratings),
             ratees=_number(t, found.n_ratees),
             raters=_number(t, found.n_raters),
@@ -96,6 +96,7 @@ def severity(t: Language, released: Released[Severity]) -> dict[str, str]:
             practical="–" if found.practical is None else f"{found.practical:.2f}",
             false=f"{found.expected_false_flags:.1f}",
         ),
+        **_scales(t, found),
         t("How well raters can be told apart"): ""
         if found.reliability is None
         else t(
@@ -111,9 +112,30 @@ def severity(t: Language, released: Released[Severity]) -> dict[str, str]:
         t("Limits"): t(
             "People who did better or worse than before right when they changed managers look like leniency. "
             "Severity is a tendency over the years on record, not a judgement of any single rating."
+        )
+        if cycle is None
+        else t(
+            "People who did better or worse than before right when they changed managers look like leniency. "
+            "Severity in {cycle} is the tendency over the years on record and what was different in that "
+            "cycle; it is no judgement of any single rating.",
+            cycle=cycle,
         ),
         t("Sources"): "Bates et al. (2015), J. Stat. Softw. 67(1); Stephens (2017), Biostatistics 18(2)",
         t("Rules"): _rules(t, released),
+    }
+
+
+def _scales(t: Language, found: Severity) -> dict[str, str]:
+    if found.n_scales < 2:
+        return {}
+    return {
+        t("Scales"): t(
+            "Ratings are on {n} scales. All are carried over to that of most ratings ({scale}), so that "
+            "scores spread alike on each; points are those of that scale. Should people really differ more "
+            "in the cycles of one scale than in those of another, this hides it.",
+            n=found.n_scales,
+            scale=found.scale or "–",
+        ),
     }
 
 
@@ -137,8 +159,8 @@ def habits(t: Language, released: Released[Profiles]) -> dict[str, str]:
             "Middle and ends: share of those levels. Sets people apart: spread of the ratings against the "
             "spread expected. Overdraws differences: correlation of what others would give with what is "
             "left of the rating; below the usual it levels differences. Rates dimensions alike: mean "
-            "correlation between dimensions, and the spread within one person. Stays below self-ratings: "
-            "mean of self less manager. Follows the end of the cycle: weight of goal progress in the second "
+            "correlation between dimensions, and the spread within one person. Rates above self-ratings: "
+            "mean of manager less self. Follows the end of the cycle: weight of goal progress in the second "
             "half less that in the first."
         ),
         t("Flags"): t(
@@ -174,8 +196,9 @@ def habits(t: Language, released: Released[Profiles]) -> dict[str, str]:
         ),
         t("Limits"): t(
             "Where hardly anybody else rated the same people, they are compared with the average. What all "
-            "of a rater's ratings of one cycle share is not seen. A gap to self-ratings also holds how "
-            "softly the rater rates. A rater can be right: a flag is a reason to ask."
+            "of a rater's ratings of one cycle share is not seen. A gap to self-ratings is flagged only as "
+            "far as it goes beyond how softly the rater rates. A rater can be right: a flag is a reason to "
+            "ask."
         ),
         t("Sources"): "Saal, Downey & Lahey (1980), Psychol. Bull. 88(2); Myford & Wolfe (2003, 2004), "
         "J. Appl. Meas. 4(4), 5(2); Heidemeier & Moser (2009), J. Appl. Psychol. 94(2)",
