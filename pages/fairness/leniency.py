@@ -24,15 +24,18 @@ with cards.waiting():
 names = load.names(version, viewer)
 departments = load.departments(version, released.as_of).names
 said = chart.takeaway(released, t, names={**names, **departments})
+cycle = None if scope.cycle_id is None else scope.words[-1]
+said = said if cycle is None else evidence.of_cycle(t, said, cycle)
 key = (version, viewer, scope, steps, t, mode)
 with head:
     counted = tables.ratings_counted(t, released)
     cards.title(t("Do some managers rate more leniently?"), [*scope.words, counted])
     cards.finding(said)
+    cards.remark(chart.caveats(released, t))
 
 if released.value.identified:
     load.picture(lambda: chart.figure(released, t, mode=mode, names=names), key=("raters", *key), alt=said)
-    if scope.cycle_id is None:
+    if not released.value.departments.is_empty():
         cards.section(
             t("Do departments differ?"), t("Each department against the company, beyond the work itself.")
         )
@@ -46,13 +49,14 @@ if steps != filters.POINTS:
     evidence.points_and_levels(
         t, version, viewer, scope, names=names, departments=departments, key=key, footer=footer
     )
-evidence.one_rater(t, released, names=names)
+lasting = None if cycle is None else load.leniency(version, viewer, scope.sources, scope.department_id)
+evidence.one_rater(t, released, names=names, cycle=cycle, lasting=lasting)
 told = released.value.raters["severity"].is_not_null()
 if told.any():
     cards.heading(t("Raters the data can tell about"))
     cards.table(
         t,
-        lambda: tables.raters(t, released, names, departments),
+        lambda: tables.raters(t, released, names, departments, one_cycle=cycle is not None),
         name="leniency",
         key=key,
         footer=footer,
@@ -70,5 +74,5 @@ if not told.all():
         wide=t("Why the data cannot tell"),
     )
     st.page_link("pages/fairness/linkage.py", label=t("Who can be compared, and what would help"))
-cards.method(t, methods.severity(t, released))
+cards.method(t, methods.severity(t, released, cycle=cycle))
 session.record("looked", "leniency")

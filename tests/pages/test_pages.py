@@ -17,6 +17,7 @@ from data.importing import run_import
 from data.operations import Operations
 from data.sign_in import local_viewer
 from data.warehouse import Warehouse
+from pages.kit import load
 from tests.pages.conftest import Open, words
 
 PAGES = {
@@ -319,3 +320,70 @@ def test_one_cycle_and_levels_can_be_looked_at(open_app: Open, demo_home: Path) 
     levels = open_app(demo_home, LENIENCY, steps="levels")
     assert not levels.exception
     assert "Do rating points and levels agree?" in words(levels)
+
+
+RATER = "pages/fairness/rater.py"
+
+
+def test_a_link_to_a_rater_opens_that_rater_whoever_was_chosen_before(
+    open_app: Open, demo_home: Path
+) -> None:
+    app = open_app(demo_home, RATER)
+    first = app.session_state["rater"]
+    # What is first differs from page to page, so that even the default stands in the link.
+    assert app.query_params["rater"] == first
+    version = load.version()
+    assert version is not None
+    rated = load.company_severity(version, next(iter(load.rater_groups(version).values()))).raters
+    other = next(one for one in rated.drop_nulls("severity")["rater_id"] if one != first)
+    app.switch_page(LENIENCY).run()
+    app.session_state["rater"] = first
+    app.query_params["rater"] = other
+    app.switch_page(RATER).run()
+    assert not app.exception
+    assert app.session_state["rater"] == other
+    assert app.query_params["rater"] == other
+    # Once arrived, the reader chooses.
+    app.selectbox(key="rater").select_index(0).run()
+    assert app.session_state["rater"] == first
+    assert app.query_params["rater"] == first
+
+
+def test_one_cycle_names_the_cycle_and_both_severities(open_app: Open, demo_home: Path) -> None:
+    app = open_app(demo_home, LENIENCY, when="2026H1")
+    said = words(app)
+    assert re.search(r"eh-say[^>]*>2026 H1: ", said)
+    assert "All cycles: " in said
+    # How many people others rated too is known over all cycles only.
+    assert not any("… also rated by others" in list(frame.value.columns) for frame in app.dataframe)
+    assert "no judgement of any single rating" in said
+
+
+def test_the_reading_stands_beside_the_rater_and_is_short(open_app: Open, demo_home: Path) -> None:
+    app = open_app(demo_home, LENIENCY)
+    table = next(frame.value for frame in app.dataframe if "Reading" in list(frame.value.columns))
+    assert list(table.columns)[:2] == ["Rater", "Reading"]
+    assert set(table["Reading"]) <= {"Softer", "Harder", "As others"}
+
+
+def test_hr_partners_see_no_department_beyond_their_reach(open_app: Open, demo_home: Path) -> None:
+    open_app(demo_home, LENIENCY, role="hr_partner")
+    version = load.version()
+    assert version is not None
+    tree = load.departments(version, load.cycles(version)["ends_on"][0])
+    own = sorted(tree.branches(None).values())[0]
+    viewer = local_viewer(Role.HR_PARTNER, departments=frozenset({own}))
+    source = next(iter(load.rater_groups(version).values()))
+    for department in (None, own):
+        shown = load.leniency(version, viewer, source, department).value
+        assert set(shown.departments["department_id"]) <= tree.below(own)
+
+
+def test_what_is_counted_above_leniency_is_what_is_shown(open_app: Open, demo_home: Path) -> None:
+    whole, part = (
+        re.search(r"([\d,]+) ratings by ([\d,]+) raters", words(open_app(demo_home, LENIENCY, **scope)))
+        for scope in ({}, {"when": "2026H1"})
+    )
+    assert whole is not None
+    assert part is not None
+    assert int(part.group(1).replace(",", "")) < int(whole.group(1).replace(",", ""))
