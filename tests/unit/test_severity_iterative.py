@@ -325,8 +325,8 @@ def test_modes_and_errors_hardly_know_that_the_search_began_in_a_sample(
     full, sampled = by_sample
     for name, modes in full.modes.items():
         mine = sampled.modes[name]
-        # In units of what is uncertain anyway.
-        assert (np.abs(mine.values - modes.values) / modes.standard_error).max() < 0.05, name
+        # In units of what is uncertain anyway; over other seeds the largest was 0.05.
+        assert (np.abs(mine.values - modes.values) / modes.standard_error).max() < 0.1, name
         np.testing.assert_allclose(mine.standard_error, modes.standard_error, rtol=0.02)
         np.testing.assert_allclose(mine.conditional_sd, modes.conditional_sd, rtol=0.02)
 
