@@ -229,9 +229,10 @@ def linkage(t: Language, released: Released[Comparability]) -> dict[str, str]:
         t("What would help"): t(
             "Groups that share nobody are joined to the largest one by one, those with most raters first: "
             "one review each, no fewer would do. The rater with most people of the group is asked, about "
-            "somebody near by whom many rated. Nobody is asked for, or looked at in, more than {most} extra "
-            "reviews, nobody is asked about themselves or about somebody who rates them, and only people who "
-            "took part in the newest cycle are named.",
+            "somebody near by whom several rated, and about another person each time as far as possible. "
+            "Nobody is asked for, or looked at in, more than {most} extra reviews, nobody is asked about "
+            "themselves or about somebody who rates them, and only people who took part in the newest cycle "
+            "are named.",
             most=int(MOST_EXTRA_REVIEWS.value),
         ),
         t("Reviews needed"): t(

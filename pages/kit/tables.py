@@ -471,14 +471,16 @@ def linking_people(
 ) -> pl.DataFrame:
     """The people who make the links, those on whom most hangs first."""
     frame = released.value.people
-    words = linkage_chart.kind_words(t)
+    words = linkage_chart.kind_words_in_short(t)
     whys = [t.listing([words[kind] for kind in why or []]) for why in frame["why"].to_list()]
+    # Where nobody would be cut off, the finding says so once.
+    cut_off = [pl.col("n_cut_off").alias(t("Cut off without them"))] if frame["n_cut_off"].sum() else []
     return frame.select(
         named(frame, "ratee_id", names).alias(t("Person")),
         named(frame, "department_id", departments).alias(t("Department")),
         pl.col("n_raters").alias(t("Number of raters")),
-        pl.col("n_cut_off").alias(t("Cut off without them")),
-        pl.Series(t("Why they have several raters"), whys, dtype=pl.String),
+        *cut_off,
+        pl.Series(t("Because of"), whys, dtype=pl.String),
     )
 
 

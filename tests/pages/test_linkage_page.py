@@ -113,7 +113,7 @@ def test_one_cycle_with_one_manager_each_is_refused_with_a_plan(open_app: Open, 
     # Without a fit it is not known how many reviews each takes.
     assert "Reviews needed" not in plan.columns
     help_words = app.dataframe[1].value["What would help"]
-    assert help_words.str.startswith(("Would have to rate at least 5 people", "Reviews of their")).all()
+    assert help_words.str.startswith(("Has to rate at least 5 more people, ", "Reviews of their")).all()
 
 
 @pytest.mark.parametrize(

@@ -303,7 +303,7 @@ def test_what_would_help_names_people_only_where_names_are_given() -> None:
     help_words = chart.helps_in_short(
         shown, shown.value.raters.filter(rater_id="lone"), EN, names={"lone": "Lo", ratee: "Ann"}
     )
-    assert help_words == [f"Would have to rate about {needed} people whom others also rate; the first: Ann."]
+    assert help_words == [f"Has to rate about {needed} more people, Ann first."]
     assert (
         f"Each of these raters would have to rate about {needed} people whom others also rate; one review "
         "only makes a start."

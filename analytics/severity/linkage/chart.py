@@ -417,20 +417,20 @@ def _own_reviews(
     )
     first = asked[0]
     if first["purpose"] != "connect":
-        return t("Would also have to rate {people}.", people=people)
+        return t("Has to rate {people} as well.", people=people)
     if first["reliability_after"] is None:
         return t(
-            "Would have to rate at least {n} people whom others also rate; the first: {people}.",
+            "Has to rate at least {n} more people, {people} first.",
             n=int(MINIMUM_COMPARISONS.value),
             people=people,
         )
     if (first["n_needed"] or 0) > 1:
         return t(
-            "Would have to rate about {n} people whom others also rate; the first: {people}.",
+            "Has to rate about {n} more people, {people} first.",
             n=first["n_needed"],
             people=people,
         )
-    return t("Would also have to rate {people}.", people=people)
+    return t("Has to rate {people} as well.", people=people)
 
 
 def _how_many(row: Row, t: Language) -> str:
@@ -535,6 +535,16 @@ def kind_words(t: Language) -> dict[str, str]:
         "skip_level": t("also rated by a manager's manager"),
         "cross_department": t("also rated from another department"),
         "other": t("also rated by peers or others"),
+    }
+
+
+def kind_words_in_short(t: Language) -> dict[str, str]:
+    """Why people have several raters, in a word or two for a table."""
+    return {
+        "moved": t("change of managers"),
+        "skip_level": t("manager's manager"),
+        "cross_department": t("other departments"),
+        "other": t("peers or others"),
     }
 
 
