@@ -303,7 +303,6 @@ def rows(
         t("Person"): [_name(row, names) for row in shown],
         t("Rater"): [names.get(row["rater_id"], row["rater_id"]) for row in shown],
         t("Given"): [level(row["level"]) for row in shown],
-        t("Likeliest"): [level(row["likely"]) for row in shown],
         t("Likely range"): [_range(row, called, t) for row in shown],
         t("Another level (%)"): [_whole(row["flip"]) for row in shown],
         t("Under an average rater"): [reading(row, t, levels=called) for row in shown],

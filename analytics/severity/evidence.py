@@ -100,7 +100,7 @@ _BESIDE: Final = (
 )
 _FEWEST: Final = 30
 """People with evidence below whom a slope is not worth saying; as many as a variance takes."""
-_NOISE: Final = 0.25
+_NOISE: Final = 0.5
 """Share of its standard error within which a severity has not moved, on whichever side of a bar it lies."""
 _LEAST_RELIABLE: Final = 0.3
 """A slope is at most divided by this: whatever is less reliable should not be stretched further."""
@@ -135,7 +135,7 @@ class Evidence:
     beside
         One row per kind and rater, sorted: ``department_id``, ``severity`` without the evidence with ``low``,
         ``high`` and ``verdict``, the same with the evidence (``…_with``), ``change`` (with less without),
-        ``moved`` (reads differently, and not because it lies just at a bar: by more than a quarter of its
+        ``moved`` (reads differently, and not because it lies just at a bar: by more than half its
         standard error), ``n_ratees``. Empty where the evidence says nothing or severity is refused.
     practical
         Gap that matters by kind, in rating points.

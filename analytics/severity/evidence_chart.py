@@ -294,8 +294,8 @@ def changes(released: Released[Evidence], t: Language) -> str:
     return t.joined(sentences)
 
 
-def left_out(released: Released[Evidence], t: Language) -> str:
-    """How many departments and raters are about too few people to be shown; empty if none.
+def departments_left_out(released: Released[Evidence], t: Language) -> str:
+    """How many departments are about too few people to be shown; empty if none.
 
     Parameters
     ----------
@@ -304,28 +304,35 @@ def left_out(released: Released[Evidence], t: Language) -> str:
     t
         The reader's language.
     """
-    departments = released.value.departments["gap"].null_count()
-    raters = released.hidden["beside"] if matters(released) else 0
-    sentences = []
-    if departments:
-        sentences.append(
-            t.plural(
-                "{n} department with ratings of fewer than {minimum} people is left out.",
-                "{n} departments with ratings of fewer than {minimum} people each are left out.",
-                departments,
-                minimum=released.minimum,
-            )
-        )
-    if raters:
-        sentences.append(
-            t.plural(
-                "{n} rater of fewer than {minimum} people is left out.",
-                "{n} raters of fewer than {minimum} people each are left out.",
-                raters,
-                minimum=released.minimum,
-            )
-        )
-    return t.joined(sentences)
+    hidden = released.value.departments["gap"].null_count()
+    if not hidden:
+        return ""
+    return t.plural(
+        "{n} department with ratings of fewer than {minimum} people is left out.",
+        "{n} departments with ratings of fewer than {minimum} people each are left out.",
+        hidden,
+        minimum=released.minimum,
+    )
+
+
+def raters_left_out(released: Released[Evidence], t: Language) -> str:
+    """How many raters rated too few people to be shown; empty if none.
+
+    Parameters
+    ----------
+    released
+        What may be shown, about one kind of evidence.
+    t
+        The reader's language.
+    """
+    if not released.hidden["beside"]:
+        return ""
+    return t.plural(
+        "{n} rater of fewer than {minimum} people is left out.",
+        "{n} raters of fewer than {minimum} people each are left out.",
+        released.hidden["beside"],
+        minimum=released.minimum,
+    )
 
 
 def changed_rows(

@@ -41,6 +41,7 @@ if released.value.kinds["why"][0] is None:
         footer=footer,
         alt=said,
     )
+    cards.remark(evidence_chart.departments_left_out(released, t))
     if released.value.beside.height:
         cards.section(t("Severity with and without the evidence"), evidence_chart.changes(released, t))
     if evidence_chart.matters(released):
@@ -60,7 +61,7 @@ if released.value.kinds["why"][0] is None:
             footer=footer,
             alt=evidence_chart.changes(released, t),
         )
-    cards.remark(evidence_chart.left_out(released, t))
+        cards.remark(evidence_chart.raters_left_out(released, t))
     if released.value.people.height:
         cards.section(
             t("Single ratings beside their evidence"),

@@ -326,13 +326,13 @@ def with_verdicts(*rows: tuple[str, str, bool]) -> Released[Evidence]:
     return replace(found, value=replace(found.value, beside=beside))
 
 
-def test_a_reading_that_changes_within_a_quarter_of_a_standard_error_has_not_moved() -> None:
+def test_a_reading_that_changes_within_half_a_standard_error_has_not_moved() -> None:
     ratings, attained, peers, _ = made(teams_differ=0.5, goals_follow_work=0.3)
     plain = severity(ratings, sources=SOURCES)
     found = evidence(ratings, attained=attained, others=peers, sources=SOURCES, without=plain)
     beside = found.beside.join(plain.raters.select("rater_id", "standard_error"), on="rater_id")
     changed = beside.filter(pl.col("verdict") != pl.col("verdict_with"))
-    far = changed["change"].abs() > 0.25 * changed["standard_error"]
+    far = changed["change"].abs() > 0.5 * changed["standard_error"]
     assert changed["moved"].to_list() == far.to_list()
     assert far.any()
     assert not beside.filter(pl.col("verdict") == pl.col("verdict_with"))["moved"].any()
@@ -390,9 +390,18 @@ def test_small_teams_and_departments_are_hidden() -> None:
     table = evidence_chart.group_rows(shown(found, "feedback"), EN, by="department_id")
     assert "tiny" not in table["Department"]
     assert table.height == found.departments.filter(kind="feedback").height - 1
-    assert "1 department with ratings of fewer than 5 people is left out." in evidence_chart.left_out(
-        shown(found, "feedback"), EN
-    )
+    said = evidence_chart.departments_left_out(shown(found, "feedback"), EN)
+    assert said == "1 department with ratings of fewer than 5 people is left out."
+    assert evidence_chart.departments_left_out(shown(found_in(made()), "feedback"), EN) == ""
+
+
+def test_raters_of_few_people_are_counted_as_raters() -> None:
+    ratings, attained, peers, _ = made()
+    # Two more raters of one person each.
+    extra = ratings.head(2).with_columns(pl.Series("rater_id", ["x1", "x2"]))
+    found = evidence(pl.concat([ratings, extra]), attained=attained, others=peers, sources=SOURCES)
+    said = evidence_chart.raters_left_out(shown(found, "feedback"), EN)
+    assert said == "2 raters of fewer than 5 people each are left out."
 
 
 def test_self_ratings_are_not_compared_and_not_evidence() -> None:
