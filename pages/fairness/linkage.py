@@ -47,7 +47,7 @@ if not released.value.reviews.is_empty():
         name="extra-reviews",
         key=key,
         footer=footer,
-        alt=t("Who would rate whom, and what it settles."),
+        alt=t("Who would rate whom, and what it does."),
     )
 if not tables.hardly_comparable(released).is_empty():
     cards.heading(t("Who cannot be compared, or hardly"))
