@@ -411,3 +411,44 @@ def test_the_picture_has_a_row_for_each_of_the_first_and_counts_the_others() -> 
     assert table.height == shown.value.ratings.height
     assert set(table["Given"]) <= {"D", "C", "B", "A", "S"}
     assert table["Another level (%)"].max() <= 99  # type: ignore[operator]
+
+
+def test_the_same_ratings_in_five_cycles_make_no_standing_surer() -> None:
+    pair = ["ratee_id", "rater_id"]
+    once = made(1)[0].ratings.filter(pl.col("cycle_id") == "c0").unique(pair, maintain_order=True)
+    again = pl.concat([once.with_columns(cycle_id=pl.lit(f"c{k}")) for k in range(5)])
+    first = standing(once, severity(once), cycle_id="c0").people
+    fifth = standing(again, severity(again), cycle_id="c0").people
+    assert fifth["n_ratings"].to_list() == [5 * n for n in first["n_ratings"]]
+    for name in ("performance", "standard_error"):
+        assert fifth[name].to_list() == pytest.approx(first[name].to_list(), abs=1e-6)
+
+
+def two_scales() -> pl.DataFrame:
+    """The last of three cycles on 0 to 100."""
+    later = pl.col("cycle_id") == "c2"
+    return made(1)[0].ratings.with_columns(
+        scale_id=pl.when(later).then(pl.lit("hundred")).otherwise(pl.lit("five")),
+        score=pl.when(later).then((pl.col("score") - 1) * 25).otherwise("score"),
+    )
+
+
+def test_a_cycle_on_another_scale_than_most_is_not_adjusted_and_keeps_its_points() -> None:
+    two = two_scales()
+    told = adjusted(two, severity(two)).ratings
+    other = told.filter(pl.col("cycle_id") == "c2")
+    assert set(other["why"]) == {"other_scale"}
+    assert other["flip"].null_count() == other.height
+    assert other["score"].max() == pytest.approx(100.0)
+    assert told.filter(pl.col("cycle_id") == "c1")["flip"].null_count() < 10
+    assert "another scale" in adjusted_chart.reason(other.row(0, named=True), EN)
+
+
+def test_a_change_of_scale_between_cycles_changes_no_standing() -> None:
+    company, found = made(1)
+    two = two_scales()
+    plain = standing(company.ratings, found, cycle_id="c2").people
+    carried = standing(two, severity(two), cycle_id="c2").people
+    assert carried["ratee_id"].to_list() == plain["ratee_id"].to_list()
+    assert (carried["performance"] - plain["performance"]).abs().max() < 0.1
+    assert carried["standard_error"].mean() == pytest.approx(plain["standard_error"].mean(), rel=0.05)

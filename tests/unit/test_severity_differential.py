@@ -256,3 +256,28 @@ def test_a_wide_scale_is_drawn_with_few_ticks() -> None:
         release(wide, as_of=date(2026, 6, 30)), Language("en"), mode="light", group="female"
     )
     assert len(figure.layout.xaxis.tickvals) <= 15
+
+
+def test_the_same_ratings_in_five_cycles_make_no_slope_surer(made: pl.DataFrame) -> None:
+    once = made.filter(pl.col("cycle_id") == "c0").unique(["ratee_id", "rater_id"], maintain_order=True)
+    again = pl.concat([once.with_columns(cycle_id=pl.lit(f"c{k}")) for k in range(5)])
+    first, fifth = differential(once, by="gender"), differential(again, by="gender")
+    assert first.raters.height > 0
+    assert fifth.n_ratings == 5 * first.n_ratings
+    for name in ("difference", "standard_error"):
+        assert fifth.raters[name].to_list() == pytest.approx(first.raters[name].to_list(), abs=1e-6)
+
+
+def test_a_change_of_scale_between_cycles_changes_no_slope(made: pl.DataFrame, result: Differential) -> None:
+    # The last of three cycles on 0 to 100.
+    later = pl.col("cycle_id") == "c2"
+    two = made.with_columns(
+        scale_id=pl.when(later).then(pl.lit("hundred")).otherwise(pl.lit("five")),
+        score=pl.when(later).then((pl.col("score") - 1) * 25).otherwise("score"),
+    )
+    found = differential(two, by="gender")
+    assert found.raters["rater_id"].to_list() == result.raters["rater_id"].to_list()
+    assert found.raters["difference"].to_list() == pytest.approx(
+        result.raters["difference"].to_list(), abs=0.06
+    )
+    assert found.spread == pytest.approx(result.spread, rel=0.03)

@@ -314,3 +314,14 @@ def test_a_rater_of_too_few_people_is_hidden_on_release(result: Facets) -> None:
     assert released.value.raters["measure"].null_count() == result.raters.height
     assert released.value.elements["fair_average"].null_count() == result.elements.height
     assert facets_chart.takeaway(released, Language("en"))
+
+
+@pytest.mark.parametrize("many", [2, 4])
+def test_forms_that_copy_the_overall_rating_into_every_dimension_are_refused(many: int) -> None:
+    # What a rater thought of a person then explains everything, and its spread has no bound.
+    for seed in range(6):
+        overall = judgements(seed, people=60, raters=8)[0].filter(pl.col("dimension") == "overall")
+        copied = pl.concat([overall.with_columns(dimension=pl.lit(f"d{k}")) for k in range(many)])
+        found = facets(copied)
+        assert found.refusal is not None
+        assert found.refusal.kind == "no_residual"

@@ -410,7 +410,9 @@ class _Model:
         for _ in range(30):
             first, second = table.slopes(self.kind, theta[self.person] + shift)
             pull = np.bincount(self.person, first, self.people) - theta / here.sd**2
-            bend = np.bincount(self.person, -second, self.people) + 1.0 / here.sd**2
+            # The likelihood of a testlet is log-concave; nodes too far apart for a wide halo only seem to say
+            # otherwise.
+            bend = np.bincount(self.person, np.maximum(-second, 0.0), self.people) + 1.0 / here.sd**2
             move = np.clip(pull / bend, -2.0, 2.0)
             theta = np.clip(theta + move, -6.0 * here.sd, 6.0 * here.sd)
             if float(np.abs(move).max()) < 1e-5:
