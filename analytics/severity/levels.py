@@ -94,6 +94,7 @@ _LOGISTIC: Final = math.pi**2 / 3.0  # variance of the logistic distribution
 _MOST_MOODS: Final = 2_000  # levels in the dense block up to which moods are a part: some seconds
 _NODES: Final = 21  # of the quadrature over ratees and pairs
 _FINE: Final = 0.05  # logits to which the fixed part of a rating is rounded for carrying over
+_WIDEST: Final = 1_000  # from the lowest to the highest number of a level; beyond, numbers are codes
 _STEPS: Final = 161  # of the severities that are carried over; between them straight lines
 _FEW_LEVELS: Final = 3
 _UNEVEN: Final = 2.0  # longest step over shortest from which steps are called uneven
@@ -287,8 +288,9 @@ def severity_by_levels(
     Parameters
     ----------
     ratings
-        What `linear.severity` reads, and ``level`` (whole numbers that rise with the score; null on a
-        continuous scale) and ``scale_id`` (else all are on one scale). Rows in any order.
+        What `linear.severity` reads, and ``level`` (whole numbers that rise with the score, counted through
+        where they span a thousand and more; null on a continuous scale) and ``scale_id`` (else all are on
+        one scale). Rows in any order.
     sources, covariates, standards
         As in `linear.severity`.
 
@@ -335,7 +337,7 @@ def level_model(
     steps = pl.col("level").is_not_null() & pl.col("scale_id").is_not_null()
     kept, left_out = entering_ratings(ratings.filter(steps), sources, (*covariates, "level"))
     continuous, _ = entering_ratings(ratings.filter(~steps), sources, covariates)
-    kept = kept.with_columns(pl.col("level").cast(pl.Int64))
+    kept = kept.with_columns(_without_wide_gaps(pl.col("level").cast(pl.Int64)))
     links = linkage(kept)
     compared = links.components.filter(pl.col("n_raters") > 1).head(int(MOST_ISLANDS.value))
     people = linked_raters(kept, links)
@@ -624,6 +626,12 @@ def _check_levels(ratings: pl.DataFrame) -> None:
     kind = ratings.schema["level"]
     if not (kind.is_integer() or kind == pl.Null):
         raise ValueError(f"level must hold whole numbers, or null on a continuous scale; got {kind}")
+
+
+def _without_wide_gaps(level: pl.Expr) -> pl.Expr:
+    """Levels counted through where their numbers are codes, such as years or powers."""
+    wide = level.max().over("scale_id") - level.min().over("scale_id") > _WIDEST
+    return pl.when(wide).then(level.rank("dense").over("scale_id").cast(pl.Int64)).otherwise(level)
 
 
 def _fitted(

@@ -393,3 +393,12 @@ def test_every_rater_has_a_sentence_about_levels() -> None:
         if row["verdict"] == "severe":
             assert said.startswith("Ann would lower ")
     assert levels_chart.refusal(Refusal("all_equal", {}), EN).startswith("All ratings are the same")
+
+
+def test_numbers_of_levels_may_lie_far_apart() -> None:
+    made = drawn(3, people=120, raters=12)[1]
+    top = made["level"].max()
+    apart = made.with_columns(pl.when(pl.col("level") == top).then(2**40).otherwise("level").alias("level"))
+    plain, far = severity_by_levels(made), severity_by_levels(apart)
+    assert far.raters["severity"].to_list() == pytest.approx(plain.raters["severity"].to_list(), abs=1e-9)
+    assert far.thresholds.height == plain.thresholds.height
