@@ -317,8 +317,8 @@ def beside_chance(released: Released[Differential], t: Language, *, group: str) 
     reach = float(stats.norm.ppf(0.5 + CONFIDENCE.value / 2.0))
     outside = rows.filter(pl.col("alone").abs() > reach * pl.col("standard_error")).height
     return t(
-        "One in twenty dots lies outside the grey by chance alone: about {expected} of {many} are expected "
-        "here, and {outside} are.",
+        "One in twenty dots lies outside the grey by chance alone: expected here about {expected} of {many}, "
+        "seen {outside}.",
         expected=round((1.0 - CONFIDENCE.value) * rows.height),
         many=rows.height,
         outside=outside,

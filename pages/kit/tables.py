@@ -381,7 +381,6 @@ def habits(
 
     return frame.select(
         named(frame, "rater_id", names).alias(t("Rater")),
-        named(frame, "department_id", departments).alias(t("Department")),
         pl.Series(t("What stands out"), [side(row, t) for row in rows], dtype=pl.String),
         in_unit(pl.col("estimate"), t("Seen")),
         in_unit(pl.col("usual"), t("Usual")),
@@ -389,6 +388,7 @@ def habits(
         in_unit(pl.col("high") - pl.col("usual"), t("to")),
         pl.Series(t("Unit"), [words for _, words in units], dtype=pl.String),
         pl.col("n_people").alias(t("People rated")),
+        named(frame, "department_id", departments).alias(t("Department")),
     )
 
 

@@ -217,7 +217,7 @@ def test_dots_outside_the_grey_are_counted_beside_those_chance_puts_there(result
     said = differential_chart.beside_chance(
         release(result, as_of=date(2026, 6, 30)), Language("en"), group="female"
     )
-    assert said.endswith(f"about 2 of 30 are expected here, and {outside} are.")
+    assert said.endswith(f"expected here about 2 of 30, seen {outside}.")
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])

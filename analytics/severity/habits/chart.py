@@ -545,10 +545,10 @@ def unit(habit: str, t: Language) -> tuple[float, str]:
         The reader's language.
     """
     return {
-        "middle": (100.0, t("% of ratings")),
-        "ends": (100.0, t("% of ratings")),
-        "spread": (100.0, t("% of the usual width")),
-        "halo_spread": (100.0, t("% of the usual width")),
+        "middle": (100.0, "%"),
+        "ends": (100.0, "%"),
+        "spread": (100.0, t("% of usual")),
+        "halo_spread": (100.0, t("% of usual")),
         "contrast": (1.0, t("correlation")),
         "halo_correlation": (1.0, t("correlation")),
         "self_gap": (1.0, t("points")),
