@@ -602,6 +602,16 @@ def _untold(raters: pl.DataFrame, t: Language) -> list[str]:
                 whys=t.listing(whys),
             )
         )
+    elif alone and not apart:
+        said.append(
+            t(
+                "Of {regular} raters of at least {minimum} people, {n} cannot be judged, because nobody else "
+                "rated the same people.",
+                regular=regular.height,
+                minimum=minimum,
+                n=alone,
+            )
+        )
     elif untold.height:
         said.append(
             t(

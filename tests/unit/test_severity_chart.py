@@ -180,8 +180,17 @@ def test_the_finding_answers_who_rates_softer_then_which_departments_and_the_res
     # Of 125 raters 60 + 30 rated too few people; of the other 35 three share nobody.
     assert chart.caveats(released, EN) == (
         "About 1 of these 18 flags may point the wrong way. "
-        "Of 35 raters of at least 5 people, 3 cannot be judged: 3 share nobody with others. "
+        "Of 35 raters of at least 5 people, 3 cannot be judged, because nobody else rated the same people. "
         "90 raters rated fewer than 5 people, too few to be judged."
+    )
+
+
+def test_each_reason_why_raters_cannot_be_judged_is_counted() -> None:
+    alone = {f"a{i}": (None, "cannot_tell", "alone") for i in range(3)}
+    apart = {f"i{i}": (None, "cannot_tell", "island") for i in range(2)}
+    assert chart.caveats(found({"o": LIKE_OTHERS, **alone, **apart}), EN) == (
+        "Of 6 raters of at least 5 people, 5 cannot be judged: 3 share nobody with others and 2 share people "
+        "with a few raters apart from all others only."
     )
 
 
