@@ -33,7 +33,6 @@ _NEVER_ALL: Final = 0.999
 """Nothing here is certain, whatever a chance rounds to."""
 _HARDLY: Final = 0.05
 _PERHAPS: Final = 0.25
-_EVEN: Final = 0.5
 """Flip chances from which other words are used."""
 
 
@@ -197,19 +196,7 @@ def rater_takeaway(released: Released[Adjusted], t: Language, *, name: str) -> s
     counts, flagged = _counts(released.value), bool(told["flagged"].any())
     if not counts["likelier_higher"] + counts["likelier_lower"]:
         return t("No single rating by {who} can be called too high or too low.", who=name)
-    sentences = [
-        t.plural(
-            "For {n} of {told} ratings by {who} another level is likelier than the one given: {lower} lower, "
-            "{higher} higher.",
-            "For {n} of {told} ratings by {who} another level is likelier than the one given: {lower} lower, "
-            "{higher} higher.",
-            counts["likelier_higher"] + counts["likelier_lower"],
-            who=name,
-            told=counts["n_told"],
-            lower=counts["likelier_lower"],
-            higher=counts["likelier_higher"],
-        )
-    ]
+    sentences = [_of_rater(counts, t, name)]
     if not flagged:
         sentences.append(
             t(
@@ -240,6 +227,10 @@ def beside(released: Released[Adjusted], t: Language) -> str:
             "between levels."
         )
     ]
+    ratings = released.value.ratings
+    if ratings["rater_id"].n_unique() == 1:
+        # Of one rater each rating can be read by itself.
+        return t.joined(sentences)
     if flips := round(counts["flips"]):
         sentences.append(
             t.plural(
@@ -251,9 +242,8 @@ def beside(released: Released[Adjusted], t: Language) -> str:
                 told=counts["n_told"],
             )
         )
-    ratings = released.value.ratings
     questions = ratings.filter(pl.col("likely") != pl.col("level"), ~pl.col("flagged")).height
-    if questions and ratings["rater_id"].n_unique() > 1:
+    if questions:
         sentences.append(
             t.plural(
                 "For {n} rating another level is likelier though its rater is not known to rate softer or "
@@ -366,7 +356,7 @@ def reading(row: Row, t: Language, *, levels: Mapping[int, str]) -> str:
     """
     if row["flip"] is None:
         return reason(row, t)
-    flip, upwards = row["flip"], row["higher"] > row["lower"]
+    flip, higher, lower = row["flip"], row["higher"], row["lower"]
     if row["likely"] != row["level"]:
         return t(
             "{level} more likely ({chance} if the model holds).",
@@ -377,9 +367,9 @@ def reading(row: Row, t: Language, *, levels: Mapping[int, str]) -> str:
         return t("Very likely as given.")
     if flip < _PERHAPS:
         return t("Probably as given.")
-    if flip < _EVEN:
-        return t("May have been higher.") if upwards else t("May have been lower.")
-    return t("Could well have been another level, higher or lower.")
+    if min(higher, lower) > flip / 3.0:
+        return t("Could well have been another level, higher or lower.")
+    return t("May have been higher.") if higher > lower else t("May have been lower.")
 
 
 def reason(row: Row, t: Language) -> str:
@@ -554,6 +544,36 @@ def _of_ratings(counts: Mapping[str, Any], t: Language) -> str:
         told=counts["n_told"],
         lower=lower,
         higher=higher,
+    )
+
+
+def _of_rater(counts: Mapping[str, Any], t: Language, name: str) -> str:
+    """The same of one rater, most of whose people it usually takes in one direction."""
+    higher, lower = counts["likelier_higher"], counts["likelier_lower"]
+    places = {"told": counts["n_told"], "who": name}
+    if not higher:
+        return t.plural(
+            "For {n} of {told} ratings by {who} a lower level is likelier than the one given.",
+            "For {n} of {told} ratings by {who} a lower level is likelier than the one given.",
+            lower,
+            **places,
+        )
+    if not lower:
+        return t.plural(
+            "For {n} of {told} ratings by {who} a higher level is likelier than the one given.",
+            "For {n} of {told} ratings by {who} a higher level is likelier than the one given.",
+            higher,
+            **places,
+        )
+    return t.plural(
+        "For {n} of {told} ratings by {who} another level is likelier than the one given: {lower} lower, "
+        "{higher} higher.",
+        "For {n} of {told} ratings by {who} another level is likelier than the one given: {lower} lower, "
+        "{higher} higher.",
+        higher + lower,
+        lower=lower,
+        higher=higher,
+        **places,
     )
 
 

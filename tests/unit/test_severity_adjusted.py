@@ -290,9 +290,10 @@ def test_sentences_say_how_many_which_way_and_that_nothing_is_written_back() -> 
     assert "Nothing is written back" in adjusted_chart.advisory(EN)
     softest = found.raters.sort("severity", descending=True)["rater_id"][0]
     one = released(whole.only(pl.col("rater_id") == softest))
-    assert "ratings by Ann another level is likelier than the one given" in adjusted_chart.rater_takeaway(
+    assert "ratings by Ann a lower level is likelier than the one given." in adjusted_chart.rater_takeaway(
         one, EN, name="Ann"
     )
+    assert "Adding up" not in adjusted_chart.beside(one, EN)
 
 
 def test_a_sum_of_chances_stands_quietly_beside_what_is_likelier() -> None:
@@ -327,7 +328,7 @@ def test_of_a_rater_who_is_not_flagged_no_single_rating_is_called_too_high() -> 
     said = adjusted_chart.rater_takeaway(of_one(flagged=False, likely=2), EN, name="Ann")
     assert said == "No single rating by Ann can be called too high or too low."
     doubtful = adjusted_chart.rater_takeaway(of_one(flagged=False, likely=1), EN, name="Ann")
-    assert "For 1 of 2 ratings by Ann" in doubtful
+    assert doubtful.startswith("For 1 of 2 ratings by Ann a lower level is likelier than the one given.")
     assert "Ann is not known to rate softer or harder" in doubtful
     flagged = adjusted_chart.rater_takeaway(of_one(flagged=True, likely=1), EN, name="Ann")
     assert "not known" not in flagged
@@ -352,6 +353,7 @@ def test_words_follow_the_chance() -> None:
     assert said((0.01, 0.99, 0.0)) == "Very likely as given."
     assert said((0.1, 0.8, 0.1)) == "Probably as given."
     assert said((0.3, 0.6, 0.1)) == "May have been lower."
+    assert said((0.0, 0.5, 0.49)) == "May have been higher."
     assert said((0.3, 0.4, 0.3)) == "Could well have been another level, higher or lower."
     assert said((0.0, 0.3, 0.7)) == "A more likely (70 % if the model holds)."
     assert said((1.0, 0.0, 0.0)) == "C more likely (>99 % if the model holds)."
