@@ -25,6 +25,7 @@ with head:
 load.picture(
     lambda: chart.overview_figure(released, t, mode=mode, names=names), key=("habits", *key), alt=said
 )
+cards.remark(chart.kept_back(released, t))
 footer = cards.footer(t, viewer, released, version, about)
 
 cards.heading(t("Who stands out, and in what"))

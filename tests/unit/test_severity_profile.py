@@ -331,6 +331,8 @@ def test_a_share_that_says_what_single_people_got_is_kept_from_whoever_may_not_s
     full = profiles(rated)
     veiled = without_single_ratings(full)
     assert of(full, "m0000", "middle")["estimate"] == pytest.approx(12 / 14)
+    for habit in ("contrast", "halo_correlation", "halo_spread"):
+        assert of(full, "m0000", habit)["n_aside"] == 2
     for habit in ("middle", "ends", "spread"):
         assert of(full, "m0000", habit)["n_aside"] == 2
         row = of(veiled, "m0000", habit)
@@ -339,6 +341,9 @@ def test_a_share_that_says_what_single_people_got_is_kept_from_whoever_may_not_s
         assert of(veiled, "m0001", habit) == of(full, "m0001", habit)
     said = chart.readings(released(veiled), EN, rater_id="m0000")
     assert any("fewer than 5 people" in line for line in said)
+    assert chart.kept_back(released(full), EN) == ""
+    n = veiled.habits.filter(pl.col("reason") == "too_close")["rater_id"].n_unique()
+    assert chart.kept_back(released(veiled), EN).startswith(f"Of {n} raters some numbers are hidden")
 
 
 def test_raters_who_follow_the_end_of_the_cycle_are_found_and_drawn_towards_the_others() -> None:

@@ -316,6 +316,19 @@ def takeaway(released: Released[Profiles], t: Language) -> str:
     return t.joined([*sentences, *_untold(untold, t)])
 
 
+def kept_back(released: Released[Profiles], t: Language) -> str:
+    """Of how many raters numbers are hidden that would tell single ratings; empty if of none."""
+    hidden = released.value.habits.filter(pl.col("reason") == "too_close")["rater_id"].n_unique()
+    if not hidden:
+        return ""
+    return t.plural(
+        "Of {n} rater some numbers are hidden: they would tell what fewer than {minimum} people were given.",
+        "Of {n} raters some numbers are hidden: they would tell what fewer than {minimum} people were given.",
+        hidden,
+        minimum=int(MINIMUM_GROUP.value),
+    )
+
+
 def departments_takeaway(
     released: Released[Profiles], t: Language, *, names: Mapping[str, str] = _NOBODY
 ) -> str:

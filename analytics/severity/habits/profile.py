@@ -88,6 +88,7 @@ HABITS: Final = (
 _IDENTITY: Final = ("rater_id", "department_id", "habit")
 _NUMBERS: Final = ("estimate", "low", "high", "usual", "q")
 _READ: Final = ("reading", "flag", "reason")
+_OF_SPREAD: Final = ("spread", "contrast", "halo_correlation", "halo_spread")
 
 FLAGGED_SIDES: Final = {
     "middle": ("more",),
@@ -122,7 +123,8 @@ class Profiles:
         ``department_id`` (of most of their ratees), ``habit``, ``estimate`` with ``low`` and ``high``,
         ``usual`` (what comparable people get from others), ``q`` (false-discovery adjusted), ``n_people``,
         ``n_ratings``, ``n_aside`` (of shares: people on the smaller side, who ever or who not always got such
-        a level; of the spread: who not always got the rater's commonest one; else null), ``against``
+        a level; of what tells people or dimensions apart: who not always got the rater's commonest one; else
+        null), ``against``
         (``people``: what is usual is known of the same people, most of whom others rated too; ``company``),
         ``reading`` (`READINGS`; ``severity``: would stand out, but is how softly they rate once more),
         ``flag`` and ``reason`` (`REASONS`, null unless the reading is ``cannot_tell``).
@@ -313,7 +315,7 @@ def profiles(
 def without_single_ratings(found: Profiles) -> Profiles:
     """The same for readers who may not see individual ratings.
 
-    A share near all or nothing says what nearly everybody was given, and so does a spread of nearly nought:
+    A share near all or nothing says what nearly everybody was given, and so does every measure of spread:
     where fewer people than a group needs lie on the smaller side, it is not told.
     """
     close = (pl.col("n_aside") < int(MINIMUM_GROUP.value)) & pl.col("estimate").is_not_null()
@@ -403,11 +405,12 @@ class _Habit:
 
 def _aside(rows: pl.DataFrame) -> pl.DataFrame:
     """People on the smaller side of each habit that could give their ratings away, by rater."""
+    # Whoever gives nearly everybody one level says so in every measure of spread.
     commonest = pl.col("level").mode().sort().first().over("rater_id", "scale_id", "dimension")
     sides = {
         "middle": (pl.col("middle") == 1, pl.col("middle") == 0),
         "ends": (pl.col("ends") == 1, pl.col("ends") == 0),
-        "spread": (pl.col("level").is_not_null(), pl.col("level") != pl.col("_commonest")),
+        **dict.fromkeys(_OF_SPREAD, (pl.col("level").is_not_null(), pl.col("level") != pl.col("_commonest"))),
     }
     known = rows.filter(pl.col("level").is_not_null()).with_columns(commonest.alias("_commonest"))
     return pl.concat(
