@@ -190,9 +190,9 @@ def takeaway(
     )
     # Two are named; of more only the first, so that the finding stays short.
     named = departments if departments.height <= MOST_DEPARTMENTS else departments.head(1)
-    for nth, row in enumerate(named.iter_rows(named=True)):
+    for row in named.iter_rows(named=True):
         name = names.get(row["department_id"], row["department_id"])
-        sentences.append(_finding(row, t, name, result.practical, in_short=nth > 0))
+        sentences.append(_finding(row, t, name, result.practical))
     more = departments.height - named.height
     if more > 0:
         sentences.append(
@@ -358,6 +358,8 @@ def department_reading(row: Row, t: Language, *, name: str, practical: float | N
             )
         return t("{who}: the data cannot tell.", who=name)
     said = _finding(row, t, name, practical)
+    if row["verdict"] in _FLAGS and not _is_of_a_few(row, practical):
+        said = t.joined([said, _on_their_own(row, t)])
     if not row["n_cannot_tell"]:
         return said
     unknown = t.plural(
@@ -368,11 +370,9 @@ def department_reading(row: Row, t: Language, *, name: str, practical: float | N
     return t.joined([said, unknown])
 
 
-def _finding(row: Row, t: Language, name: str, practical: float | None, *, in_short: bool = False) -> str:
-    """How one department rates, and how many of its raters do so on their own."""
-    told = row["n_raters"] - row["n_cannot_tell"]
-    flagged = row["n_accounting"]
-    places = {"who": name, "told": told, **_said(row, row["difference"])}
+def _finding(row: Row, t: Language, name: str, practical: float | None) -> str:
+    """How one department rates, or that a few of its raters make most of the difference."""
+    places = {"who": name, **_said(row, row["difference"])}
     lenient = row["verdict"] == "lenient"
     if row["verdict"] not in _FLAGS:
         return t(
@@ -387,7 +387,7 @@ def _finding(row: Row, t: Language, name: str, practical: float | None, *, in_sh
                 "but most of it comes from {n} rater: without that one too little would be left to matter.",
                 "Ratings in {who} are {points} points above comparable departments (likely {low} to {high}), "
                 "but most of it comes from {n} raters: without them too little would be left to matter.",
-                flagged,
+                row["n_accounting"],
                 **places,
             )
         return t.plural(
@@ -395,39 +395,36 @@ def _finding(row: Row, t: Language, name: str, practical: float | None, *, in_sh
             "but most of it comes from {n} rater: without that one too little would be left to matter.",
             "Ratings in {who} are {points} points below comparable departments (likely {low} to {high}), "
             "but most of it comes from {n} raters: without them too little would be left to matter.",
-            flagged,
+            row["n_accounting"],
             **places,
         )
     if lenient:
-        said = t(
+        return t(
             "{who} rates {points} points above comparable departments (likely {low} to {high}).", **places
         )
-    else:
-        said = t(
-            "{who} rates {points} points below comparable departments (likely {low} to {high}).", **places
-        )
-    if in_short:
-        return said
+    return t("{who} rates {points} points below comparable departments (likely {low} to {high}).", **places)
+
+
+def _on_their_own(row: Row, t: Language) -> str:
+    """How many of a department's raters are flagged the same way as the department."""
+    told, flagged = row["n_raters"] - row["n_cannot_tell"], row["n_accounting"]
     if not flagged:
-        return t.joined([said, t("No single rater there stands out.")])
+        return t("No single rater there stands out.")
     if told == 1:
-        return t.joined([said, t("It has one rater whom the data can tell about.")])
-    alone = (
-        t.plural(
+        return t("It has one rater whom the data can tell about.")
+    if row["verdict"] == "lenient":
+        return t.plural(
             "{n} of the {told} raters there whom the data can tell about is flagged as softer.",
             "{n} of the {told} raters there whom the data can tell about are flagged as softer.",
             flagged,
             told=told,
         )
-        if lenient
-        else t.plural(
-            "{n} of the {told} raters there whom the data can tell about is flagged as harder.",
-            "{n} of the {told} raters there whom the data can tell about are flagged as harder.",
-            flagged,
-            told=told,
-        )
+    return t.plural(
+        "{n} of the {told} raters there whom the data can tell about is flagged as harder.",
+        "{n} of the {told} raters there whom the data can tell about are flagged as harder.",
+        flagged,
+        told=told,
     )
-    return t.joined([said, alone])
 
 
 def _is_of_a_few(row: Row, practical: float | None) -> bool:

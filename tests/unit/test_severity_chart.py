@@ -174,7 +174,6 @@ def test_the_finding_answers_who_rates_softer_then_which_departments_and_the_res
         "7 of 32 raters the data can tell about rate softer and 11 harder than an average rater would, by "
         "an amount that matters. "
         "Service rates 0.4 points above comparable departments (likely 0.3 to 0.5). "
-        "3 of the 9 raters there whom the data can tell about are flagged as softer. "
         "Corporate Functions rates 0.2 points above comparable departments (likely 0.1 to 0.3)."
     )
     # Of 125 raters 60 + 30 rated too few people; of the other 35 three share nobody.
@@ -192,6 +191,26 @@ def test_each_reason_why_raters_cannot_be_judged_is_counted() -> None:
         "Of 6 raters of at least 5 people, 5 cannot be judged: 3 share nobody with others and 2 share people "
         "with a few raters apart from all others only."
     )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "accounting", "words"),
+    [
+        # Of 11 raters the data cannot tell about 2.
+        ("lenient", 3, "3 of the 9 raters there whom the data can tell about are flagged as softer."),
+        ("severe", 1, "1 of the 9 raters there whom the data can tell about is flagged as harder."),
+        ("lenient", 0, "No single rater there stands out."),
+    ],
+)
+def test_a_department_says_how_many_of_its_raters_are_flagged(
+    verdict: str, accounting: int, words: str
+) -> None:
+    sign = 1 if verdict == "lenient" else -1
+    made = found({"a": LIKE_OTHERS}, {"d": (0.42 * sign, verdict)}, without=0.4 * sign, accounting=accounting)
+    row = made.value.departments.row(0, named=True)
+    said = chart.department_reading(row, EN, name="Sales", practical=made.value.practical)
+    assert words in said
+    assert said.endswith("For 2 of its raters the data cannot tell.")
 
 
 def test_of_more_than_two_departments_the_first_is_named_and_the_rest_counted() -> None:
