@@ -290,7 +290,8 @@ def beside_evidence(t: Language, released: Released[Evidence]) -> dict[str, str]
         ),
         t("Severity beside evidence"): t(
             "The leniency model once more with the evidence as a covariate. Who has none stays in, with a "
-            "mark that it is unknown."
+            "mark that it is unknown. A rater's reading counts as changed only if the severity moves by more "
+            "than half its standard error; otherwise the rater lies just at the bar."
         ),
         t("Limits"): t(
             "What the evidence does not show counts as a gap: work without goals, a hard year, help given to "
