@@ -439,3 +439,24 @@ def test_tables_put_the_largest_first() -> None:
     assert groups["Gap (points)"].to_list() == groups["Gap (points)"].round(4).to_list()
     with pytest.raises(ValueError, match="by must be one of"):
         evidence_chart.group_rows(feedback, EN, by="cycle_id")
+
+
+def test_a_change_of_scale_between_cycles_changes_no_slope_and_no_gap() -> None:
+    # The second of two cycles on 0 to 100, by those compared and by peers.
+    ratings, attained, peers, _ = made(goals_follow_work=0.3)
+    later = pl.col("cycle_id") == "c1"
+    ratings, others = (
+        frame.with_columns(
+            scale_id=pl.when(later).then(pl.lit("hundred")).otherwise(pl.lit("five")),
+            score=pl.when(later).then((pl.col("score") - 1) * 25).otherwise("score"),
+        )
+        for frame in (ratings, peers)
+    )
+    # One rating less on the scale of 0 to 100, so that points are those of the other.
+    fewer = ratings.filter(~later | (pl.int_range(pl.len()).over("cycle_id") >= 60))
+    plain = found_in(made(goals_follow_work=0.3))
+    found = evidence(fewer, attained=attained, others=others, sources=SOURCES)
+    assert severity(fewer, sources=SOURCES).scale == "five"
+    for kind in ("goals", "feedback"):
+        assert of(found, kind)["slope"] == pytest.approx(of(plain, kind)["slope"], rel=0.12)
+        assert of(found, kind)["spread"] == pytest.approx(of(plain, kind)["spread"], rel=0.05)

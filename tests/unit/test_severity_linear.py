@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics.disclosure import release
+from analytics.language import Language
 from analytics.policy import (
     CHANCE_SPREAD,
     CONFIDENCE,
@@ -22,6 +24,7 @@ from analytics.severity import severity as from_the_package
 from analytics.severity.design import REFUSALS
 from analytics.severity.linear import Severity, severity
 from analytics.severity.verdicts import REASONS, VERDICTS, strata
+from pages.kit import methods
 from tests.severity_company import company
 
 FLAGS = ("lenient", "severe")
@@ -502,3 +505,12 @@ def test_four_people_rated_from_outside_say_nothing_of_standards() -> None:
     few, enough = (int(MINIMUM_CROSSING.value) - less for less in (1, 0))
     assert "standard" not in with_reviews(few).variances["part"].to_list()
     assert "standard" in with_reviews(enough).variances["part"].to_list()
+
+
+def test_the_method_says_so_where_ratings_were_carried_to_one_scale(result: Severity) -> None:
+    day = date(2026, 6, 30)
+    assert "Scales" not in methods.severity(Language("en"), release(result, as_of=day))
+    several = replace(result, scale="five", n_scales=2)
+    words = methods.severity(Language("en"), release(several, as_of=day))["Scales"]
+    assert "2 scales" in words
+    assert "(five)" in words
