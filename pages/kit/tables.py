@@ -406,7 +406,7 @@ def customs(t: Language, released: Released[Profiles], departments: Mapping[str,
         .when(pl.col("distance").is_not_null())
         .then(pl.lit(t("As its raters explain")))
         .alias(t("What it is")),
-        pl.col("n_raters").alias(t("Raters")),
+        pl.col("n_raters").alias(t("Number of raters")),
         pl.col("n_people").alias(t("People rated")),
     )
 
