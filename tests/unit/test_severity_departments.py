@@ -11,6 +11,7 @@ from analytics.disclosure import release
 from analytics.language import Language
 from analytics.severity import chart
 from analytics.severity.linear import Severity, severity
+from pages.kit import tables
 from tests.severity_company import company
 
 
@@ -74,3 +75,23 @@ def test_where_every_rater_is_flagged_nothing_is_left_without_them() -> None:
     row = severity(ratings).departments.row(0, named=True)
     assert row["n_accounting"] == row["n_raters"]
     assert row["difference_without"] is None
+
+
+@pytest.mark.parametrize(
+    ("each", "raters", "words"),
+    # 6 raters of 8 people each gave 48 ratings; of raters of 3 people only how many they are may be said.
+    [(8, 6, "48 ratings by 6 raters"), (3, 6, "6 raters"), (8, 1, "8 ratings by 1 rater")],
+)
+def test_what_was_loaded_is_counted_though_nobody_can_be_told_about(
+    each: int, raters: int, words: str
+) -> None:
+    ratings = pl.DataFrame(
+        {
+            "rater_id": [f"r{i}" for i in range(raters) for _ in range(each)],
+            "ratee_id": [f"p{i}-{j}" for i in range(raters) for j in range(each)],
+            "score": [float(1 + (i + j) % 5) for i in range(raters) for j in range(each)],
+        }
+    )
+    found = severity(ratings)
+    assert not found.identified
+    assert tables.ratings_counted(Language("en"), release(found, as_of=date(2026, 1, 1))) == words
