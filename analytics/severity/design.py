@@ -211,20 +211,24 @@ def why_refused(kept: pl.DataFrame, rows: pl.DataFrame, entering: pl.DataFrame) 
 
 
 def random_parts(rows: pl.DataFrame, *, standards: bool) -> dict[str, npt.NDArray[np.int64]]:
-    """The random parts that these ratings can have.
-
-    Raters of one home have one standard, which is the mean; and a handful of ratings abroad say so little
-    of standards that every severity would hang on how that handful came out.
-    """
+    """The random parts that these ratings can have."""
     levels = {"ratee": coded(rows["ratee_id"]), "rater": coded(rows["rater_id"])}
     departments = rows["department_id"].n_unique()
-    abroad = rows.filter(pl.col("home").ne_missing(pl.col("department_id")))
-    crossing = rows["home"].n_unique() > 1 and abroad["ratee_id"].n_unique() >= MINIMUM_CROSSING.value
-    if standards and crossing and departments <= MOST_DEPARTMENTS:
+    if standards and speak_of_standards(rows) and departments <= MOST_DEPARTMENTS:
         levels["standard"] = coded(rows["home"])
     elif departments > 1:
         levels["department"] = coded(rows["department_id"])
     return levels
+
+
+def speak_of_standards(rows: pl.DataFrame) -> bool:
+    """Whether ratings say anything of how departments rate.
+
+    Raters of one home have one standard, which is the mean; and a handful of ratings abroad say so little
+    of standards that every severity would hang on how that handful came out.
+    """
+    abroad = rows.filter(pl.col("home").ne_missing(pl.col("department_id")))
+    return rows["home"].n_unique() > 1 and abroad["ratee_id"].n_unique() >= MINIMUM_CROSSING.value
 
 
 def told_once(rows: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import polars as pl
 from scipy import sparse, stats
 
 from analytics.policy import CHANCE_SPREAD, CONFIDENCE, FALSE_SIGN_RATE, MINIMUM_RATEES
-from analytics.severity.design import coded, home_matrix
+from analytics.severity.design import coded, home_matrix, speak_of_standards
 from analytics.severity.engines.crossed import Modes, Weights
 
 REFERENCE: Final = (
@@ -45,7 +45,7 @@ REASONS: Final = (
     "no_spread",  # unremarkable: raters as a whole do not differ beyond chance
     "small",  # unremarkable: surely or probably within what matters
     "unsure",  # unremarkable: might matter, but may point either way
-    "no_outside_ratings",  # cannot tell, of a department: no ratings across departments
+    "no_outside_ratings",  # cannot tell, of a department: no or hardly any ratings across departments
     "no_rater_told",  # cannot tell, of a department: none of its raters can be told
 )
 NUMBERS: Final = ("severity", "standard_error", "low", "high", "false_sign_rate", "reliability")
@@ -221,8 +221,8 @@ def judged_departments(
     bar: Bar,
 ) -> pl.DataFrame:
     """How each department's raters rate on average, and how those not flagged the same way do."""
-    if not (counts["n_outside"] > 0).any():
-        return unjudged_departments(counts)
+    if not speak_of_standards(rows):
+        return unjudged_departments(counts).with_columns(pl.lit("no_outside_ratings").alias("reason"))
     homes = rows["home"].unique().sort(nulls_last=True)
     owner = home_matrix(rows)
     times = np.bincount(coded(rows["rater_id"]), minlength=owner.shape[0]).astype(np.float64)

@@ -505,6 +505,9 @@ def test_four_people_rated_from_outside_say_nothing_of_standards() -> None:
     few, enough = (int(MINIMUM_CROSSING.value) - less for less in (1, 0))
     assert "standard" not in with_reviews(few).variances["part"].to_list()
     assert "standard" in with_reviews(enough).variances["part"].to_list()
+    assert set(with_reviews(few).departments["reason"]) == {"no_outside_ratings"}
+    assert with_reviews(few).departments["difference"].null_count() == 2
+    assert with_reviews(enough).departments["difference"].null_count() == 0
 
 
 def test_the_method_says_so_where_ratings_were_carried_to_one_scale(result: Severity) -> None:
