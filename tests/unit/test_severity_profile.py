@@ -28,6 +28,7 @@ from analytics.severity.habits.progress import progress
 from analytics.severity.linear import severity
 from data import queries
 from data.warehouse import Warehouse
+from pages.kit import tables
 
 CUTS = np.array([1.58, 2.34, 3.56, 4.42])
 DAY = date(2026, 6, 30)
@@ -570,6 +571,19 @@ def test_readings_name_what_stands_out_first_and_what_cannot_be_told_last() -> N
         "Cannot be told: rates all dimensions alike, sees strengths and weaknesses, rates above self-ratings "
         "and follows the end of the cycle. Such ratings are not on record."
     )
+
+
+def test_the_table_of_habits_holds_numbers_with_their_unit() -> None:
+    table = tables.habits(EN, released(planted()), {}, {})
+    numbers = ("Seen", "Usual", "Difference from", "to")
+    assert all(table.schema[name] == pl.Float64 for name in numbers)
+    assert set(table["Unit"]) <= {"%", "% of usual", "correlation", "points", "standard deviations"}
+    assert (
+        table.select(((pl.col(name) - pl.col(name).round(4)).abs() < 1e-9).all() for name in numbers).row(0)
+        == (True,) * 4
+    )
+    # A flag's interval leaves out the usual, so its difference leaves out nought.
+    assert table.filter((pl.col("Difference from") <= 0) & (pl.col("to") >= 0)).is_empty()
 
 
 def test_what_is_merely_unsure_is_one_quiet_line() -> None:
