@@ -20,11 +20,12 @@ from pages.kit.cards import Piece
 
 @dataclass(frozen=True)
 class Found:
-    """What an answer says: about what, the finding, the counts behind it."""
+    """What an answer says: about what, the finding, the counts behind it, and what must be known with it."""
 
     about: tuple[str, ...]
     sentence: str
     pieces: tuple[Piece, ...] = ()
+    caveats: str = ""
 
 
 Finding = Callable[[Language, Mode, str, Viewer], Found]
@@ -52,7 +53,13 @@ class Answer:
         """The card."""
         found = self.finding(t, mode, version, viewer)
         cards.summary(
-            self.question(t), found.about, found.sentence, found.pieces, page=self.page, link=self.link(t)
+            self.question(t),
+            found.about,
+            found.sentence,
+            found.pieces,
+            caveats=found.caveats,
+            page=self.page,
+            link=self.link(t),
         )
 
 
@@ -104,6 +111,7 @@ def _leniency(t: Language, mode: Mode, version: str, viewer: Viewer) -> Found:
             Piece(words["unremarkable"], counts.get("unremarkable", 0), tokens.quiet),
             Piece(words["cannot_tell"], counts.get("cannot_tell", 0), tokens.unknown, hatched=True),
         ),
+        severity_chart.caveats(released, t),
     )
 
 

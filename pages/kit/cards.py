@@ -160,14 +160,23 @@ def strip(pieces: Sequence[Piece]) -> str:
 
 
 def summary(
-    question: str, about: Sequence[str], sentence: str, pieces: Sequence[Piece], *, page: str, link: str
+    question: str,
+    about: Sequence[str],
+    sentence: str,
+    pieces: Sequence[Piece],
+    *,
+    caveats: str,
+    page: str,
+    link: str,
 ) -> None:
-    """One answer on the overview: question, about what, finding, counts, the way to its evidence."""
+    """One answer on the overview: question, about what, finding, counts, caveats, the way to its evidence."""
     line = " · ".join(escape(part) for part in about if part)
     with st.container(border=True):
         st.html(
             f'<h2 class="eh-kicker">{escape(question)}</h2><p class="eh-about">{line}</p>'
-            f'<p class="eh-say">{escape(sentence)}</p>' + strip(pieces)
+            f'<p class="eh-say">{escape(sentence)}</p>'
+            + strip(pieces)
+            + (f'<p class="eh-note">{escape(caveats)}</p>' if caveats else "")
         )
         st.page_link(page, label=link, icon=":material/arrow_forward:", icon_position="right")
 
