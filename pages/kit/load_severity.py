@@ -6,6 +6,7 @@ shows before they are narrowed to the viewer's reach and released.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -506,3 +507,12 @@ def yardstick(
         flags = raters.filter(pl.col("verdict") != "unremarkable")
         found = replace(found, raters=raters, expected_false_flags=float(flags["false_sign_rate"].sum()))
     return release(found, as_of=load.cycles(version_id)["ends_on"][0])
+
+
+def warm_up() -> None:
+    """Compute what the pages behind leniency wait longest for; after `load.warm_up`, which they rest on."""
+    with contextlib.suppress(Exception):  # a warehouse that cannot be read is reported on the page
+        if (current := load.version()) is not None and not load.cycles(current).is_empty():
+            sources = next(iter(load.rater_groups(current).values()))
+            _company_profiles(current, sources)
+            _company_adjusted(current, sources, load.cycles(current)["cycle_id"][0])

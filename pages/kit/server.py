@@ -471,6 +471,7 @@ def _warm_up() -> None:
     try:
         # Imported here: a refusal to start need not wait for every analysis to load.
         importlib.import_module("pages.kit.load").warm_up()
+        importlib.import_module("pages.kit.load_severity").warm_up()
     except Exception:
         _log.exception("Warming up failed; the first view will take longer.")
 
