@@ -372,7 +372,17 @@ def _company_evidence(version_id: str, rating_sources: tuple[str, ...], kind: st
 def beside_evidence(
     version_id: str, viewer: Viewer, rating_sources: tuple[str, ...], kind: str, department_id: str | None
 ) -> Released[Evidence]:
-    """Ratings beside one kind of evidence, released: people only for who may see their ratings and goals."""
+    """Ratings beside one kind of evidence, released: people only for who may see their ratings and goals.
+
+    Raises
+    ------
+    RefusedError
+        If the evidence is goals and the viewer may not see any.
+    """
+    if kind == "goals" and not viewer.may(Permission.SEE_GOALS):
+        raise queries.RefusedError(
+            "{name} may not: {permission}.", name=viewer.name, permission=Permission.SEE_GOALS.value
+        )
     found = _company_evidence(version_id, rating_sources, kind)
     newest = load.cycles(version_id)["ends_on"][0]
     allowed = raters_within_reach(version_id, viewer, department_id)
@@ -384,8 +394,9 @@ def beside_evidence(
     if allowed is not None:
         theirs = pl.col("rater_id").is_in(list(allowed))
         raters, beside = raters.filter(theirs), beside.filter(theirs)
-        reached = beside["department_id"].unique().to_list()
-        groups = groups.filter(pl.col("department_id").is_in(reached))
+        # As on Leniency: a rater within reach does not open the whole department they rate in.
+        whole = load.departments_within_reach(version_id, viewer, department_id)
+        groups = groups.filter(pl.col("department_id").is_in(list(whole)))
     return release(
         replace(
             found,

@@ -12,6 +12,7 @@ from data import queries
 from data.access import Role
 from data.sign_in import local_viewer
 from data.warehouse import Warehouse
+from pages.kit import load, load_severity
 from tests.pages.conftest import Open, words
 
 ADJUSTED = "pages/fairness/adjusted.py"
@@ -126,3 +127,20 @@ def test_where_everybody_is_compared_no_feedback_is_left(open_app: Open, demo_ho
     app = open_app(demo_home, EVIDENCE, evidence="feedback", raters="everybody")
     assert not app.exception
     assert "No other source judged these people" in words(app)
+
+
+def test_evidence_about_a_department_is_only_for_whom_all_of_it_is_in_reach(
+    demo_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENHAND_HOME", str(demo_home))
+    version = load.version()
+    assert version is not None
+    sources = next(iter(load.rater_groups(version).values()))
+    tree = load.departments(version, load.cycles(version)["ends_on"][0])
+    own = min(branch for branch in set(tree.branches(None).values()) if tree.children.get(branch))
+    viewer = local_viewer(Role.HR_PARTNER, departments=frozenset({own}))
+    found = load_severity.beside_evidence(version, viewer, sources, "feedback", None).value
+    assert set(found.departments["department_id"]) == {own}
+    facilitator = local_viewer(Role.COMMITTEE_FACILITATOR, departments=frozenset({own}))
+    with pytest.raises(queries.RefusedError):
+        load_severity.beside_evidence(version, facilitator, sources, "goals", None)
