@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import streamlit as st
@@ -24,11 +24,15 @@ from analytics.goals.pace import GoalHistory, GoalPace, history, pace
 from analytics.goals.rollup import RollUp, rollup
 from analytics.severity.design import SOURCES
 from analytics.severity.drift import in_cycle
+from analytics.severity.levels import LevelSeverity
 from analytics.severity.linear import Severity, severity
 from data import queries
 from data.access import Permission, Reach, Viewer
 from data.engine import Engine
 from data.warehouse import Warehouse, home
+
+Judged = TypeVar("Judged", Severity, LevelSeverity)
+"""A severity, by points or by levels."""
 
 CONFIG = {"displayModeBar": False, "showSendToCloud": False, "responsive": True}
 
@@ -258,6 +262,16 @@ def _cycle_severity(version_id: str, rating_sources: tuple[str, ...], cycle_id: 
     )
 
 
+def raters_within_reach(version_id: str, viewer: Viewer, department_id: str | None) -> frozenset[str] | None:
+    """Raters a viewer may look at, of one department and below if given; None means everybody."""
+    opened, on = engine(version_id), cycles(version_id)["ends_on"][0]
+    allowed = queries.visible_raters(viewer, opened, on=on)
+    if department_id is None:
+        return allowed
+    inside = queries.people_in(opened, departments(version_id, on).below(department_id), on=on)
+    return inside if allowed is None else allowed & inside
+
+
 def departments_within_reach(version_id: str, viewer: Viewer, department_id: str | None) -> frozenset[str]:
     """Departments that lie wholly in what a viewer may look at, or wholly in the one chosen."""
     tree = departments(version_id, cycles(version_id)["ends_on"][0])
@@ -265,6 +279,25 @@ def departments_within_reach(version_id: str, viewer: Viewer, department_id: str
     if Reach.COMPANY in viewer.reaches(Permission.SEE_LENIENCY):
         return chosen
     return chosen & frozenset().union(*(tree.below(one) for one in viewer.departments))
+
+
+def about_raters_within_reach(
+    found: Judged, version_id: str, viewer: Viewer, department_id: str | None
+) -> Judged:
+    """What of a severity is about raters and whole departments a viewer may look at."""
+    raters, groups = found.raters, found.departments
+    allowed = raters_within_reach(version_id, viewer, department_id)
+    if allowed is not None:
+        raters = raters.filter(pl.col("rater_id").is_in(list(allowed)))
+        own = departments_within_reach(version_id, viewer, department_id)
+        groups = groups.filter(pl.col("department_id").is_in(list(own)))
+    flags = raters.filter(pl.col("verdict").is_in(["lenient", "severe"]))
+    return replace(
+        found,
+        raters=raters,
+        departments=groups,
+        expected_false_flags=float(flags["false_sign_rate"].sum()),
+    )
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -279,30 +312,13 @@ def leniency(
 
     It is fitted on the whole company over all cycles in either case.
     """
-    newest = cycles(version_id).row(0, named=True)
     found = (
         company_severity(version_id, rating_sources)
         if cycle_id is None
         else _cycle_severity(version_id, rating_sources, cycle_id)
     )
-    opened, on = engine(version_id), newest["ends_on"]
-    raters, groups = found.raters, found.departments
-    allowed = queries.visible_raters(viewer, opened, on=on)
-    if department_id is not None:
-        inside = queries.people_in(opened, departments(version_id, on).below(department_id), on=on)
-        allowed = inside if allowed is None else allowed & inside
-    if allowed is not None:
-        raters = raters.filter(pl.col("rater_id").is_in(list(allowed)))
-        own = departments_within_reach(version_id, viewer, department_id)
-        groups = groups.filter(pl.col("department_id").is_in(list(own)))
-    flags = raters.filter(pl.col("verdict").is_in(["lenient", "severe"]))
-    narrowed = replace(
-        found,
-        raters=raters,
-        departments=groups,
-        expected_false_flags=float(flags["false_sign_rate"].sum()),
-    )
-    return release(narrowed, as_of=on)
+    found = about_raters_within_reach(found, version_id, viewer, department_id)
+    return release(found, as_of=cycles(version_id)["ends_on"][0])
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

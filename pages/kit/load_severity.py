@@ -32,16 +32,6 @@ from data.access import Permission, Reach, Viewer
 from pages.kit import load
 
 
-def raters_within_reach(version_id: str, viewer: Viewer, department_id: str | None) -> frozenset[str] | None:
-    """Raters a viewer may look at, of one department and below if given; None means everybody."""
-    opened, on = load.engine(version_id), load.cycles(version_id)["ends_on"][0]
-    allowed = queries.visible_raters(viewer, opened, on=on)
-    if department_id is None:
-        return allowed
-    inside = queries.people_in(opened, load.departments(version_id, on).below(department_id), on=on)
-    return inside if allowed is None else allowed & inside
-
-
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _company_levels(version_id: str, rating_sources: tuple[str, ...]) -> LevelSeverity:
     """The ordinal model of the whole company: exact, and slower than the one in rating points."""
@@ -54,19 +44,7 @@ def by_levels(
 ) -> Released[LevelSeverity]:
     """Severity by ordered levels of the raters a viewer may look at, released."""
     found = _company_levels(version_id, rating_sources)
-    allowed = raters_within_reach(version_id, viewer, department_id)
-    if allowed is not None:
-        raters = found.raters.filter(pl.col("rater_id").is_in(list(allowed)))
-        own = pl.col("department_id").is_in(
-            list(load.departments_within_reach(version_id, viewer, department_id))
-        )
-        flags = raters.filter(pl.col("verdict").is_in(["lenient", "severe"]))
-        found = replace(
-            found,
-            raters=raters,
-            departments=found.departments.filter(own),
-            expected_false_flags=float(flags["false_sign_rate"].sum()),
-        )
+    found = load.about_raters_within_reach(found, version_id, viewer, department_id)
     return release(found, as_of=load.cycles(version_id)["ends_on"][0])
 
 
@@ -85,7 +63,7 @@ def rater_drift(
     version_id: str, viewer: Viewer, rater_id: str, rating_sources: tuple[str, ...]
 ) -> Released[Drift]:
     """One rater's severity cycle by cycle, released; empty for a rater beyond the viewer's reach."""
-    allowed = raters_within_reach(version_id, viewer, None)
+    allowed = load.raters_within_reach(version_id, viewer, None)
     reached = [rater_id] if allowed is None or rater_id in allowed else []
     order = tuple(reversed(load.cycles(version_id)["cycle_id"]))
     found = drift(load.company_severity(version_id, rating_sources), raters=reached, order=order)
@@ -116,7 +94,7 @@ def habits(
 ) -> Released[Profiles]:
     """How the raters a viewer may look at use the scale, computed on the whole company, released."""
     found = _company_profiles(version_id, rating_sources)
-    allowed = raters_within_reach(version_id, viewer, department_id)
+    allowed = load.raters_within_reach(version_id, viewer, department_id)
     if allowed is not None:
         theirs = pl.col("rater_id").is_in(list(allowed))
         whole = pl.col("department_id").is_in(
@@ -166,7 +144,7 @@ def comparable(
     """
     fitted = load.leniency(version_id, viewer, rating_sources, None).value.variances
     found = _company_comparability(version_id, rating_sources, Variances.fitted(fitted), secure=secure)
-    allowed = raters_within_reach(version_id, viewer, department_id)
+    allowed = load.raters_within_reach(version_id, viewer, department_id)
     on = load.cycles(version_id)["ends_on"][0]
     if allowed is not None:
         found = _within(found, allowed)
@@ -272,7 +250,7 @@ def adjusted_ratings(
     Only of people and by raters within reach; one by one only for who may see individual ratings.
     """
     found = _company_adjusted(version_id, rating_sources, cycle_id)
-    raters = raters_within_reach(version_id, viewer, None)
+    raters = load.raters_within_reach(version_id, viewer, None)
     kept = pl.col("source") == source
     for column, allowed in (
         ("rater_id", raters),
@@ -385,7 +363,7 @@ def beside_evidence(
         )
     found = _company_evidence(version_id, rating_sources, kind)
     newest = load.cycles(version_id)["ends_on"][0]
-    allowed = raters_within_reach(version_id, viewer, department_id)
+    allowed = load.raters_within_reach(version_id, viewer, department_id)
     this = pl.col("kind") == kind
     raters, groups, beside = (frame.filter(this) for frame in (found.raters, found.departments, found.beside))
     # Beside evidence that explains next to nothing, nobody is looked at one by one.
@@ -418,7 +396,7 @@ def _people_beside_evidence(
         return people.clear()
     newest = load.cycles(version_id).row(0, named=True)
     opened, on = load.engine(version_id), newest["ends_on"]
-    raters = raters_within_reach(version_id, viewer, None)
+    raters = load.raters_within_reach(version_id, viewer, None)
     kept = pl.col("cycle_id") == newest["cycle_id"]
     for column, allowed in (
         ("rater_id", raters),
@@ -456,7 +434,7 @@ def ruler(
 ) -> Released[Facets]:
     """Dimensions and sources of the whole company, and the raters a viewer may look at, released."""
     found = _company_facets(version_id, rating_sources)
-    allowed = raters_within_reach(version_id, viewer, department_id)
+    allowed = load.raters_within_reach(version_id, viewer, department_id)
     if allowed is not None:
         found = replace(found, raters=found.raters.filter(pl.col("rater_id").is_in(list(allowed))))
     return release(found, as_of=load.cycles(version_id)["ends_on"][0])
@@ -512,7 +490,7 @@ def yardstick(
     if by not in group_choices(viewer):
         raise queries.RefusedError("{name} may not compare raters by {by}.", name=viewer.name, by=by)
     found = _company_yardstick(version_id, viewer, rating_sources, by)
-    allowed = raters_within_reach(version_id, viewer, department_id)
+    allowed = load.raters_within_reach(version_id, viewer, department_id)
     if allowed is not None:
         raters = found.raters.filter(pl.col("rater_id").is_in(list(allowed)))
         flags = raters.filter(pl.col("verdict") != "unremarkable")
