@@ -14,6 +14,7 @@ FRAMEWORKS: Final = ("okr", "kpi", "balanced_scorecard")
 PERSPECTIVES: Final = ("financial", "customer", "internal_process", "learning_growth")
 KINDS: Final = ("reach", "increase", "decrease", "stay_above", "stay_below", "baseline")
 STATUSES: Final = ("draft", "active", "done", "abandoned")
+ROLLUP_RULES: Final = ("own", "all", "weighted", "k_of_n")
 
 
 class Goal(Contract):
@@ -21,6 +22,10 @@ class Goal(Contract):
 
     Null baseline or target: not measurable as exported. Null ``data_source`` or ``cadence_days``: none
     was named, which is itself a finding. ``completed_on`` is null while open.
+
+    ``rollup_rule`` says when a goal with goals below it counts as reached: by its *own* metric whatever
+    becomes of them, when *all* of them land, when what they reached by *weight* comes to
+    ``rollup_needed`` per cent, or when ``rollup_needed`` (*k*) of the *n* land. Null: nobody said.
     """
 
     goal_id = identifier(key=True, description="The goal's id.")
@@ -41,6 +46,12 @@ class Goal(Contract):
     baseline = dy.Float64(nullable=True, description="Where it started.")
     target = dy.Float64(nullable=True, description="What is to be reached.")
     weight = dy.Float64(nullable=True, min=0.0, description="Share among the owner's goals, per cent.")
+    rollup_rule = dy.Enum(
+        ROLLUP_RULES, nullable=True, description="When the goals below it make it count as reached."
+    )
+    rollup_needed = dy.Float64(
+        nullable=True, min=0.0, description="Per cent of the weight below (weighted), or how many (k of n)."
+    )
     owner_id = identifier(nullable=True, references="employees", description="Who answers for it.")
     department_id = identifier(
         nullable=True, references="departments", description="The department whose goal it is."

@@ -405,6 +405,12 @@ _ENUMS: Final[Mapping[tuple[str, str], Mapping[str, str]]] = MappingProxyType(
             stay_below="below | keepbelow | atmost | maximum | 不高于 | 不超过 | 保持低于",
             baseline="measure | 基线 | 建立基线",
         ),
+        ("goals", "rollup_rule"): _table(
+            own="own metric | manual | none | 自身指标 | 手动",
+            all="every | all of them | 全部达成 | 全部",
+            weighted="weighted average | weighted sum | average | 加权 | 加权平均",
+            k_of_n="at least k | some | 部分达成 | 至少k项",
+        ),
         ("goals", "status"): _table(
             draft="notstarted | pending | planned | new | 草稿 | 未开始 | 待确认 | 未启动",
             active=(
