@@ -83,6 +83,30 @@ GOAL_SILENCE: Final = Threshold(
     "Custom: a monthly review, for goals that name no cadence of their own",
     "A goal nobody has updated for a month says nothing about today.",
 )
+SNAPSHOT_DAYS: Final = Threshold(
+    14,
+    date(2026, 11, 22),
+    "Custom: the shortest usual cadence of check-ins is two weeks",
+    "Every goal is looked at once a fortnight while it is open, updated or not: silence says something too.",
+)
+FEWEST_FOR_LOGISTIC: Final = Threshold(
+    20,
+    date(2026, 11, 22),
+    "METHODS of this product, on the sprints of Choetkiertikul et al. (2017). doi:10.1109/TSE.2017.2693989",
+    "With fewer than twenty settled goals nothing is learnt but the pace rule.",
+)
+FEWEST_FOR_BOOSTING: Final = Threshold(
+    300,
+    date(2026, 11, 22),
+    "METHODS of this product, on the sprints of Choetkiertikul et al. (2017). doi:10.1109/TSE.2017.2693989",
+    "With fewer than three hundred settled goals decision trees learn accidents.",
+)
+ISOTONIC_FROM: Final = Threshold(
+    1000,
+    date(2026, 11, 22),
+    "Niculescu-Mizil & Caruana (2005), ICML. doi:10.1145/1102351.1102430",
+    "A curve of any rising shape needs about a thousand settled goals; with fewer it is an S-shape.",
+)
 
 
 @dataclass(frozen=True)
