@@ -345,3 +345,57 @@ NOTABLE_MOODS: Final = Threshold(
     "Where raters are softer in some cycles than in others, their habit is known less well than the number "
     "of their ratings promises.",
 )
+WARNING_PRECISION: Final = Threshold(
+    0.75,
+    date(2026, 11, 22),
+    "Our choice: above the 70 per cent that a warning must reach to be heeded",
+    "Of four warned goals three should miss: people stop reading warnings that are wrong more often.",
+)
+WARNING_CHANCE: Final = Threshold(
+    0.6,
+    date(2026, 11, 22),
+    "Our choice, where too few goals are past to choose by",
+    "A goal that is more likely than not to miss, with some room for error, is worth a talk.",
+)
+WARNING_GAP: Final = Threshold(
+    0.15,
+    date(2026, 11, 22),
+    "Our choice; two limits instead of one as in a Schmitt trigger (Schmitt 1938, J. Sci. Instrum. 15)",
+    "A warning ends only when the delay probability is well below where it began, or it would flicker.",
+)
+WARNING_LEAD: Final = Threshold(
+    14,
+    date(2026, 11, 22),
+    "Our choice: two weeks are the least in which a goal can still be helped",
+    "A warning on the last days is a report, not a warning.",
+)
+WARNING_CASES: Final = Threshold(
+    50,
+    date(2026, 11, 22),
+    "Our choice: the share of fifty cases is known to within about seven percentage points",
+    "With fewer than fifty goals past their due date a limit cannot be chosen by what became of them.",
+)
+WARNING_SILENCE: Final = Threshold(
+    2,
+    date(2026, 11, 22),
+    "Our choice: once may be a holiday",
+    "A goal not updated for more than two of its cadences has been forgotten, or nobody dares to say.",
+)
+WARNING_LATE: Final = Threshold(
+    2 / 3,
+    date(2026, 11, 22),
+    "Our choice: the last third of a goal's time",
+    "What is changed in the last third of a goal's time leaves little time to act upon.",
+)
+WARNING_CONFIDENCE: Final = Threshold(
+    0.2,
+    date(2026, 11, 22),
+    "Our choice: two steps of ten on the scale of Google re:Work, OKR grades",
+    "An owner whose confidence falls by a fifth from one check-in to the next has learnt something.",
+)
+WARNING_NEWS: Final = Threshold(
+    28,
+    date(2026, 11, 22),
+    "Our choice: four weeks",
+    "A change of scope or of confidence is news for four weeks; afterwards the delay probability tells.",
+)
