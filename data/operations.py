@@ -17,52 +17,49 @@ access log        365 days, then removed by `Operations.tidy`. Younger rows can 
 recent filters    24 hours: the ids of the people a filter selected, sorted and compressed. The ids
                   themselves are kept, not digests, because refusing a difference needs to know *how many*
                   people two selections differ by. Only `recent_filters` reads them.
+what was told     400 days: which notices somebody was sent, so that each is sent once. Longer than a year,
+                  so that what comes up again with the next yearly cycle is not taken for known.
 
-Writes are ``BEGIN IMMEDIATE`` under write-ahead logging with synchronous FULL: a revocation that was
-confirmed has reached the disk. One connection per process, guarded by a lock; several processes wait for
-each other for up to ten seconds.
+A revocation that was confirmed has reached the disk; see `data.sqlite`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sqlite3
 import sys
-import threading
-import time
-import weakref
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 import polars as pl
 
 from data.access import Permission, Viewer
 from data.problems import Problem
+from data.sqlite import Columns, Store, ms, span_ms
 
 KEEP_SESSIONS: Final = timedelta(days=40)
 KEEP_LOG: Final = timedelta(days=365)
 KEEP_FILTERS: Final = timedelta(hours=24)
+KEEP_TOLD: Final = timedelta(days=400)
 LOOK_AGAIN: Final = timedelta(minutes=1)
 """Looking at the same page with the same filters again within this time is the same look."""
 
-Action = Literal["signed_in", "signed_out", "revoked", "refused", "looked", "downloaded", "imported"]
+Action = Literal[
+    "signed_in", "signed_out", "revoked", "refused", "looked", "downloaded", "imported", "decided"
+]
 
-_VERSION: Final = 1
-_PATIENCE: Final = timedelta(seconds=10)
-"""How long to wait for another process."""
 _LARGE: Final = 100_000
 """Bytes of a compressed selection; some 50,000 people."""
 
-_SCHEMA: Final = f"""
+_FIRST: Final = f"""
 CREATE TABLE IF NOT EXISTS sessions (
     session_id TEXT PRIMARY KEY,
     subject    TEXT NOT NULL,
@@ -101,9 +98,16 @@ CREATE TABLE IF NOT EXISTS recent_filters (
     PRIMARY KEY (subject, about, digest)
 ) STRICT, WITHOUT ROWID;
 """
+_SECOND: Final = """
+CREATE TABLE IF NOT EXISTS told (
+    subject TEXT NOT NULL,
+    notice  TEXT NOT NULL,
+    at      INTEGER NOT NULL,
+    PRIMARY KEY (subject, notice)
+) STRICT, WITHOUT ROWID;
+"""
 
-_Columns = Mapping[str, pl.DataType | type[pl.DataType]]
-_SESSIONS: Final[_Columns] = {
+_SESSIONS: Final[Columns] = {
     "session_id": pl.String,
     "subject": pl.String,
     "name": pl.String,
@@ -114,7 +118,7 @@ _SESSIONS: Final[_Columns] = {
     "ended_why": pl.String,
     "ended_by": pl.String,
 }
-_LOG: Final[_Columns] = {
+_LOG: Final[Columns] = {
     "entry": pl.Int64,
     "at": pl.Datetime("ms", "UTC"),
     "subject": pl.String,
@@ -203,7 +207,7 @@ class SignIn:
     issued_at: datetime | None
 
 
-class Operations:
+class Operations(Store):
     """The operational store.
 
     Parameters
@@ -221,6 +225,9 @@ class Operations:
         The file cannot be opened, is another program's, or a newer release wrote it.
     """
 
+    STEPS = (_FIRST, _SECOND)
+    HOLDS = MappingProxyType({"sessions": _SESSIONS, "access_log": _LOG, "told": ("subject", "notice", "at")})
+
     def __init__(
         self,
         folder: Path,
@@ -228,16 +235,9 @@ class Operations:
         limits: Limits | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.path = folder / "operations.sqlite"
         self.limits = limits or Limits()
         self._clock = clock
-        self._lock = threading.RLock()
-        self._open()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        with self._lock:
-            self._connection.close()
+        super().__init__(folder / "operations.sqlite")
 
     # --- sign-in sessions -------------------------------------------------------------------------
 
@@ -250,7 +250,7 @@ class Operations:
         standing = self._check(sign_in.session_id, now, touch=True)
         if standing is not Standing.UNKNOWN:
             return standing
-        if sign_in.issued_at is None or abs(_ms(sign_in.issued_at) - now) > _span_ms(self.limits.fresh):
+        if sign_in.issued_at is None or abs(ms(sign_in.issued_at) - now) > span_ms(self.limits.fresh):
             return Standing.STALE
         with self._write() as write:
             opened = write.execute(
@@ -354,7 +354,7 @@ class Operations:
         return self._frame(
             f"SELECT {', '.join(_LOG)} FROM access_log WHERE at >= ? AND (? IS NULL OR subject = ?)"
             " ORDER BY entry DESC LIMIT ?",
-            (_ms(since) if since else 0, subject, subject, limit),
+            (ms(since) if since else 0, subject, subject, limit),
             _LOG,
         )
 
@@ -383,7 +383,7 @@ class Operations:
             row[0]
             for row in self._rows(
                 "SELECT digest FROM recent_filters WHERE subject = ? AND about = ? AND at > ?",
-                (subject, about, now - _span_ms(LOOK_AGAIN)),
+                (subject, about, now - span_ms(LOOK_AGAIN)),
             )
         }
         new = [(subject, about, digest, now, one) for digest, one in packed.items() if digest not in fresh]
@@ -395,17 +395,64 @@ class Operations:
                 " ON CONFLICT (subject, about, digest) DO UPDATE SET at = excluded.at",
                 new,
             )
-            write.execute("DELETE FROM recent_filters WHERE at < ?", (now - _span_ms(KEEP_FILTERS),))
+            write.execute("DELETE FROM recent_filters WHERE at < ?", (now - span_ms(KEEP_FILTERS),))
 
     def recent_filters(self, subject: str, *, about: str) -> tuple[frozenset[str], ...]:
         """The selections somebody asked about in the last 24 hours, oldest first."""
         rows = self._rows(
             "SELECT people FROM recent_filters WHERE subject = ? AND about = ? AND at >= ?"
             " ORDER BY at, digest",
-            (subject, about, self._now() - _span_ms(KEEP_FILTERS)),
+            (subject, about, self._now() - span_ms(KEEP_FILTERS)),
         )
         # Very large selections are not kept in memory: 256 of them would fill it.
         return tuple(_remembered(packed) if len(packed) < _LARGE else _unpacked(packed) for (packed,) in rows)
+
+    # --- what was told ----------------------------------------------------------------------------
+
+    def told(self, subject: str, notices: Iterable[str]) -> frozenset[str]:
+        """Those of the notices that somebody was told before.
+
+        Parameters
+        ----------
+        subject
+            Who, as `tell` was given them.
+        notices
+            Ids, such as those of warnings.
+        """
+        asked = frozenset(notices)
+        rows = self._rows(
+            "SELECT notice FROM told WHERE subject = ? AND notice IN (SELECT value FROM json_each(?))",
+            (subject, json.dumps(sorted(asked))),
+        )
+        return frozenset(notice for (notice,) in rows)
+
+    def tell(self, subject: str, notices: Iterable[str]) -> frozenset[str]:
+        """Note that somebody was told, for 400 days; telling again changes nothing.
+
+        Returns
+        -------
+        frozenset of str
+            Those nobody had noted before: of two who tell the same at once, one gets each.
+        """
+        now = self._now()
+        with self._write() as write:
+            return frozenset(
+                notice
+                for notice in sorted(set(notices))
+                if write.execute(
+                    "INSERT INTO told (subject, notice, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                    (subject, notice, now),
+                ).rowcount
+            )
+
+    def forget(self, subject: str) -> None:
+        """Remove what somebody was told and asked about.
+
+        The access log stays as long as it must be kept, and sessions until no cookie can open them again.
+        """
+        with self._write() as write:
+            write.execute("DELETE FROM told WHERE subject = ?", (subject,))
+            write.execute("DELETE FROM recent_filters WHERE subject = ?", (subject,))
 
     # --- retention --------------------------------------------------------------------------------
 
@@ -413,80 +460,31 @@ class Operations:
         """Remove what is older than it is kept. Called when the server starts."""
         now = self._now()
         with self._write() as write:
-            write.execute("DELETE FROM sessions WHERE created_at < ?", (now - _span_ms(KEEP_SESSIONS),))
-            write.execute("DELETE FROM recent_filters WHERE at < ?", (now - _span_ms(KEEP_FILTERS),))
-            write.execute("DELETE FROM access_log WHERE at < ?", (now - _span_ms(KEEP_LOG),))
+            write.execute("DELETE FROM sessions WHERE created_at < ?", (now - span_ms(KEEP_SESSIONS),))
+            write.execute("DELETE FROM recent_filters WHERE at < ?", (now - span_ms(KEEP_FILTERS),))
+            write.execute("DELETE FROM access_log WHERE at < ?", (now - span_ms(KEEP_LOG),))
+            write.execute("DELETE FROM told WHERE at < ?", (now - span_ms(KEEP_TOLD),))
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Born private: the sidecar files of SQLite inherit the mode of the main one.
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            self._connection = _connect(self.path)
-            # Closes the file with the last reference, also where a caller forgets to.
-            weakref.finalize(self, self._connection.close)
-            self._file = _identity(self.path)
-            self._create()
-        except (OSError, sqlite3.Error) as error:
-            raise Problem(
-                "The operational store {path} cannot be used: {reason}. Check that the account that runs the "
-                "server can write to the folder and that no other program holds the file, or move the file "
-                "away to begin a new one.",
-                path=str(self.path),
-                reason=str(error),
-            ) from error
+    def _unusable(self, reason: str) -> Problem:
+        return Problem(
+            "The operational store {path} cannot be used: {reason}. Check that the account that runs the "
+            "server can write to the folder and that no other program holds the file, or move the file "
+            "away to begin a new one.",
+            path=str(self.path),
+            reason=reason,
+        )
 
-    def _still_there(self) -> None:
-        # What is written into a file that was removed is lost, and SQLite does not notice.
-        if not self._connection.in_transaction and _identity(self.path) != self._file:
-            self._connection.close()
-            self._open()
-
-    def _create(self) -> None:
-        with self._write() as write:
-            (found,) = write.execute("PRAGMA user_version").fetchone()
-            if found > _VERSION:
-                raise Problem(
-                    "The operational store {path} was written by a newer release. Start that release, or "
-                    "move the file away to begin a new one.",
-                    path=str(self.path),
-                )
-            if found < _VERSION:
-                # executescript would commit the open transaction first.
-                for statement in _statements(_SCHEMA):
-                    write.execute(statement)
-                write.execute(f"PRAGMA user_version = {_VERSION}")
-            for table, columns in (("sessions", _SESSIONS), ("access_log", _LOG)):
-                there = {name for _, name, *_ in write.execute(f"PRAGMA table_info({table})")}
-                if not there >= set(columns):
-                    raise sqlite3.DatabaseError(f"it holds a table {table} of another kind, or none")
+    def _newer(self) -> Problem:
+        return Problem(
+            "The operational store {path} was written by a newer release. Start that release, or move the "
+            "file away to begin a new one.",
+            path=str(self.path),
+        )
 
     def _now(self) -> int:
-        return _ms(self._clock())
-
-    @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            self._still_there()
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
-        with self._lock:
-            self._still_there()
-            return self._connection.execute(query, values).fetchall()
-
-    def _frame(self, query: str, values: tuple[object, ...], schema: _Columns) -> pl.DataFrame:
-        stored = {name: pl.String if kind == pl.String else pl.Int64 for name, kind in schema.items()}
-        frame = pl.DataFrame(self._rows(query, values), schema=stored, orient="row")
-        return frame.cast({name: kind for name, kind in schema.items() if kind != stored[name]})
+        return ms(self._clock())
 
     def _check(self, session_id: str, now: int, *, touch: bool) -> Standing:
         rows = self._rows(
@@ -502,7 +500,7 @@ class Operations:
             self._end(session_id, over, by=None)
             return over
         # A write for every run would be a disk flush for every run.
-        step = min(_span_ms(timedelta(seconds=15)), _span_ms(self.limits.idle) // 4)
+        step = min(span_ms(timedelta(seconds=15)), span_ms(self.limits.idle) // 4)
         if touch and now - seen >= step:
             with self._write() as write:
                 write.execute(
@@ -512,9 +510,9 @@ class Operations:
         return Standing.OPEN
 
     def _overdue(self, created: int, seen: int, now: int) -> Standing | None:
-        if now - created > _span_ms(self.limits.absolute):
+        if now - created > span_ms(self.limits.absolute):
             return Standing.EXPIRED
-        if now - seen > _span_ms(self.limits.idle):
+        if now - seen > span_ms(self.limits.idle):
             return Standing.IDLE
         return None
 
@@ -548,7 +546,7 @@ class Operations:
         rows = self._rows(
             "SELECT 1 FROM access_log WHERE subject = ? AND at > ? AND action = 'looked'"
             " AND object = ? AND detail = ? LIMIT 1",
-            (subject, now - _span_ms(LOOK_AGAIN), object, detail),
+            (subject, now - span_ms(LOOK_AGAIN), object, detail),
         )
         return bool(rows)
 
@@ -559,54 +557,9 @@ def _append(write: sqlite3.Connection, entry: tuple[int, str, str, Action, str, 
     )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, timeout=_PATIENCE.total_seconds(), isolation_level=None, check_same_thread=False
-    )
-    # Two processes that turn the log on at the same moment do not wait for each other by themselves.
-    until = time.monotonic() + _PATIENCE.total_seconds()
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            break
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                connection.close()
-                raise
-            time.sleep(0.1)
-    connection.execute("PRAGMA synchronous = FULL")
-    return connection
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file stands there, whatever its name; None if there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _statements(script: str) -> Iterator[str]:
-    statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
 def _span(environment: Mapping[str, str], name: str, unit: str, usual: timedelta) -> timedelta:
     given = environment.get(name, "").strip()
     return timedelta(**{unit: float(given)}) if given else usual
-
-
-def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
-
-
-def _span_ms(span: timedelta) -> int:
-    return round(span.total_seconds() * 1000)
 
 
 def _json(detail: Mapping[str, object]) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from data import operations
+from data import sqlite
 from data.access import Role, Viewer
 from data.operations import KEEP_FILTERS, KEEP_LOG, KEEP_SESSIONS, Limits, Operations, SignIn, Standing
 from data.problems import Problem
@@ -276,7 +276,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_another_program_holds_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operations, "_PATIENCE", timedelta(seconds=0.2))
+    monkeypatch.setattr(sqlite, "PATIENCE", timedelta(seconds=0.2))
     other = sqlite3.connect(tmp_path / "operations.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(Problem, match="locked"):
