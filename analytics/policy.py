@@ -399,3 +399,119 @@ WARNING_NEWS: Final = Threshold(
     "Our choice: four weeks",
     "A change of scope or of confidence is news for four weeks; afterwards the delay probability tells.",
 )
+MINIMUM_JUDGED_GOALS: Final = Threshold(
+    30,
+    date(2026, 11, 22),
+    "Our choice: the interval of a share of thirty goals reaches eighteen percentage points either way",
+    "From fewer than thirty goals that came due nobody can say whether a probability is honest.",
+)
+MINIMUM_EACH_OUTCOME: Final = Threshold(
+    10,
+    date(2026, 11, 22),
+    "Our choice: as many as Peduzzi et al. (1996) ask per parameter. doi:10.1016/S0895-4356(96)00236-3",
+    "From fewer than ten goals that missed, or ten that landed, nobody can say how well the two are told apart.",
+)
+MINIMUM_CLUSTERS: Final = Threshold(
+    10,
+    date(2026, 11, 22),
+    "Cameron & Miller (2015), J. Hum. Resour. 50(2), 317-372: few clusters make intervals too short",
+    "How alike goals of one owner or department turn out can be told from ten of them on.",
+)
+CALIBRATION_GAP: Final = Threshold(
+    0.05,
+    date(2026, 11, 22),
+    "Our choice",
+    "A probability that is off by less than five percentage points serves every practical purpose.",
+)
+CALIBRATION_KNOWN: Final = Threshold(
+    0.1,
+    date(2026, 11, 22),
+    "Our choice: twice the gap that matters",
+    "Where the data leave more than ten percentage points open either way, they cannot tell.",
+)
+MINIMUM_FINISHED_GOALS: Final = Threshold(
+    5,
+    date(2026, 11, 22),
+    "Same as the fewest people a rater must have rated",
+    "From fewer than five goals that came due an owner's habit cannot be told from luck.",
+)
+MINIMUM_OWNERS: Final = Threshold(
+    5,
+    date(2026, 11, 22),
+    "Gelman & Hill (2007), Data Analysis Using Regression and Multilevel Models, p. 247",
+    "Among fewer than five owners nobody can say what an average owner would promise.",
+)
+PRACTICAL_PROMISE: Final = Threshold(
+    0.1,
+    date(2026, 11, 22),
+    "Our choice: one goal in ten",
+    "A stated confidence that is off by less than ten percentage points is a fair promise.",
+)
+EARLY_LANDING: Final = Threshold(
+    0.75,
+    date(2026, 11, 22),
+    "Our choice",
+    "A goal that is reached with a quarter of its time to spare was set low, or somebody did well.",
+)
+SHARED_BY_OWNER: Final = Threshold(
+    0.12,
+    date(2026, 11, 22),
+    "Basel Committee (2005), An Explanatory Note on the Basel II IRB Risk Weight Functions: .12 to .24 "
+    "between firms, .03 to .16 between households",
+    "Where the past cannot tell, goals of one owner are taken to fail together about as much as firms do.",
+)
+SHARED_BY_DEPARTMENT: Final = Threshold(
+    0.05,
+    date(2026, 11, 22),
+    "Basel Committee (2005), An Explanatory Note on the Basel II IRB Risk Weight Functions: .03 to .16 "
+    "between households",
+    "Where the past cannot tell, goals of one department are taken to fail together a little.",
+)
+SHARED_BY_PARENT: Final = Threshold(
+    0.05,
+    date(2026, 11, 22),
+    "Basel Committee (2005), An Explanatory Note on the Basel II IRB Risk Weight Functions: .03 to .16 "
+    "between households",
+    "Where the past cannot tell, goals that serve the same goal are taken to fail together a little.",
+)
+MINIMUM_SHARED_PAIRS: Final = Threshold(
+    500,
+    date(2026, 11, 22),
+    "Our choice: five hundred pairs of which four in ten miss give the correlation to within .07",
+    "From fewer than five hundred pairs of past goals nobody can say how much goals fail together.",
+)
+MINIMUM_SHARING: Final = Threshold(
+    5,
+    date(2026, 11, 22),
+    "Gelman & Hill (2007), Data Analysis Using Regression and Multilevel Models, p. 247",
+    "From fewer than five owners or departments nobody can say how much the goals of one fail together.",
+)
+UNSTATED_ROLLUP: Final = Threshold(
+    0.7,
+    date(2026, 11, 22),
+    "Google re:Work, OKR grades: .6 to .7 is a success",
+    "Where nobody said when a goal counts as reached, seven tenths of the weight below it have to be.",
+)
+HALF_OF_GOALS: Final = Threshold(
+    0.5,
+    date(2026, 11, 22),
+    "Our choice",
+    "Where nobody said how many of the goals below are needed, it is half of them.",
+)
+MINIMUM_PARENTS: Final = Threshold(
+    30,
+    date(2026, 11, 22),
+    "Our choice: the interval of a share of thirty goals reaches eighteen percentage points either way",
+    "From fewer than thirty goals with goals below them nobody can say which way of adding up foretells best.",
+)
+AFTER_A_MISS: Final = (
+    (0.0, (0.0, 0.0, 0.0, 0.0, 0.0, 0.17, 0.36, 0.50, 0.68, 0.81, 0.99)),
+    (0.3, (0.0, 0.0, 0.0, 0.0, 0.0, 0.10, 0.27, 0.50, 0.60, 0.75, 0.97)),
+    (0.5, (0.0, 0.0, 0.0, 0.0, 0.0, 0.00, 0.25, 0.42, 0.56, 0.71, 0.97)),
+    (0.8, (0.0, 0.0, 0.0, 0.0, 0.0, 0.00, 0.05, 0.25, 0.50, 0.68, 0.99)),
+)
+"""Share of its time passed → deciles of the share of the work left that is still done by the due date.
+
+Of the 1,497 to 1,989 sprints that missed and had work planned among those of Choetkiertikul et al. (2017),
+doi:10.1109/TSE.2017.2693989. Used until a company has enough misses of its own. Since 22 November 2026.
+"""
