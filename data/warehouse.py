@@ -11,6 +11,9 @@ Everything this tool keeps stands below one folder, `home()`::
     warehouse/   warehouse-<version>.duckdb, catalogue.json, .lock, .unpublished-<version>
     exports/     <digest>/…   originals as they were loaded
     profiles/    saved mappings
+
+What was computed from a version stands in ``warehouse/derived/<version>/`` and goes with it; see
+`data.derived`.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -382,6 +386,10 @@ class Warehouse:
         self._marker(version_id).unlink(missing_ok=True)
         return version
 
+    def derived(self, version_id: str) -> Path:
+        """The folder of what was computed from a version. It need not be there; see `data.derived`."""
+        return self.folder / "derived" / version_id
+
     @property
     def _list(self) -> Path:
         return self.folder / "catalogue.json"
@@ -492,6 +500,9 @@ class Warehouse:
                 if version_id not in published:
                     self._file(version_id).unlink(missing_ok=True)
                 marker.unlink(missing_ok=True)
+        for folder in self.folder.glob("derived/*"):
+            if folder.name not in published:
+                shutil.rmtree(folder, ignore_errors=True)
         for draft in self.folder.glob(".draft-*"):
             for path in [path for path in draft.rglob("*") if path.is_file()]:
                 with contextlib.suppress(PermissionError):
