@@ -275,6 +275,14 @@ def strategy_takeaway(released: Released[RollUp], t: Language) -> str:
                 total=branches.height,
             )
         )
+    if n := strategy.filter("taken_up", pl.col("goals") == 0).height:
+        said.append(
+            t.plural(
+                "{n} strategic goal is served only by goals that are part of others.",
+                "{n} strategic goals are served only by goals that are part of others.",
+                n,
+            )
+        )
     if n := released.value.loops.height:
         said.append(
             t.plural(
@@ -382,6 +390,11 @@ def tree_figure(released: Released[RollUp], t: Language, mode: theme.Mode) -> go
     for y, goal in zip(rows, strategy.iter_rows(named=True), strict=True):
         if not goal["taken_up"]:
             _label(figure, t("Nobody has taken this up"), y=y, colour=tokens.quiet, border=tokens.quiet)
+        elif not goal["goals"]:
+            elsewhere = t.plural(
+                "Served by {n} goal from elsewhere", "Served by {n} goals from elsewhere", goal["aligned"]
+            )
+            _label(figure, elsewhere, y=y, colour=tokens.quiet)
     figure.update_layout(
         barmode="stack",
         uniformtext={"mode": "hide", "minsize": 11},

@@ -17,14 +17,14 @@ line and is a reason to ask; the chance that it arrives is another matter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import ClassVar, Final
 
 import polars as pl
 
 from analytics.disclosure import Cells
-from analytics.goals.tree import below, downwards
+from analytics.goals.tree import NO_ALIGNMENTS, below, downwards
 from analytics.policy import GOAL_SILENCE, PACE_PRESETS, PacePreset
 
 REFERENCE: Final = "Choetkiertikul et al. (2017), IEEE Trans. Softw. Eng. 44(6). doi:10.1109/TSE.2017.2693989"
@@ -134,11 +134,14 @@ class GoalPace:
         Name of the rule behind ``status``.
     as_of
         The day the goals are looked at.
+    alignments
+        ``goal_id``, ``serves_goal_id``, ``share``: which further goals each serves, as given.
     """
 
     goals: pl.DataFrame
     preset: str
     as_of: date
+    alignments: pl.DataFrame = field(default_factory=lambda: NO_ALIGNMENTS)
 
     cells: ClassVar[tuple[Cells, ...]] = ()  # A goal is a record of its owner; access decides who reads it.
 
@@ -209,7 +212,12 @@ def pace(
         found = found.with_columns(pl.lit("no_confidence").alias("why_unknown"))
     if rule.measure == "worst_child":
         found = _worst_of_children(found)
-    return GoalPace(_lacking(found, alignments, as_of).select(_COLUMNS).sort("goal_id"), preset, as_of)
+    return GoalPace(
+        _lacking(found, alignments, as_of).select(_COLUMNS).sort("goal_id"),
+        preset,
+        as_of,
+        alignments if alignments is not None else NO_ALIGNMENTS,
+    )
 
 
 def urgent_first(found: GoalPace) -> pl.DataFrame:
@@ -324,12 +332,12 @@ def _as_it_was(goals: pl.DataFrame, changes: pl.DataFrame, as_of: date) -> pl.Da
         "due_on": pl.coalesce(day, "due_on"),
         "status": pl.coalesce("_old", pl.col("status").cast(pl.String)),
     }
-    for field, reading in readings.items():
-        old = later.filter(pl.col("field") == field).select("goal_id", "_old", pl.lit(1).alias("_changed"))
-        kept = pl.col(field).cast(pl.String) if field == "status" else pl.col(field)
+    for column, reading in readings.items():
+        old = later.filter(pl.col("field") == column).select("goal_id", "_old", pl.lit(1).alias("_changed"))
+        kept = pl.col(column).cast(pl.String) if column == "status" else pl.col(column)
         goals = (
             goals.join(old, on="goal_id", how="left", maintain_order="left")
-            .with_columns(pl.when(pl.col("_changed") == 1).then(reading).otherwise(kept).alias(field))
+            .with_columns(pl.when(pl.col("_changed") == 1).then(reading).otherwise(kept).alias(column))
             .drop("_old", "_changed")
         )
     return goals

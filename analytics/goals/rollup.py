@@ -5,8 +5,9 @@ Returns  one row per strategic goal, per branch directly below one, per perspect
          goals by status, the worst status, progress by weight, what nobody took up and nobody updates.
 
 The strategy is what is open on the day: strategic goals that were done or given up are history, and so are
-closed goals of past periods. Only goals below a strategic goal count for it; drafts count nowhere. A strategy
-goal's own word is its owner's or its metric's; what is shown here is what carries it.
+closed goals of past periods. Only goals that are part of a strategic goal count for it; a goal that serves it
+from elsewhere, through an alignment, takes it up but is counted where it belongs. Drafts count nowhere. A
+strategy goal's own word is its owner's or its metric's; what is shown here is what carries it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import polars as pl
 
 from analytics.disclosure import Cells
 from analytics.goals.pace import STATUSES, GoalPace, weighted_mean
-from analytics.goals.tree import below, downwards, tree
+from analytics.goals.tree import GoalTree, below, downwards, tree
 from data.contracts.goals import PERSPECTIVES
 
 COUNTED: Final = tuple(status for status in STATUSES if status != "draft")
@@ -53,6 +54,8 @@ class RollUp:
         One row per department that owns such goals, whatever they serve; small ones are hidden.
     loops
         ``goal_id``, ``loop``: goals caught in or hanging below a loop, which count for no strategic goal.
+    circles
+        ``circle``, ``goal_id``: goals on a circle of parents and alignments; no alignment counts within one.
     preset
         Name of the rule behind the statuses.
     as_of
@@ -64,6 +67,7 @@ class RollUp:
     perspectives: pl.DataFrame
     departments: pl.DataFrame
     loops: pl.DataFrame
+    circles: pl.DataFrame
     preset: str
     as_of: date
 
@@ -86,7 +90,8 @@ def rollup(found: GoalPace) -> RollUp:
     RollUp
         Frames may be empty; a goal in a loop is listed in ``loops`` and counts for its department only.
     """
-    placed = tree(found.goals).goals.select("goal_id", "depth", "path", "strategic_id", "loop")
+    hung = tree(found.goals, found.alignments)
+    placed = hung.goals.select("goal_id", "depth", "path", "strategic_id", "loop")
     goals = found.goals.join(placed, on="goal_id", how="left", maintain_order="left")
     perspective = goals.select(pl.col("goal_id").alias("strategic_id"), pl.col("perspective").alias("_above"))
     goals = goals.join(perspective, on="strategic_id", how="left", maintain_order="left").with_columns(
@@ -99,11 +104,12 @@ def rollup(found: GoalPace) -> RollUp:
     )
     under = counted.filter(in_force & (pl.col("goal_id") != pl.col("strategic_id")))
     return RollUp(
-        _strategy(strategic, under, _progress(found.goals)),
+        _strategy(strategic, under, _from_elsewhere(hung, counted), _progress(found.goals)),
         _branches(goals, under),
         _counts(counted.drop_nulls("perspective"), "perspective").sort("perspective"),
         _counts(counted.drop_nulls("department_id"), "department_id").sort("department_id"),
         goals.drop_nulls("loop").select("goal_id", "loop").sort("loop", "goal_id"),
+        hung.circles,
         found.preset,
         found.as_of,
     )
@@ -117,7 +123,20 @@ def _counts(goals: pl.DataFrame, by: str) -> pl.DataFrame:
     )
 
 
-def _strategy(strategic: pl.DataFrame, under: pl.DataFrame, progress: dict[str, float]) -> pl.DataFrame:
+def _from_elsewhere(hung: GoalTree, counted: pl.DataFrame) -> pl.DataFrame:
+    """How many goals serve each strategic goal without being part of it."""
+    alive = counted.filter(pl.col("status") != "abandoned").select("goal_id")
+    return (
+        hung.serves.filter("aligned")
+        .join(alive, on="goal_id", how="semi")
+        .group_by("strategic_id")
+        .agg(pl.len().cast(pl.Int64).alias("aligned"))
+    )
+
+
+def _strategy(
+    strategic: pl.DataFrame, under: pl.DataFrame, elsewhere: pl.DataFrame, progress: dict[str, float]
+) -> pl.DataFrame:
     counts = _counts(under, "strategic_id")
     # The last of the columns from best to worst that counts anything.
     worst = pl.coalesce(pl.when(pl.col(status) > 0).then(pl.lit(status)) for status in reversed(_WORST))
@@ -125,15 +144,17 @@ def _strategy(strategic: pl.DataFrame, under: pl.DataFrame, progress: dict[str, 
         strategic.select("goal_id", "title", "perspective", "owner_id", "due_on", "status")
         .join(counts, left_on="goal_id", right_on="strategic_id", how="left")
         .join(_silence(under, "strategic_id"), left_on="goal_id", right_on="strategic_id", how="left")
+        .join(elsewhere, left_on="goal_id", right_on="strategic_id", how="left")
         .with_columns(
-            pl.col("goals", "owners", *COUNTED).fill_null(0), pl.col("silent").fill_null(value=False)
+            pl.col("goals", "owners", "aligned", *COUNTED).fill_null(0),
+            pl.col("silent").fill_null(value=False),
         )
         .with_columns(
             worst.alias("worst"),
             pl.col("goal_id")
             .replace_strict(progress, default=None, return_dtype=pl.Float64)
             .alias("progress"),
-            (pl.col("goals") > pl.col("abandoned")).alias("taken_up"),
+            ((pl.col("goals") > pl.col("abandoned")) | (pl.col("aligned") > 0)).alias("taken_up"),
         )
         .select(
             "goal_id",
@@ -147,6 +168,7 @@ def _strategy(strategic: pl.DataFrame, under: pl.DataFrame, progress: dict[str, 
             *COUNTED,
             "worst",
             "progress",
+            "aligned",
             "taken_up",
             "silent",
         )

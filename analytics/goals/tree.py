@@ -1,21 +1,33 @@
 """How do goals hang together, from the strategy goals down?
 
-Reads    one row per goal: goal_id, parent_id, scope.
-Returns  one row per goal: its depth, its root, the goals above it, the strategic goal it serves, how many
-         goals hang below it, and whether it is caught in a loop.
+Reads    one row per goal: goal_id, parent_id, scope; and, where kept, which further goals each one serves:
+         goal_id, serves_goal_id, share.
+Returns  one row per goal: its depth, its root, the goals above it, the strategic goal it is part of, how many
+         goals hang below it, and whether it is caught in a loop; every link; every strategic goal that each
+         goal serves, by its parents or through an alignment.
 
-A strategic goal is a company goal that serves no other company goal. Loops are reported, never followed.
+A goal is part of one goal and may serve several. A strategic goal is a company goal that is part of no other
+company goal. Loops are reported, never followed: not by parents, and not by alignments that lead back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from analytics.disclosure import Cells
+
+NO_ALIGNMENTS: Final = pl.DataFrame(
+    schema={"goal_id": pl.String, "serves_goal_id": pl.String, "share": pl.Float64}
+)
+_PAIRS: Final = {"goal_id": pl.String, "strategic_id": pl.String}
 
 
 @dataclass(frozen=True)
@@ -30,20 +42,36 @@ class GoalTree:
         on the path; null if none), ``children`` and ``descendants`` (counts), ``parent_missing`` (the
         named parent is not among the goals), ``loop`` (number of the loop it is caught in or hangs
         below). Depth, path and root are null for goals in or below a loop.
+    links
+        One row per goal and goal directly above it, by ``above_id``, parts before what is aligned:
+        ``goal_id``, ``above_id``, ``by`` (*parent* or *alignment*), ``share`` (per cent of the goal above;
+        null by a parent or if nobody said), ``closes_circle`` (following it would lead back to the goal, so
+        nothing is counted through it). Links to goals that are not among the goals are left out.
+    serves
+        One row per goal and strategic goal above it, whichever way up, sorted by both: ``goal_id``,
+        ``strategic_id``, ``aligned`` (only through an alignment, its own or of a goal above it).
+    circles
+        Goals that lie on a circle of parents and alignments, sorted: ``circle`` (its number), ``goal_id``.
     """
 
     goals: pl.DataFrame
+    links: pl.DataFrame
+    serves: pl.DataFrame
+    circles: pl.DataFrame
 
     cells: ClassVar[tuple[Cells, ...]] = ()  # Rows are goals, not statistics about people.
 
 
-def tree(goals: pl.DataFrame) -> GoalTree:
+def tree(goals: pl.DataFrame, alignments: pl.DataFrame | None = None) -> GoalTree:
     """Arrange goals below one another.
 
     Parameters
     ----------
     goals
-        One row per goal: ``goal_id``, ``parent_id`` (null: serves none), ``scope``.
+        One row per goal: ``goal_id``, ``parent_id`` (null: part of none), ``scope``.
+    alignments
+        ``goal_id``, ``serves_goal_id``, ``share`` (may be missing): further goals that a goal serves. None:
+        not kept.
 
     Returns
     -------
@@ -103,7 +131,44 @@ def tree(goals: pl.DataFrame) -> GoalTree:
         },
     )
     gathered = steps.group_by("goal_id", maintain_order=True).agg("path")
-    return GoalTree(placed.join(gathered, on="goal_id", how="left").sort("goal_id"))
+    links, circles = _links(placed, alignments if alignments is not None else NO_ALIGNMENTS)
+    return GoalTree(
+        placed.join(gathered, on="goal_id", how="left").sort("goal_id"),
+        links,
+        _serves(placed, links),
+        circles,
+    )
+
+
+def children_of(found: GoalTree, goal_id: str) -> pl.DataFrame:
+    """What hangs directly below a goal, or serves it from elsewhere.
+
+    Returns
+    -------
+    DataFrame
+        Its parts first, then what is aligned to it: ``goal_id``, ``by``, ``share``, ``scope``, ``children``,
+        ``descendants``.
+    """
+    return (
+        found.links.filter(pl.col("above_id") == goal_id)
+        .select("goal_id", "by", "share")
+        .join(found.goals.select("goal_id", "scope", "children", "descendants"), on="goal_id", how="left")
+        .sort("by", "goal_id", descending=[True, False])
+    )
+
+
+def path_above(found: GoalTree, goal_id: str) -> tuple[str, ...]:
+    """The goals a goal is part of, the topmost first; in a loop, those met before one comes again."""
+    parents = found.goals.filter(pl.col("goal_id") == goal_id)["path"].to_list()
+    if parents and parents[0] is not None:
+        return tuple(parents[0][:-1])
+    named = dict(found.links.filter(pl.col("by") == "parent").select("goal_id", "above_id").iter_rows())
+    met: list[str] = []
+    goal = named.get(goal_id)
+    while goal is not None and goal not in met and goal != goal_id:
+        met.append(goal)
+        goal = named.get(goal)
+    return tuple(reversed(met))
 
 
 def below(parents: Mapping[str, str | None]) -> dict[str, list[str]]:
@@ -145,3 +210,104 @@ def _loops(parents: Mapping[str, str | None]) -> dict[str, int]:
 
 def _in_order(loops: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     return sorted(loops, key=min)
+
+
+def _links(placed: pl.DataFrame, alignments: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Every link between goals that are there, and the circles they close."""
+    known = placed.select("goal_id").with_row_index("_at")
+    share = pl.col("share") if "share" in alignments.columns else pl.lit(None)
+    parts = placed.drop_nulls("parent_id").select(
+        "goal_id",
+        pl.col("parent_id").alias("above_id"),
+        pl.lit("parent").alias("by"),
+        pl.lit(None, pl.Float64).alias("share"),
+    )
+    further = alignments.select(
+        "goal_id",
+        pl.col("serves_goal_id").alias("above_id"),
+        pl.lit("alignment").alias("by"),
+        share.cast(pl.Float64).alias("share"),
+    )
+    links = (
+        pl.concat([parts, further])
+        # An alignment with the goal it is part of anyway, or with itself, says nothing.
+        .filter(pl.col("goal_id") != pl.col("above_id"))
+        .unique(["goal_id", "above_id"], keep="first", maintain_order=True)
+        .join(known, on="goal_id")
+        .join(known.rename({"goal_id": "above_id", "_at": "_above"}), on="above_id")
+    )
+    low, high = links["_at"].to_numpy(), links["_above"].to_numpy()
+    by_parents = (links["by"] == "parent").to_numpy()
+    anyhow = _reachable_both_ways(low, high, placed.height)
+    by_parents_only = _reachable_both_ways(low[by_parents], high[by_parents], placed.height)
+    # Of a circle that an alignment closes, the alignments give way and the parents stay.
+    closes = np.where(by_parents, by_parents_only[low] == by_parents_only[high], anyhow[low] == anyhow[high])
+    circles = (
+        known.with_columns(pl.Series("_part", anyhow, dtype=pl.Int64))
+        .filter(pl.len().over("_part") > 1)
+        .with_columns(pl.col("goal_id").min().over("_part").rank("dense").cast(pl.Int64).alias("circle"))
+        .select("circle", "goal_id")
+        .sort("circle", "goal_id")
+    )
+    return (
+        links.with_columns(pl.Series("closes_circle", closes, dtype=pl.Boolean))
+        .select("goal_id", "above_id", "by", "share", "closes_circle")
+        .sort("above_id", "by", "goal_id", descending=[False, True, False]),
+        circles,
+    )
+
+
+def _reachable_both_ways(low: NDArray[np.int64], high: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """A number per goal, equal for goals that lead to each other."""
+    if n == 0:
+        return np.zeros(0, dtype=np.int64)
+    links = coo_array((np.ones(len(low), dtype=np.int8), (low, high)), shape=(n, n)).tocsr()
+    return np.asarray(connected_components(links, connection="strong")[1], dtype=np.int64)
+
+
+def _serves(placed: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """The strategic goals above each goal, whichever way up."""
+    own = placed.filter(pl.col("strategic_id").is_not_null()).select("goal_id", "strategic_id")
+    if (links["by"] == "parent").all():
+        served = own
+    else:
+        served = _all_ways_up(placed, links.filter(~pl.col("closes_circle")))
+    part_of = own.with_columns(pl.lit(value=False).alias("aligned"))
+    return (
+        served.filter(pl.col("goal_id") != pl.col("strategic_id"))
+        .join(part_of, on=["goal_id", "strategic_id"], how="left")
+        .with_columns(pl.col("aligned").fill_null(value=True))
+        .sort("goal_id", "strategic_id")
+    )
+
+
+def _all_ways_up(placed: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """Goal and strategic goal for every way up; the links close no circle."""
+    above: dict[str, list[str]] = {}
+    waiting: dict[str, int] = dict.fromkeys(placed["goal_id"].to_list(), 0)
+    under: dict[str, list[str]] = {}
+    for goal, higher in links.select("goal_id", "above_id").iter_rows():
+        above.setdefault(goal, []).append(higher)
+        under.setdefault(higher, []).append(goal)
+        waiting[goal] += 1
+    strategic = set(placed.filter(pl.col("goal_id") == pl.col("strategic_id"))["goal_id"])
+    nothing: frozenset[str] = frozenset()
+    reaches: dict[str, frozenset[str]] = {}
+    ready = [goal for goal, open_links in waiting.items() if open_links == 0]
+    while ready:
+        goal = ready.pop()
+        # Most goals are part of one goal and serve no other: they share its set.
+        ways = [reaches[higher] for higher in above.get(goal, ())]
+        found = ways[0] if len(ways) == 1 else nothing.union(*ways)
+        reaches[goal] = found | {goal} if goal in strategic else found
+        for lower in under.get(goal, ()):
+            waiting[lower] -= 1
+            if waiting[lower] == 0:
+                ready.append(lower)
+    return pl.DataFrame(
+        {
+            "goal_id": [goal for goal, found in reaches.items() for _ in found],
+            "strategic_id": [strategy for found in reaches.values() for strategy in found],
+        },
+        schema=_PAIRS,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from random import Random
 
 import polars as pl
 import pytest
@@ -207,3 +208,59 @@ def test_a_goal_that_has_come_further_never_stands_worse(
     found = pace(goals, check_ins, as_of=as_of, preset=preset).goals
     nearer, farther = (WORST.index(word) for word in reversed(found["status"].to_list()))
     assert nearer <= farther
+
+
+@st.composite
+def alignments(draw: st.DrawFn) -> pl.DataFrame:
+    """Any goal may serve any other, goals that are not there and itself included."""
+    ids = st.sampled_from([*(f"G{i}" for i in range(8)), "elsewhere"])
+    pairs = draw(st.lists(st.tuples(ids, ids), max_size=12, unique=True))
+    return pl.DataFrame(pairs, schema={"goal_id": pl.String, "serves_goal_id": pl.String}, orient="row")
+
+
+@settings(max_examples=80, deadline=None)
+@given(records(), alignments())
+def test_no_goal_serves_what_it_cannot_reach_and_circles_are_exactly_what_leads_back(
+    record: tuple[pl.DataFrame, pl.DataFrame], served: pl.DataFrame
+) -> None:
+    hung = tree(record[0], served)
+    steps: dict[str, set[str]] = {goal: set() for goal in record[0]["goal_id"]}
+    for goal, above in hung.links.select("goal_id", "above_id").iter_rows():
+        steps[goal].add(above)
+
+    def up(goal: str) -> set[str]:
+        met: set[str] = set()
+        coming = list(steps[goal])
+        while coming:
+            one = coming.pop()
+            if one not in met:
+                met.add(one)
+                coming += steps[one]
+        return met
+
+    assert set(hung.circles["goal_id"]) == {goal for goal in steps if goal in up(goal)}
+    strategic = set(hung.goals.filter(pl.col("goal_id") == pl.col("strategic_id"))["goal_id"])
+    pairs = set(hung.serves.select("goal_id", "strategic_id").iter_rows())
+    assert all(above in up(goal) & strategic for goal, above in pairs)
+    if hung.circles.is_empty():
+        assert pairs == {(goal, above) for goal in steps for above in up(goal) & strategic}
+    by_parents = {
+        (goal, above)
+        for goal, above in hung.goals.select("goal_id", "strategic_id").drop_nulls().iter_rows()
+        if goal != above
+    }
+    plain = set(hung.serves.filter(~pl.col("aligned")).select("goal_id", "strategic_id").iter_rows())
+    assert plain <= by_parents
+
+
+@settings(max_examples=40, deadline=None)
+@given(records(), alignments(), days, st.randoms(use_true_random=False))
+def test_the_order_of_alignments_does_not_matter(
+    record: tuple[pl.DataFrame, pl.DataFrame], served: pl.DataFrame, as_of: date, mix: Random
+) -> None:
+    order = list(range(served.height))
+    mix.shuffle(order)
+    found = rollup(pace(*record, as_of=as_of, alignments=served))
+    again = rollup(pace(*record, as_of=as_of, alignments=served[order]))
+    assert_frame_equal(found.strategy, again.strategy)
+    assert_frame_equal(found.circles, again.circles)

@@ -16,7 +16,7 @@ from analytics.disclosure import Released, release
 from analytics.goals import chart
 from analytics.goals.pace import PRESETS, STATUSES, UNKNOWN, GoalHistory, GoalPace, history, pace
 from analytics.goals.rollup import RollUp, rollup
-from analytics.goals.tree import tree
+from analytics.goals.tree import children_of, path_above, tree
 from analytics.language import Language
 
 EN = Language("en")
@@ -138,6 +138,114 @@ def test_loops_do_not_stop_the_pace(preset: str) -> None:
 def test_a_very_deep_tree_is_no_trouble() -> None:
     chain = {f"g{i}": {"parent_id": f"g{i - 1}" if i else None} for i in range(3_000)}
     assert tree(goals(**chain)).goals["depth"].max() == 2_999
+
+
+def serving(*pairs: tuple[str, str], share: float | None = 25.0) -> pl.DataFrame:
+    """Alignments: the first of each pair serves the second."""
+    return pl.DataFrame(
+        [(goal, served, share) for goal, served in pairs],
+        schema={"goal_id": pl.String, "serves_goal_id": pl.String, "share": pl.Float64},
+        orient="row",
+    )
+
+
+TWO_STRATEGIES: dict[str, dict[str, Any]] = {
+    "grow": {"scope": "company"},
+    "learn": {"scope": "company"},
+    "a": {"parent_id": "grow"},
+    "a1": {"parent_id": "a", "scope": "individual"},
+}
+
+
+def test_a_goal_serves_what_it_is_part_of_and_what_it_is_aligned_to_with_all_below_it() -> None:
+    served = tree(goals(**TWO_STRATEGIES), serving(("a", "learn"))).serves
+    assert served.rows() == [
+        ("a", "grow", False),
+        ("a", "learn", True),
+        ("a1", "grow", False),
+        ("a1", "learn", True),
+    ]
+
+
+def test_alignments_lead_on_from_goal_to_goal() -> None:
+    rows = {**TWO_STRATEGIES, "b": {}, "l": {"parent_id": "learn"}}
+    # b serves a1, a1 serves l, l is part of learn.
+    served = tree(goals(**rows), serving(("b", "a1"), ("a1", "l"))).serves
+    assert served.filter(goal_id="b").rows() == [("b", "grow", True), ("b", "learn", True)]
+
+
+def test_without_alignments_a_goal_serves_what_it_is_part_of() -> None:
+    assert tree(goals(**TWO_STRATEGIES)).serves.rows() == [("a", "grow", False), ("a1", "grow", False)]
+
+
+def test_an_alignment_with_ones_own_parent_or_oneself_or_nobody_says_nothing_more() -> None:
+    links = tree(goals(**TWO_STRATEGIES), serving(("a", "grow"), ("a", "a"), ("a", "elsewhere"))).links
+    assert links.select("goal_id", "above_id", "by").rows() == [
+        ("a1", "a", "parent"),
+        ("a", "grow", "parent"),
+    ]
+
+
+def test_an_alignment_that_leads_back_is_reported_and_counts_for_nothing() -> None:
+    # grow serves a1, which hangs below it: all three lie on a circle. learn is served by grow alone.
+    hung = tree(goals(**TWO_STRATEGIES), serving(("grow", "a1"), ("grow", "learn")))
+    assert hung.circles.rows() == [(1, "a"), (1, "a1"), (1, "grow")]
+    assert hung.links.filter("closes_circle").select("goal_id", "above_id").rows() == [("grow", "a1")]
+    # The parents stay; through grow, all that hangs below it serves learn.
+    assert hung.serves.rows() == [
+        ("a", "grow", False),
+        ("a", "learn", True),
+        ("a1", "grow", False),
+        ("a1", "learn", True),
+        ("grow", "learn", True),
+    ]
+
+
+def test_two_goals_that_serve_each_other_do_no_harm() -> None:
+    hung = tree(goals(a={}, b={}, top={"scope": "company"}), serving(("a", "b"), ("b", "a"), ("a", "top")))
+    assert hung.circles.rows() == [(1, "a"), (1, "b")]
+    assert hung.serves.rows() == [("a", "top", True)]
+
+
+def test_one_can_walk_down_and_up() -> None:
+    hung = tree(goals(**TWO_STRATEGIES, b={}), serving(("b", "a")))
+    assert children_of(hung, "a").select("goal_id", "by", "share").rows() == [
+        ("a1", "parent", None),
+        ("b", "alignment", 25.0),
+    ]
+    assert path_above(hung, "a1") == ("grow", "a")
+    assert path_above(hung, "grow") == ()
+
+
+def test_walking_up_from_a_loop_ends() -> None:
+    looped = tree(goals(a={"parent_id": "b"}, b={"parent_id": "a"}, c={"parent_id": "a"}))
+    assert path_above(looped, "a") == ("b",)
+    assert path_above(looped, "c") == ("b", "a")
+
+
+def test_a_strategic_goal_served_from_elsewhere_has_been_taken_up() -> None:
+    rows = {**TWO_STRATEGIES, "alone": {"scope": "company"}}
+    paced = pace(goals(**rows), NO_CHECK_INS, as_of=AS_OF, alignments=serving(("a", "learn")))
+    summed = rollup(paced)
+    taken = {
+        row[0]: row[1:] for row in summed.strategy.select("goal_id", "goals", "aligned", "taken_up").rows()
+    }
+    assert taken == {"grow": (2, 0, True), "learn": (0, 2, True), "alone": (0, 0, False)}
+    said = chart.strategy_takeaway(release(summed, as_of=AS_OF), EN)
+    assert "Nobody has taken up 1 strategic goal." in said
+    assert "1 strategic goal is served only by goals that are part of others." in said
+    drawn = chart.tree_figure(release(summed, as_of=AS_OF), EN, "light").to_json()
+    assert "Served by 2 goals from elsewhere" in drawn
+
+
+def test_what_was_given_up_or_only_drafted_takes_nothing_up_from_elsewhere() -> None:
+    rows: dict[str, dict[str, Any]] = {
+        **TWO_STRATEGIES,
+        "a": {"parent_id": "grow", "status": "abandoned"},
+        "a1": {"parent_id": "a", "status": "draft"},
+    }
+    paced = pace(goals(**rows), NO_CHECK_INS, as_of=AS_OF, alignments=serving(("a", "learn")))
+    assert rollup(paced).strategy.filter("taken_up").is_empty()
 
 
 def test_a_strategic_goal_counts_all_that_hangs_below_it() -> None:
