@@ -25,6 +25,8 @@ class Permission(StrEnum):
     IMPORT = "import"
     SEE_ACCESS_LOG = "see_access_log"
     MANAGE_SESSIONS = "manage_sessions"
+    ACKNOWLEDGE_WARNINGS = "acknowledge_warnings"
+    FORGET_PEOPLE = "forget_people"
 
 
 class Reach(StrEnum):
@@ -63,7 +65,8 @@ P = Permission
 ROLES: Final[MappingProxyType[Role, Rights]] = MappingProxyType(
     {
         Role.EXECUTIVE: Rights(
-            frozenset({P.SEE_DISTRIBUTIONS, P.SEE_LENIENCY, P.SEE_GOALS, P.SEE_OWN}), Reach.COMPANY
+            frozenset({P.SEE_DISTRIBUTIONS, P.SEE_LENIENCY, P.SEE_GOALS, P.ACKNOWLEDGE_WARNINGS, P.SEE_OWN}),
+            Reach.COMPANY,
         ),
         Role.HR_LEADERSHIP: Rights(
             frozenset(
@@ -71,12 +74,14 @@ ROLES: Final[MappingProxyType[Role, Rights]] = MappingProxyType(
                     P.SEE_DISTRIBUTIONS,
                     P.SEE_LENIENCY,
                     P.SEE_GOALS,
+                    P.ACKNOWLEDGE_WARNINGS,
                     P.SEE_OWN,
                     P.SEE_INDIVIDUAL_RATINGS,
                     P.SEE_PROTECTED,
                     P.SEE_IMPORTS,
                     P.IMPORT,
                     P.MANAGE_SESSIONS,
+                    P.FORGET_PEOPLE,
                 }
             ),
             Reach.COMPANY,
@@ -87,6 +92,7 @@ ROLES: Final[MappingProxyType[Role, Rights]] = MappingProxyType(
                     P.SEE_DISTRIBUTIONS,
                     P.SEE_LENIENCY,
                     P.SEE_GOALS,
+                    P.ACKNOWLEDGE_WARNINGS,
                     P.SEE_OWN,
                     P.SEE_INDIVIDUAL_RATINGS,
                     P.SEE_IMPORTS,
@@ -102,10 +108,21 @@ ROLES: Final[MappingProxyType[Role, Rights]] = MappingProxyType(
             frozenset({P.SEE_DISTRIBUTIONS, P.SEE_OWN, P.SEE_INDIVIDUAL_RATINGS}), Reach.DEPARTMENTS
         ),
         Role.MANAGER: Rights(
-            frozenset({P.SEE_DISTRIBUTIONS, P.SEE_GOALS, P.SEE_OWN, P.SEE_INDIVIDUAL_RATINGS}), Reach.REPORTS
+            frozenset(
+                {
+                    P.SEE_DISTRIBUTIONS,
+                    P.SEE_GOALS,
+                    P.ACKNOWLEDGE_WARNINGS,
+                    P.SEE_OWN,
+                    P.SEE_INDIVIDUAL_RATINGS,
+                }
+            ),
+            Reach.REPORTS,
         ),
         Role.EMPLOYEE: Rights(frozenset({P.SEE_OWN}), Reach.SELF),
-        Role.DATA_STEWARD: Rights(frozenset({P.SEE_IMPORTS, P.IMPORT, P.SEE_OWN}), Reach.NOBODY),
+        Role.DATA_STEWARD: Rights(
+            frozenset({P.SEE_IMPORTS, P.IMPORT, P.FORGET_PEOPLE, P.SEE_OWN}), Reach.NOBODY
+        ),
         Role.AUDITOR: Rights(
             frozenset({P.SEE_DISTRIBUTIONS, P.SEE_LENIENCY, P.SEE_GOALS, P.SEE_ACCESS_LOG, P.SEE_OWN}),
             Reach.COMPANY,

@@ -477,5 +477,7 @@ def _missing(permission: Permission, t: Language) -> str:
         Permission.IMPORT: t("It needs the right to load data."),
         Permission.SEE_ACCESS_LOG: t("It needs the right to see who looked at what."),
         Permission.MANAGE_SESSIONS: t("It needs the right to end other people's sessions."),
+        Permission.ACKNOWLEDGE_WARNINGS: t("It needs the right to acknowledge warnings."),
+        Permission.FORGET_PEOPLE: t("It needs the right to erase people's names from decisions."),
     }
     return sentences[permission]
