@@ -409,7 +409,7 @@ MINIMUM_EACH_OUTCOME: Final = Threshold(
     10,
     date(2026, 11, 22),
     "Our choice: as many as Peduzzi et al. (1996) ask per parameter. doi:10.1016/S0895-4356(96)00236-3",
-    "From fewer than ten goals that missed, or ten that landed, nobody can say how well the two are told apart.",
+    "From fewer than ten goals that missed, or that landed, nobody can say how well the two are told apart.",
 )
 MINIMUM_CLUSTERS: Final = Threshold(
     10,
@@ -502,7 +502,7 @@ MINIMUM_PARENTS: Final = Threshold(
     30,
     date(2026, 11, 22),
     "Our choice: the interval of a share of thirty goals reaches eighteen percentage points either way",
-    "From fewer than thirty goals with goals below them nobody can say which way of adding up foretells best.",
+    "From fewer than thirty goals with goals below them nobody can say which way of adding up is best.",
 )
 AFTER_A_MISS: Final = (
     (0.0, (0.0, 0.0, 0.0, 0.0, 0.0, 0.17, 0.36, 0.50, 0.68, 0.81, 0.99)),
