@@ -515,3 +515,15 @@ AFTER_A_MISS: Final = (
 Of the 1,497 to 1,989 sprints that missed and had work planned among those of Choetkiertikul et al. (2017),
 doi:10.1109/TSE.2017.2693989. Used until a company has enough misses of its own. Since 22 November 2026.
 """
+SETTING_LATE: Final = Threshold(
+    30,
+    date(2026, 11, 22),
+    "Our choice: a month, a third of a quarter and a sixth of a half-year",
+    "A goal that is agreed more than a month after it began steers little of what was done in it.",
+)
+WEIGHT_TOLERANCE: Final = Threshold(
+    0.5,
+    date(2026, 11, 22),
+    "Our choice: three weights of 33.3 per cent add up to 99.9",
+    "Weights that miss a hundred per cent by less than half a point are rounded, not wrong.",
+)
