@@ -1,0 +1,563 @@
+"""How likely is each goal to miss its due date, and how well would we have known it?
+
+Reads    a panel of goals seen again and again (`analytics.goals.risk.panel`).
+Returns  what would honestly have been said on every day, the delay probability of every open goal today, and
+         how each rung of the ladder of models did.
+
+Rolling origins: on a row of days in the past everything is learnt anew from what was known by then, and
+says what it has to say about the days up to the next origin. Those statements, made ahead of the outcome,
+are all the backtest ever looks at. They choose the rung: a richer model is used from an origin on only if it
+did better on what had been settled by that day. They calibrate: the map from stated to calibrated
+probabilities at an origin is learnt from statements made at earlier origins. A random split is never used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from analytics.disclosure import Cells
+from analytics.goals.risk.calibration import NOTHING, Calibration, calibrate
+from analytics.goals.risk.panel import Panel
+from analytics.goals.risk.rungs import (
+    RUNGS,
+    Blend,
+    Lived,
+    Model,
+    Pace,
+    boosting,
+    logistic,
+    pace,
+    parts,
+)
+from analytics.policy import FEWEST_FOR_BOOSTING, FEWEST_FOR_LOGISTIC, RULES_VERSION
+
+REFERENCE: Final = "Choetkiertikul et al. (2018), IEEE Trans. Softw. Eng. 44(6). doi:10.1109/TSE.2017.2693989"
+
+ORIGINS: Final = 10
+"""Days in the past on which all is learnt anew."""
+MOST_TO_LEARN: Final = 40_000
+"""Snapshots a model learns from at most; whole goals are drawn, and more teach it nothing measurable."""
+WIDTH: Final = 1.645
+"""Standard errors to either side that hold nine in ten."""
+MOST_DRIVERS: Final = 3
+LEAST_EFFECT: Final = 0.15
+"""Change of the log odds below which a driver is not worth naming."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+SAID: Final = MappingProxyType(
+    {
+        "goal_id": pl.String(),
+        "seen_on": pl.Date(),
+        "elapsed": pl.Float64(),
+        "days_left": pl.Int64(),
+        "due_on": pl.Date(),
+        "delay": pl.Float64(),
+        "delay_low": pl.Float64(),
+        "delay_high": pl.Float64(),
+        "pace_delay": pl.Float64(),
+        "base_delay": pl.Float64(),
+        "rung": pl.String(),
+        "origin": pl.Date(),
+        "missed": pl.Boolean(),
+        "known_on": pl.Date(),
+    }
+)
+NOW: Final = MappingProxyType(
+    {
+        "goal_id": pl.String(),
+        "delay": pl.Float64(),
+        "delay_low": pl.Float64(),
+        "delay_high": pl.Float64(),
+        "pace_delay": pl.Float64(),
+        "rung": pl.String(),
+        "raising": pl.List(pl.String),
+        "lowering": pl.List(pl.String),
+    }
+)
+LADDER: Final = MappingProxyType(
+    {
+        "rung": pl.String(),
+        "n_goals": pl.Int64(),
+        "n_snapshots": pl.Int64(),
+        "brier": pl.Float64(),
+        "skill": pl.Float64(),
+        "log_loss": pl.Float64(),
+        "auc": pl.Float64(),
+        "ece": pl.Float64(),
+        "chosen": pl.Boolean(),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Chances:
+    """Delay probabilities: of every open goal now, and all that would have been said before.
+
+    Attributes
+    ----------
+    said
+        One row per goal and snapshot, sorted by both: ``goal_id``, ``seen_on``, ``elapsed``, ``days_left``,
+        ``due_on`` (in force that day); ``delay`` (delay probability by the model as it stood before
+        that day), ``delay_low``, ``delay_high`` (its 90 % interval), ``pace_delay`` (by the pace rule
+        learnt at the same origin), ``base_delay`` (share missed of what was settled by then), ``rung``, ``origin``
+        (day up to which it was learnt; null: nothing was settled yet, so the prior speaks), ``missed``
+        and ``known_on`` (null: not yet known).
+    now
+        One row per open goal not past its due date, sorted by ``goal_id``: ``delay``, ``delay_low``,
+        ``delay_high``, ``pace_delay``, ``rung``, ``raising``, ``lowering`` (drivers, strongest first).
+    ladder
+        One row per rung that could be tried: goals, snapshots, Brier score, ``skill`` (share of the base
+        rate's Brier score saved), log loss, AUC, ECE in ten bins of equal count, all on the same later
+        snapshots, calibrated; ``chosen``.
+    card
+        What the model is: plain values for reading.
+    as_of
+        The day it speaks of.
+    """
+
+    said: pl.DataFrame
+    now: pl.DataFrame
+    ladder: pl.DataFrame
+    card: Mapping[str, object]
+    as_of: date
+
+    cells: ClassVar[tuple[Cells, ...]] = ()  # A goal is a record of its owner; access decides who reads it.
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """All that was learnt up to a day.
+
+    Attributes
+    ----------
+    models
+        The rungs that could be fitted, with the calibration of each.
+    chosen
+        The rung that speaks.
+    base
+        Share missed of what was settled.
+    origin
+        Up to which day; None if nothing was settled.
+    """
+
+    models: Mapping[str, tuple[Model, Calibration]]
+    chosen: str
+    base: float
+    origin: date | None
+
+    def delay(self, features: Floats) -> Floats:
+        """Calibrated delay probability by the rung that speaks."""
+        return self.by(self.chosen, features)
+
+    def by(self, rung: str, features: Floats) -> Floats:
+        """Calibrated delay probability by a rung."""
+        model, calibration = self.models[rung]
+        return calibration.apply(model.delay(features))
+
+
+def chances(panel: Panel, *, seed: int = 0) -> Chances:
+    """Learn, choose, calibrate and speak.
+
+    Parameters
+    ----------
+    panel
+        What could be known about each goal on each day.
+    seed
+        Of the trees and of the draw of goals where there are more than `MOST_TO_LEARN` snapshots.
+
+    Returns
+    -------
+    Chances
+        With no goal settled the prior of the pace rule speaks, with its width.
+    """
+    rolled = _roll(panel, seed=seed)
+    today = panel.snapshots.with_row_index("_at").filter(
+        pl.col("seen_on") == panel.as_of, pl.col("missed").is_null()
+    )
+    at = today["_at"].to_numpy().astype(np.int64)
+    return Chances(
+        rolled.said,
+        _now(today, rolled.table.features[at], rolled.learnt, rolled.said, panel),
+        rolled.ladder,
+        _card(rolled, panel, seed),
+        panel.as_of,
+    )
+
+
+def learn(panel: Panel, *, seed: int = 0) -> Learnt:
+    """What `chances` learns up to the panel's last day, for scoring snapshots of later days."""
+    return _roll(panel, seed=seed).learnt
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The panel as arrays, one entry per snapshot; days count from 1970."""
+
+    goal: Ints
+    seen: Ints
+    due: Ints
+    landed: Floats
+    known: Floats
+    missed: Flags
+    features: Floats
+    weight: Floats
+    pace_column: int
+    elapsed_column: int
+
+
+@dataclass(frozen=True)
+class _Rolled:
+    table: _Table
+    said: pl.DataFrame
+    learnt: Learnt
+    ladder: pl.DataFrame
+    origins: tuple[date, ...]
+
+
+def _table(panel: Panel) -> _Table:
+    shots = panel.snapshots
+    goal = shots["goal_id"].rle_id().to_numpy().astype(np.int64)
+    counts = np.bincount(goal) if len(goal) else np.empty(0)
+
+    def day(name: str) -> Floats:
+        return shots[name].to_physical().cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+    return _Table(
+        goal=goal,
+        seen=day("seen_on").astype(np.int64),
+        due=day("due_on").astype(np.int64),
+        landed=day("landed_on"),
+        known=day("known_on"),
+        missed=shots["missed"].fill_null(value=False).to_numpy(),
+        features=shots.select(pl.col(panel.features).fill_null(float("nan")))
+        .to_numpy(order="c")
+        .astype(np.float64),
+        # A goal seen twenty times is not twenty goals.
+        weight=1.0 / np.maximum(counts[goal], 1) if len(goal) else np.empty(0),
+        pace_column=panel.features.index("pace_needed"),
+        elapsed_column=panel.features.index("elapsed"),
+    )
+
+
+def _roll(panel: Panel, *, seed: int) -> _Rolled:
+    """Learn at each origin and speak about the days up to the next."""
+    table = _table(panel)
+    as_of = _day(panel.as_of)
+    origins = _origins(table, as_of)
+    n = len(table.goal)
+    # What each rung said before it was calibrated, and after; NaN where it could not speak yet.
+    raw = {rung: np.full(n, np.nan) for rung in RUNGS}
+    bent = {rung: np.full(n, np.nan) for rung in RUNGS}
+    low, high, base = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    spoke = np.full(n, -1, dtype=np.int64)
+    chosen = np.full(n, -1, dtype=np.int64)
+    learnt = Learnt({}, "pace", 0.4, None)
+    bounds = [-(10**7), *origins]
+    for at, origin in enumerate(bounds):
+        until = bounds[at + 1] if at + 1 < len(bounds) else 10**7
+        learnt = _learn(table, origin, raw, bent, seed=seed)
+        rows = np.flatnonzero((table.seen >= origin) & (table.seen < until) if at else table.seen < until)
+        if not len(rows):
+            continue
+        features = table.features[rows]
+        for rung, (model, calibration) in learnt.models.items():
+            raw[rung][rows] = model.delay(features)
+            bent[rung][rows] = calibration.apply(raw[rung][rows])
+        low[rows], high[rows] = _interval(learnt, features, bent[learnt.chosen][rows])
+        base[rows], spoke[rows], chosen[rows] = learnt.base, at, RUNGS.index(learnt.chosen)
+    delay = np.choose(np.maximum(chosen, 0), [bent[rung] for rung in RUNGS]) if n else np.empty(0)
+    days = [None, *(_date(day) for day in origins)]
+    said = panel.snapshots.select(
+        "goal_id",
+        "seen_on",
+        "elapsed",
+        pl.col("days_left").cast(pl.Int64),
+        "due_on",
+        pl.Series("delay", delay, dtype=pl.Float64),
+        pl.Series("delay_low", low, dtype=pl.Float64),
+        pl.Series("delay_high", high, dtype=pl.Float64),
+        pl.Series("pace_delay", bent["pace"], dtype=pl.Float64),
+        pl.Series("base_delay", base, dtype=pl.Float64),
+        pl.Series("rung", np.array(RUNGS, dtype=object)[np.maximum(chosen, 0)], dtype=pl.String),
+        pl.Series("origin", days, dtype=pl.Date).gather(np.maximum(spoke, 0)),
+        "missed",
+        "known_on",
+    )
+    ladder = _compared(table, bent, base, as_of, learnt.chosen)
+    return _Rolled(table, said, learnt, ladder, tuple(_date(day) for day in origins))
+
+
+def _origins(table: _Table, as_of: int) -> list[int]:
+    """Days with equally many snapshots between them, from the first with goals enough to learn from."""
+    settled = np.sort(table.known[_last_of_each(table) & (table.due < as_of)])
+    settled = settled[~np.isnan(settled)]
+    fewest = int(FEWEST_FOR_LOGISTIC.value)
+    if len(settled) < fewest:
+        return [as_of] if len(settled) else []
+    first = int(settled[fewest - 1]) + 1
+    if first >= as_of:
+        return [as_of]
+    steps = min(ORIGINS, max(1, (as_of - first) // 14))
+    later = table.seen[table.seen >= first]
+    days = np.quantile(later, np.arange(1, steps) / steps).round() if len(later) else np.empty(0)
+    return sorted({first, *(int(day) for day in days if first < day < as_of), as_of})
+
+
+def _last_of_each(table: _Table) -> Flags:
+    last = np.ones(len(table.goal), dtype=np.bool_)
+    last[:-1] = table.goal[1:] != table.goal[:-1]
+    return last
+
+
+def _learn(
+    table: _Table, origin: int, raw: Mapping[str, Floats], bent: Mapping[str, Floats], *, seed: int
+) -> Learnt:
+    """Fit every rung there is enough for, on what was known before the day; calibrate and choose."""
+    before = table.seen < origin
+    # Only goals whose due date has passed: of the others the early landings are known and the misses not.
+    settled = before & (table.due < origin) & (table.known < origin)
+    goals = np.unique(table.goal[settled])
+    lost = table.missed[settled & _latest(table, settled)]
+    share = float((lost.sum() + 2.0) / (len(lost) + 5.0))
+    weight = table.weight
+    models: dict[str, Model] = {
+        "pace": pace(
+            table.features[settled], table.missed[settled], weight[settled], column=table.pace_column
+        )
+    }
+    if len(goals) >= FEWEST_FOR_LOGISTIC.value:
+        lived = _lived(table, np.flatnonzero(before), origin, seed)
+        cut = parts(np.where(lived.known_to >= 1.0, lived.landed_at, np.nan))
+        models["logistic"] = logistic(lived, cut, elapsed=table.elapsed_column)
+        if len(goals) >= FEWEST_FOR_BOOSTING.value:
+            models["boosting"] = boosting(lived, cut, seed=seed)
+            models["blend"] = Blend((models["logistic"], models["boosting"]))
+    calibrated: dict[str, tuple[Model, Calibration]] = {}
+    for rung, model in models.items():
+        told = settled & ~np.isnan(raw[rung])
+        enough = rung != "pace" and len(np.unique(table.goal[told])) >= FEWEST_FOR_LOGISTIC.value
+        found = (
+            calibrate(raw[rung][told], table.missed[told], table.goal[told], weight[told])
+            if enough
+            else NOTHING
+        )
+        calibrated[rung] = (model, found)
+    return Learnt(
+        MappingProxyType(calibrated),
+        _choose(table, settled, bent, tuple(models)),
+        share,
+        _date(origin) if len(goals) else None,
+    )
+
+
+def _latest(table: _Table, rows: Flags) -> Flags:
+    """The last of the given rows of each goal."""
+    at = np.flatnonzero(rows)
+    mark = np.zeros(len(rows), dtype=np.bool_)
+    if len(at):
+        mark[at[np.append(table.goal[at][1:] != table.goal[at][:-1], True)]] = True
+    return mark
+
+
+def _lived(table: _Table, rows: Ints, origin: int, seed: int) -> Lived:
+    """What was known on the day of the snapshots before it, of at most so many, whole goals at a time."""
+    if len(rows) > MOST_TO_LEARN:
+        order = np.random.default_rng(seed).permutation(int(table.goal.max()) + 1)
+        kept = order[table.goal[rows]] < (int(table.goal.max()) + 1) * MOST_TO_LEARN / len(rows)
+        rows = rows[kept]
+    seen, left = table.seen[rows], (table.due - table.seen)[rows].astype(np.float64)
+    landed = np.where(table.landed[rows] < origin, table.landed[rows], np.nan)
+    landed_at = (landed - seen) / left
+    landed_at = np.where(landed_at <= 1.0, landed_at, np.nan)
+    settled = (table.known[rows] < origin) & np.isnan(landed_at)
+    known_to = np.where(
+        settled | (table.due[rows] < origin), 1.0, np.clip((origin - seen) / left, 0.0, 0.999)
+    )
+    return Lived(table.features[rows], landed_at, known_to, table.weight[rows])
+
+
+def _choose(table: _Table, settled: Flags, bent: Mapping[str, Floats], fitted: tuple[str, ...]) -> str:
+    """The rung that did best on what was said ahead of time and is settled; untried ones do not speak."""
+    tried = [rung for rung in fitted if not np.isnan(bent[rung][settled]).all()] if settled.any() else []
+    if "logistic" in fitted and "logistic" not in tried:
+        # The first origin: nothing has been tried yet, and the pace rule alone is known to be poor.
+        return "logistic"
+    if not tried:
+        return "pace"
+    rows = settled & np.logical_and.reduce([~np.isnan(bent[rung]) for rung in tried])
+    if len(np.unique(table.goal[rows])) < FEWEST_FOR_LOGISTIC.value:
+        tried = [rung for rung in tried if rung in ("pace", "logistic")]
+        rows = settled & np.logical_and.reduce([~np.isnan(bent[rung]) for rung in tried])
+    if not rows.any():
+        return tried[-1]
+    brier = {rung: _brier(bent[rung][rows], table.missed[rows], table.weight[rows]) for rung in tried}
+    return min(tried, key=lambda rung: brier[rung])
+
+
+def _interval(learnt: Learnt, features: Floats, delay: Floats) -> tuple[Floats, Floats]:
+    model, calibration = learnt.models[learnt.chosen]
+    if isinstance(model, Pace):
+        return model.interval(features, width=WIDTH)
+    if calibration.goals:
+        return calibration.interval(delay, width=WIDTH)
+    # Learnt but not yet checked against anything: as wide as the pace rule is unsure.
+    pace_model, _ = learnt.models["pace"]
+    assert isinstance(pace_model, Pace)
+    low, high = pace_model.interval(features, width=WIDTH)
+    return np.minimum(low, delay), np.maximum(high, delay)
+
+
+def _compared(
+    table: _Table, bent: Mapping[str, Floats], base: Floats, as_of: int, chosen: str
+) -> pl.DataFrame:
+    """Every rung on the later snapshots all of them spoke about."""
+    settled = (table.due <= as_of) & ~np.isnan(table.known)
+    tried = [rung for rung in RUNGS if (settled & ~np.isnan(bent[rung])).any()]
+    rows = settled & np.logical_and.reduce([~np.isnan(bent[rung]) for rung in tried]) if tried else settled
+    missed, weight = table.missed[rows], table.weight[rows]
+    reference = _brier(base[rows], missed, weight) if rows.any() else float("nan")
+    return pl.DataFrame(
+        [
+            {
+                "rung": rung,
+                "n_goals": len(np.unique(table.goal[rows])),
+                "n_snapshots": int(rows.sum()),
+                "brier": (brier := _brier(bent[rung][rows], missed, weight)),
+                "skill": 1.0 - brier / reference,
+                "log_loss": _log_loss(bent[rung][rows], missed, weight),
+                "auc": auc(bent[rung][rows], missed),
+                "ece": ece(bent[rung][rows], missed),
+                "chosen": rung == chosen,
+            }
+            for rung in tried
+            if rows.any()
+        ],
+        schema=dict(LADDER),
+    )
+
+
+def _brier(stated: Floats, missed: Flags, weight: Floats) -> float:
+    return float(np.average((stated - missed) ** 2, weights=weight))
+
+
+def _log_loss(stated: Floats, missed: Flags, weight: Floats) -> float:
+    held = np.clip(stated, 1e-6, 1.0 - 1e-6)
+    return float(-np.average(np.where(missed, np.log(held), np.log1p(-held)), weights=weight))
+
+
+def auc(stated: Floats, missed: Flags) -> float:
+    """Chance that a goal that missed was given a higher probability than one that did not, ties half."""
+    n, others = int(missed.sum()), int((~missed).sum())
+    if not n or not others:
+        return float("nan")
+    ranks = pl.Series(stated).rank("average").to_numpy()
+    return float((ranks[missed].sum() - n * (n + 1) / 2) / (n * others))
+
+
+def ece(stated: Floats, missed: Flags, *, bins: int = 10) -> float:
+    """Expected calibration error: mean distance of stated and observed shares over bins of equal count."""
+    if not len(stated):
+        return float("nan")
+    order = np.argsort(stated, kind="stable")
+    groups = np.array_split(order, min(bins, len(order)))
+    return float(sum(len(g) * abs(stated[g].mean() - missed[g].mean()) for g in groups) / len(stated))
+
+
+def _now(
+    today: pl.DataFrame, features: Floats, learnt: Learnt, said: pl.DataFrame, panel: Panel
+) -> pl.DataFrame:
+    """Today's probabilities with what raises and lowers each."""
+    raising, lowering = _drivers(features, learnt, panel)
+    spoken = said.filter(pl.col("seen_on") == panel.as_of).select(
+        "goal_id", "delay", "delay_low", "delay_high", "pace_delay", "rung"
+    )
+    return (
+        today.select(
+            "goal_id",
+            pl.Series("raising", raising, dtype=pl.List(pl.String)),
+            pl.Series("lowering", lowering, dtype=pl.List(pl.String)),
+        )
+        .join(spoken, on="goal_id", how="left")
+        .select(*NOW)
+        .sort("goal_id")
+    )
+
+
+def _drivers(features: Floats, learnt: Learnt, panel: Panel) -> tuple[list[list[str]], list[list[str]]]:
+    """What moves each goal's log odds most, against the same goal with that measured as usual."""
+    if not len(features):
+        return [], []
+    model, _ = learnt.models[learnt.chosen]
+    with np.errstate(all="ignore"):
+        known = ~np.isnan(features)
+        usual = np.array(
+            [
+                np.median(column[keep]) if keep.any() else np.nan
+                for column, keep in zip(features.T, known.T, strict=True)
+            ]
+        )
+    stated = _log_odds(model.delay(features))
+    names = [driver for driver in panel.drivers if driver not in ("time", "kind")]
+    moved = np.zeros((len(features), len(names)))
+    for at, driver in enumerate(names):
+        columns = [panel.features.index(name) for name in panel.drivers[driver]]
+        other = features.copy()
+        other[:, columns] = usual[columns]
+        moved[:, at] = stated - _log_odds(model.delay(other))
+    order = np.argsort(-moved, axis=1, kind="stable")
+    up = [
+        [names[k] for k in row[:MOST_DRIVERS] if effects[k] > LEAST_EFFECT]
+        for row, effects in zip(order, moved, strict=True)
+    ]
+    down = [
+        [names[k] for k in row[::-1][:MOST_DRIVERS] if effects[k] < -LEAST_EFFECT]
+        for row, effects in zip(order, moved, strict=True)
+    ]
+    return up, down
+
+
+def _log_odds(chance: Floats) -> Floats:
+    held = np.clip(chance, 1e-4, 1.0 - 1e-4)
+    return np.asarray(np.log(held / (1.0 - held)))
+
+
+def _card(rolled: _Rolled, panel: Panel, seed: int) -> Mapping[str, object]:
+    """What the model is, in plain values."""
+    learnt = rolled.learnt
+    model, calibration = learnt.models[learnt.chosen]
+    table = rolled.table
+    settled = _last_of_each(table) & (table.due <= _day(panel.as_of)) & ~np.isnan(table.known)
+    del model
+    return MappingProxyType(
+        {
+            "rung": learnt.chosen,
+            "calibrated_on_goals": calibration.goals,
+            "settled_goals": int(settled.sum()),
+            "snapshots": len(table.goal),
+            "base_rate": round(learnt.base, 6),
+            "origins": [day.isoformat() for day in rolled.origins],
+            "features": list(panel.features),
+            "seed": seed,
+            "rules": RULES_VERSION,
+            "as_of": panel.as_of.isoformat(),
+        }
+    )
+
+
+def _day(day: date) -> int:
+    return (day - date(1970, 1, 1)).days
+
+
+def _date(day: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=int(day))
