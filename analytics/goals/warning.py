@@ -80,6 +80,7 @@ _COLUMNS: Final = (
     "share",
     "below",
     "consequence",
+    "known_as",
 )
 _RISING: Final = ("increase", "reach", "stay_above")
 _FALLING: Final = ("decrease", "stay_below")
@@ -106,6 +107,9 @@ class EarlyWarnings:
         ``strategic_id`` (the strategic goal it serves), ``share`` (of that goal rests on it: weights along
         the path multiplied; 1 for the strategic goal itself, 0 if it serves none), ``below`` (goals that
         hang below it), ``consequence`` (share × chance).
+        ``known_as``: the ids under which the same warning may have been told or answered before, its own
+        among them. A probability that is learnt anew may reach the limit a fortnight sooner or later; a
+        warning that stood meanwhile is the same warning.
     limits
         The limits of the delay probability by quarter; see `analytics.goals.lead_time.limits`.
     as_of
@@ -184,7 +188,8 @@ def early_warnings(
         said.sort("goal_id", "seen_on").group_by("goal_id", maintain_order=True).agg(pl.col("delay").last())
     )
     whole = (
-        kept.with_columns(pl.Series("warning_id", _ids(kept), dtype=pl.String))
+        kept.with_columns(_ids(kept, as_of))
+        .with_columns(pl.col("known_as").list.first().alias("warning_id"))
         .join(last.rename({"delay": "chance"}), on="goal_id", how="left")
         .join(_stakes(goals), on="goal_id", how="left")
         .with_columns((pl.col("share") * pl.col("chance").fill_null(_UNTOLD)).alias("consequence"))
@@ -419,19 +424,27 @@ def _running(goals: pl.DataFrame, told: pl.DataFrame, moves: pl.DataFrame, as_of
     )
 
 
-def _ids(found: pl.DataFrame) -> list[str]:
-    """Names that stay when the data grow.
+def _ids(found: pl.DataFrame, as_of: date) -> pl.Series:
+    """Names that stay when the data grow, its own first.
 
     A probability is looked at every fortnight of a goal's life and on the latest day of the data. What
     arose on such a day arises at the end of that fortnight in the next version, so its fortnight is named.
     """
     step = int(SNAPSHOT_DAYS.value)
-    return [
-        sha256(
-            f"{kind}/{goal}/{-(-(arose - start).days // step) if kind == 'chance' else arose}".encode()
-        ).hexdigest()[:16]
-        for kind, goal, arose, start in found.select("kind", "goal_id", "arose_on", "start_on").iter_rows()
-    ]
+    names: list[list[str]] = []
+    rows = found.select("kind", "goal_id", "start_on", "arose_on", "ended_on")
+    for kind, goal, start, arose, ended in rows.iter_rows():
+        if kind != "chance":
+            names.append([_id(kind, goal, arose)])
+            continue
+        first, last = (-(-(day - start).days // step) for day in (arose, ended or as_of))
+        others = (first - 1, *range(first + 1, last + 1)) if ended is None else ()
+        names.append([_id(kind, goal, fortnight) for fortnight in (first, *others)])
+    return pl.Series("known_as", names, dtype=pl.List(pl.String))
+
+
+def _id(*parts: object) -> str:
+    return sha256("/".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
 def _stakes(goals: pl.DataFrame) -> pl.DataFrame:

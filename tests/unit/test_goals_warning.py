@@ -166,6 +166,22 @@ def test_a_warning_keeps_its_id_when_the_latest_day_of_the_data_moves_on() -> No
     )
 
 
+def test_a_warning_that_stood_meanwhile_is_known_by_the_id_it_was_told_under() -> None:
+    # Learnt anew, the probability reaches the limit a fortnight sooner, or later, than was told then.
+    told = one(warned(course(0.2, 0.3, 0.7, 0.8), as_of=fortnight(3)))["warning_id"]
+    sooner = one(warned(course(0.2, 0.6, 0.7, 0.8, 0.8), as_of=fortnight(4)))
+    later = one(warned(course(0.2, 0.3, 0.5, 0.8, 0.8), as_of=fortnight(4)))
+    assert sooner["known_as"][0] == sooner["warning_id"] != told
+    assert told in sooner["known_as"]
+    assert told in later["known_as"]
+
+
+def test_a_new_spell_is_not_known_by_the_id_of_the_one_that_ended() -> None:
+    first = one(warned(course(0.2, 0.7), as_of=fortnight(1)))["warning_id"]
+    found = warned(course(0.2, 0.7, 0.3, 0.7), as_of=fortnight(3)).standing
+    assert first not in found["known_as"].item().to_list()
+
+
 @pytest.mark.parametrize(
     ("closing", "ended"),
     [
