@@ -527,3 +527,10 @@ WEIGHT_TOLERANCE: Final = Threshold(
     "Our choice: three weights of 33.3 per cent add up to 99.9",
     "Weights that miss a hundred per cent by less than half a point are rounded, not wrong.",
 )
+WARNING_MISSES: Final = Threshold(
+    10,
+    date(2026, 11, 22),
+    "Our choice: of ten misses one more or less is a tenth",
+    "From fewer than ten goals that missed, or ten that were warned of, nobody can say what warnings are "
+    "worth.",
+)
