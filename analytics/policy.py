@@ -534,3 +534,29 @@ WARNING_MISSES: Final = Threshold(
     "From fewer than ten goals that missed, or ten that were warned of, nobody can say what warnings are "
     "worth.",
 )
+FORECAST_SPREAD: Final = Threshold(
+    0.45,
+    date(2026, 11, 22),
+    "Our choice: on 3,834 sprints of Choetkiertikul et al. (2017), doi:10.1109/TSE.2017.2693989, ranges this "
+    "wide held more than they promised",
+    "Until enough goals have shown how goals go here, progress after the whole planned time is taken to lie "
+    "within about three quarters of the way around what its pace suggests.",
+)
+FORECAST_POOLING: Final = Threshold(
+    10,
+    date(2026, 11, 22),
+    "Our choice, by simulation",
+    "How goals at the same point went counts as much as how goals went in general once ten were seen.",
+)
+FORECAST_REACH: Final = Threshold(
+    1.5,
+    date(2026, 11, 22),
+    "Our choice: half the planned time after the due date",
+    "Nobody looks further ahead than half a goal's planned time beyond its due date.",
+)
+MINIMUM_FORECAST_GOALS: Final = Threshold(
+    20,
+    date(2026, 11, 22),
+    "Our choice: of fewer than twenty goals, one outside a 90 per cent range says nothing about the range",
+    "With fewer than twenty past goals nobody can say whether forecasts hold what they promise.",
+)
