@@ -29,6 +29,7 @@ import streamlit as st
 from analytics.language import Language
 from data import queries
 from data.access import ROLES, Permission, Role, Viewer
+from data.ledger import Ledger
 from data.operations import Action, Limits, Operations, SignIn, Standing
 from data.problems import Problem
 from data.sign_in import Roles, issued_at, local_viewer, read_roles, session_of, subject_of, viewer_from
@@ -194,6 +195,11 @@ def operations() -> Operations:
     return _operations(home().resolve(), Limits.of(os.environ))
 
 
+def ledger() -> Ledger:
+    """The decision ledger of this installation, one per process."""
+    return _ledger(home().resolve())
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this computer and no other."""
     name = host.strip().strip("[]").lower().rstrip(".")
@@ -276,6 +282,11 @@ def _watch(session_id: str) -> None:
 @lru_cache(maxsize=8)
 def _operations(folder: Path, limits: Limits) -> Operations:
     return Operations(folder, limits=limits)
+
+
+@lru_cache(maxsize=8)
+def _ledger(folder: Path) -> Ledger:
+    return Ledger(folder)
 
 
 def _roles() -> Roles:
