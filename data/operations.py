@@ -325,6 +325,7 @@ class Operations(Store):
         *,
         since: datetime | None = None,
         subject: str | None = None,
+        action: Action | None = None,
         limit: int = 1000,
     ) -> pl.DataFrame:
         """The access log, latest first.
@@ -337,6 +338,8 @@ class Operations(Store):
             Only entries from this time on.
         subject
             Only what this person did.
+        action
+            Only what was done in this way.
         limit
             At most so many entries.
 
@@ -353,8 +356,8 @@ class Operations(Store):
             )
         return self._frame(
             f"SELECT {', '.join(_LOG)} FROM access_log WHERE at >= ? AND (? IS NULL OR subject = ?)"
-            " ORDER BY entry DESC LIMIT ?",
-            (ms(since) if since else 0, subject, subject, limit),
+            " AND (? IS NULL OR action = ?) ORDER BY entry DESC LIMIT ?",
+            (ms(since) if since else 0, subject, subject, action, action, limit),
             _LOG,
         )
 

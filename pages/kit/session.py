@@ -29,7 +29,8 @@ import streamlit as st
 from analytics.language import Language
 from data import queries
 from data.access import ROLES, Permission, Role, Viewer
-from data.ledger import Ledger
+from data.chain import Head
+from data.ledger import Body, Decision, Ledger
 from data.operations import Action, Limits, Operations, SignIn, Standing
 from data.problems import Problem
 from data.sign_in import Roles, issued_at, local_viewer, read_roles, session_of, subject_of, viewer_from
@@ -198,6 +199,32 @@ def operations() -> Operations:
 def ledger() -> Ledger:
     """The decision ledger of this installation, one per process."""
     return _ledger(home().resolve())
+
+
+def decide(
+    viewer: Viewer,
+    kind: str,
+    *,
+    key: str,
+    body: Mapping[str, Body],
+    reason: str,
+    expected: int,
+    corrects: int | None = None,
+) -> Decision:
+    """Record a decision in the ledger, and in the access log that it was made; see `Ledger.append`.
+
+    The access log keeps its digest, too: a ledger that was cut afterwards gives itself away.
+
+    Raises
+    ------
+    Problem
+        Nothing was recorded; `data.ledger.ConflictError` where somebody decided on the same before.
+    """
+    made = ledger().append(
+        viewer, kind, key=key, body=body, reason=reason, expected=expected, corrects=corrects
+    )
+    record("decided", kind, head=str(Head(made.entry, made.digest)))
+    return made
 
 
 def is_loopback(host: str) -> bool:
