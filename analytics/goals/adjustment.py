@@ -60,7 +60,7 @@ class Adjustment:
     total
         One row, ``scope`` *all*: ``goals`` (those whose time has come to its last part), ``owners``,
         ``changed`` (ever), ``late`` (changed late), ``late_share``, ``late_low``, ``late_high``,
-        ``unapproved`` (late, and a change of theirs that nobody but the owner approved), ``lost`` (goals whose
+        ``unapproved`` (late, and not approved by anybody but the owner), ``lost`` (goals whose
         number of wordings says that changes are missing from the record).
     departments
         The same without ``lost``, one row per department, sorted by ``department_id``; small ones are hidden.

@@ -161,7 +161,7 @@ def _counted(rows: pl.DataFrame, by: Sequence[str], *, always: tuple[str, ...] =
 
 
 def with_share(counts: pl.DataFrame, count: str, of: str) -> pl.DataFrame:
-    """Add the share ``count`` ÷ ``of`` as ``…_share``, its interval as ``…_low``, ``…_high``; null of nothing."""
+    """Add ``count`` ÷ ``of`` as ``…_share`` with its interval ``…_low``, ``…_high``; null of nothing."""
     n = counts[of].cast(pl.Float64).fill_null(0.0)
     share = (counts[count].cast(pl.Float64) / n).fill_nan(0.0).fill_null(0.0)
     low, high = wilson(share.to_numpy(), n.to_numpy(), confidence=CONFIDENCE.value)
