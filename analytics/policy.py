@@ -560,3 +560,10 @@ MINIMUM_FORECAST_GOALS: Final = Threshold(
     "Our choice: of fewer than twenty goals, one outside a 90 per cent range says nothing about the range",
     "With fewer than twenty past goals nobody can say whether forecasts hold what they promise.",
 )
+MINIMUM_RETURNS: Final = Threshold(
+    30,
+    date(2026, 11, 22),
+    "Our choice: thirty degrees of freedom give a variance to within about a quarter of its size",
+    "With fewer than thirty further cycles of owners who had goals before, nobody can tell a habit from a bad "
+    "half-year.",
+)
