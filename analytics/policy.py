@@ -564,6 +564,6 @@ MINIMUM_RETURNS: Final = Threshold(
     30,
     date(2026, 11, 22),
     "Our choice: thirty degrees of freedom give a variance to within about a quarter of its size",
-    "With fewer than thirty further cycles of owners who had goals before, nobody can tell a habit from a bad "
+    "With fewer than thirty further cycles of owners with goals before, nobody can tell a habit from a bad "
     "half-year.",
 )
