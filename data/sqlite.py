@@ -56,6 +56,7 @@ class Store(ABC):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._file: tuple[int, int] | None = None
         self._open()
 
     def close(self) -> None:
@@ -77,16 +78,25 @@ class Store(ABC):
             # Born private: the sidecar files of SQLite inherit the mode of the main one.
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
             self._connection = _connect(self.path)
-            # Closes the file with the last reference, also where a caller forgets to.
-            weakref.finalize(self, self._connection.close)
-            self._file = _identity(self.path)
-            self._create()
         except (OSError, sqlite3.Error) as error:
             raise self._unusable(str(error)) from error
+        # Closes the file with the last reference, also where a caller forgets to.
+        weakref.finalize(self, self._connection.close)
+        self._file = _identity(self.path)
+        try:
+            self._create()
+        except BaseException as error:
+            # Not to be used for what it might be: the next call opens it anew, or is refused again.
+            self._file = None
+            self._connection.close()
+            if isinstance(error, OSError | sqlite3.Error):
+                raise self._unusable(str(error)) from error
+            raise
 
     def _still_there(self) -> None:
         # What is written into a file that was removed is lost, and SQLite does not notice.
-        if not self._connection.in_transaction and _identity(self.path) != self._file:
+        if self._file is None or (not self._connection.in_transaction and _identity(self.path) != self._file):
+            self._file = None
             self._connection.close()
             self._open()
 
