@@ -95,7 +95,7 @@ def write(folder: Path, *, size: Size, seed: int = SEED) -> Demo:
     found_flaws += _write_people(
         exports, company, history, level=career.level, namesake=namesake, plan=plan, rows=rows, seed=seed
     )
-    ambitions = aims.aim(company, history, plan, seed=seed)
+    ambitions = aims.aim(company, history, traits, plan, seed=seed)
     habits = practice.practise(company, history, traits, rated.initial, plan, seed=seed)
     tables = {
         "goals": ambitions.goals,

@@ -140,6 +140,17 @@ def judge(
     )
 
 
+def worth(company: Company, history: History, traits: Traits, cycle: int, *, seed: int) -> Floats:
+    """Rating points everybody's work of a cycle is worth above average, the department's share included."""
+    function = company.code[company.function[history.department[cycle]]]
+    people = np.arange(len(history.employee_id))
+    return np.asarray(
+        traits.performance
+        + CYCLE_SD * lasting_normal(seed, "cycle", people, cycle)
+        + PERFORMANCE_SHIFT * (function == PERFORMANCE_FUNCTION)
+    )
+
+
 def ratings_export(history: History, judgements: Judgements, cycle: int) -> pl.DataFrame:
     """The judgements of a cycle as a review tool would export them."""
     ids = pl.Series(history.employee_id)
@@ -228,11 +239,6 @@ def _common(
     function = company.code[company.function[history.department[cycle]]]
     itself = source == SELF
     people = np.arange(len(history.employee_id))
-    worth = (
-        traits.performance
-        + CYCLE_SD * lasting_normal(seed, "cycle", people, cycle)
-        + PERFORMANCE_SHIFT * (function == PERFORMANCE_FUNCTION)
-    )
     mood = np.where(
         traits.softening,
         SOFTENING * (cycle - (len(CYCLES) - 1) / 2),
@@ -246,7 +252,7 @@ def _common(
         AVERAGE
         + INFLATION * cycle
         + np.array(SOURCE_SHIFT)[source]
-        + worth[ratee]
+        + worth(company, history, traits, cycle, seed=seed)[ratee]
         + np.where(itself, of_self[rater], hardness[rater])
         + np.where(itself, 0.5, 1.0) * liking
     )

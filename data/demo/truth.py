@@ -21,6 +21,7 @@ from data.demo.company import (
     Flags,
     Size,
 )
+from data.demo.courses import WALK_SHARES
 from data.demo.flaws import Flaw
 from data.demo.judging import INFLATION
 from data.demo.people import (
@@ -34,6 +35,7 @@ from data.demo.people import (
 )
 from data.demo.practice import NEVER_APPROVED
 from data.demo.rewards import NOMINATION_ODDS
+from data.demo.tracking import LATE_DEPARTMENT
 
 
 def write(
@@ -82,6 +84,11 @@ def write(
         "weights_never_approved": NEVER_APPROVED,
         "goals_not_taken_up": ambitions.not_taken_up,
         "stale_branches": ambitions.stale_branches,
+        "over_promisers": who(ambitions.over_promises),
+        "sandbaggers": who(ambitions.sandbags),
+        "goals_set_late_department": LATE_DEPARTMENT,
+        "goal_holes": ambitions.holes,
+        "correlated_risks": WALK_SHARES,
         "rows": rows,
         "flaws": [flaw.entry() for flaw in flaws],
     }

@@ -422,6 +422,7 @@ def test_goals_end_as_their_truth_says(small: demo.Demo) -> None:
     assert set(goals["outcome"]) == {"landed_on_time", "landed_late", "missed", "abandoned", "open"}
     assert set(goals["trajectory"]) == {
         "steady", "late_bloomer", "stalled", "scope_growth", "abandoned", "sandbagger", "over_promiser",
+        "follows",
     }  # fmt: skip
     share = goals.group_by("trajectory").agg((pl.col("outcome") == "landed_on_time").mean())
     landed = dict(share.iter_rows())

@@ -20,8 +20,8 @@ from data.demo.people import populate
 def company() -> tuple[Aims, GoalPace]:
     plan = PLANS["small"]
     made = found(plan, stream(SEED, "company"))
-    history, _ = populate(made, size="small", seed=SEED)
-    ambitions = aim(made, history, plan, seed=SEED)
+    history, traits = populate(made, size="small", seed=SEED)
+    ambitions = aim(made, history, traits, plan, seed=SEED)
     as_of: date = ambitions.check_ins["checked_at"].cast(pl.Date).max()  # type: ignore[assignment]
     return ambitions, pace(
         ambitions.goals.with_columns(pl.col("baseline", "target").cast(pl.Float64)),
