@@ -1,0 +1,395 @@
+"""How likely does a goal land, given the goals below it?
+
+Reads    one row per goal as it stands on a day (`standing`), what hangs below what, and the delay probability
+         of each open goal.
+Returns  one row per goal: the chance that it lands by the rule that holds for it; one row per goal and goal
+         below: what it would gain and lose; for chosen goals the shared causes that carry their risk.
+
+Every open goal carries a hidden load; it misses if the load exceeds what its delay probability leaves. Goals
+of one owner, of one department and under one goal share part of it (`analytics.goals.shared_risk`), so that
+they miss together more often than chance alone would have them. Loads are drawn some thousand times and each
+draw is rolled up: a goal lands by its *own* chance, when *all* below it land, when what they reached by
+*weight* comes to what is needed, or when *k of n* land. A goal that misses still brings part of the work
+that was left: the heavier its load, the less (`AFTER_A_MISS`, or the company's own past). What was done
+lands; what was given up or is overdue does not, even if it arrives before the goal above is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Final, NamedTuple
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from analytics.disclosure import Cells
+from analytics.goals.landing_draws import (
+    BATCH,
+    Count,
+    Loads,
+    Quantiles,
+    come_if_missed,
+    drawn,
+    drawn_again,
+    limits,
+    loads_of,
+)
+from analytics.goals.landing_tree import (
+    CANDIDATES,
+    UNSTATED,
+    Flags,
+    Floats,
+    Integers,
+    Rule,
+    Tree,
+    edges_of,
+    grown,
+    rolled_up,
+    rules_by_scope,
+)
+from analytics.goals.shared_risk import CAUSES, Parts
+from analytics.policy import AFTER_A_MISS
+
+REFERENCE: Final = (
+    "Vasicek (2002), The distribution of loan portfolio value, Risk 15(12); "
+    "Li (2000), J. Fixed Income 9(4). doi:10.3905/jfi.2000.319253 (one load each, shared causes)"
+)
+
+STATES: Final = ("open", "landed", "missed")
+BAD_PERIOD: Final = 0.1
+"""Share of a cause's draws that are called a bad period."""
+
+_MOST_CAUSES: Final = 6
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Chances rolled up from below.
+
+    Attributes
+    ----------
+    goals
+        One row per goal, sorted by ``goal_id``: ``lands`` (chance), ``error`` (standard error of the
+        drawing; 0 where nothing was drawn), ``low``, ``high`` (chance if every goal below had its delay
+        probability at the worse or better end of its 90 % interval; null where no intervals are given),
+        ``lands_independent`` (if goals shared nothing), ``own`` (1 − its own delay probability; 1 or 0 if
+        settled), ``rule``, ``needed`` (share of the weight, or number of goals; null by other rules),
+        ``stated`` (somebody said so), ``children`` (goals that count for it), ``loop`` (caught in one: its
+        own chance), ``assumed`` (no delay probability was given: the mean of the others).
+    children
+        One row per open goal and goal that counts for it, sorted by ``parent_id`` and falling ``gain``:
+        ``goal_id``, ``state``, ``lands`` (of the goal below), ``gain`` (chance of the parent if this one
+        surely lands, less its chance now), ``loss`` (its chance now, less that if this one surely misses).
+    by_rule
+        One row per open goal with goals below and each of `CANDIDATES`: ``goal_id``, ``rule``, ``needed``
+        (share), ``lands``.
+    risks
+        One row per chosen goal and kind of cause (`CAUSES` and ``alone``): ``goal_id``, ``kind``, ``share``
+        of the variance of its outcome, to the first order.
+    causes
+        One row per chosen goal and shared cause that matters, sorted by falling ``share``: ``goal_id``,
+        ``kind``, ``cause_id``, ``goals`` (open goals below with that cause), ``open_goals`` (all open goals
+        below that land by their own chance), ``share`` of the variance, ``bad`` (chance in the worst tenth of
+        the cause's draws), ``bad_error``, ``otherwise``.
+    draws
+        Number of draws.
+    """
+
+    goals: pl.DataFrame
+    children: pl.DataFrame
+    by_rule: pl.DataFrame
+    risks: pl.DataFrame
+    causes: pl.DataFrame
+    draws: int
+
+    cells: ClassVar[tuple[Cells, ...]] = ()  # Rows are goals, not statistics about people.
+
+
+def land(
+    goals: pl.DataFrame,
+    chances: pl.DataFrame,
+    *,
+    parts: Parts,
+    seed: int,
+    draws: int = 2_048,
+    unstated: Rule | Mapping[str, Rule] = UNSTATED,
+    chosen: Collection[str] = (),
+    alignments: pl.DataFrame | None = None,
+    after_a_miss: Quantiles = AFTER_A_MISS,
+) -> Landing:
+    """Roll the chances of goals up to the goals above them.
+
+    Parameters
+    ----------
+    goals
+        One row per goal: ``goal_id``, ``parent_id``, ``scope``, ``owner_id``, ``department_id``, ``weight``,
+        ``rollup_rule`` and ``rollup_needed`` as in the contract, ``state`` (one of `STATES`), ``progress``
+        (share of the way; null: unknown) and ``elapsed`` (share of its time), as of `standing`.
+    chances
+        ``goal_id``, ``delay``, and where known ``delay_low``, ``delay_high``; other goals are left out.
+    parts
+        What goals with a common cause share.
+    seed
+        For the draws.
+    draws
+        Number of draws, rounded up to whole batches of 64.
+    unstated
+        The rule of goals for which nobody said one; by scope, where it differs.
+    chosen
+        Goals whose causes are wanted.
+    alignments
+        Further goals served: ``goal_id``, ``serves_goal_id``, ``share`` (as a weight).
+    after_a_miss
+        Share of its time passed, and the quantiles, evenly spaced from 0 to 1, of the share of the work left
+        that a goal which misses still brings.
+
+    Returns
+    -------
+    Landing
+        A row for every goal, loops and goals without a parent included.
+
+    Raises
+    ------
+    ValueError
+        If ``draws`` is below one, the parts do not fit into one load, a state or rule is unknown, or a goal
+        has two rows.
+    """
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1; got {draws}")
+    if min(parts) < 0 or sum(parts) >= 1:
+        raise ValueError(f"parts must not be negative and leave something to chance; got {tuple(parts)}")
+    rules = rules_by_scope(unstated)
+    if not (known := set(goals["state"].unique())) <= set(STATES):
+        raise ValueError(f"state must be one of {', '.join(STATES)}; got {sorted(known - set(STATES))}")
+    if goals["goal_id"].is_duplicated().any():
+        raise ValueError("goals must have one row per goal_id")
+    rows = _with_chances(goals.sort("goal_id"), chances)
+    edges = edges_of(rows, alignments)
+    tree = grown(rows, edges, rules)
+    watched = np.flatnonzero(rows["goal_id"].is_in(list(chosen)).to_numpy())
+    loads = loads_of(tree, rows, parts, watched, after_a_miss)
+    batches = -(-draws // BATCH)
+    forced = come_if_missed(rows, after_a_miss)
+    count, landed = drawn(tree, rows, loads, forced, seed=seed, batches=batches, watched=watched)
+    found = _goals(rows, edges, tree, count)
+    carried = _carried(rows, tree, loads, count, watched)
+    names = rows["goal_id"][watched]
+    return Landing(
+        found,
+        _children(rows, tree, count, found["lands"]),
+        _by_rule(rows, tree, count),
+        _risks(names, carried),
+        _causes(names, carried, loads, landed, seed),
+        count.draws,
+    )
+
+
+def _with_chances(goals: pl.DataFrame, chances: pl.DataFrame) -> pl.DataFrame:
+    """Goals with their delay probability; settled ones are certain."""
+    given = [name for name in ("delay", "delay_low", "delay_high") if name in chances.columns]
+    rows = goals.join(
+        chances.select("goal_id", *given), on="goal_id", how="left", maintain_order="left"
+    ).with_columns(pl.lit(None, pl.Float64).alias(name) for name in {"delay_low", "delay_high"} - set(given))
+    is_open = pl.col("state") == "open"
+    usual = rows.filter(is_open)["delay"].mean()
+    certain = pl.when(pl.col("state") == "landed").then(0.0).otherwise(1.0)
+    return rows.with_columns(
+        (is_open & pl.col("delay").is_null()).alias("assumed"),
+        *(
+            pl.when(is_open).then(pl.col(name)).otherwise(certain).alias(name)
+            for name in ("delay_low", "delay_high")
+        ),
+        pl.when(is_open)
+        .then(pl.col("delay").fill_null(0.5 if usual is None else usual))
+        .otherwise(certain)
+        .alias("delay"),
+    ).with_columns(
+        # Without an interval of its own a goal has none.
+        pl.coalesce("delay_low", "delay").alias("_low"),
+        pl.coalesce("delay_high", "delay").alias("_high"),
+    )
+
+
+def _goals(rows: pl.DataFrame, edges: pl.DataFrame, tree: Tree, count: Count) -> pl.DataFrame:
+    n = rows.height
+    rolled = rolled_up(tree, n)
+    own = 1.0 - rows["delay"].to_numpy()
+    lands = np.where(rolled, count.lands, own)
+
+    def beside(name: str, otherwise: Floats) -> Floats:
+        # As a difference between equal draws, which is known better than either chance.
+        return np.where(rolled, np.clip(lands + count.beside[name] - count.sampled, 0.0, 1.0), otherwise)
+
+    told = rows["delay_low"].is_not_null().any() and rows["delay_high"].is_not_null().any()
+    counted = np.isin(tree.rule, ("all", "k_of_n", "weighted"))
+    return rows.select(
+        "goal_id",
+        pl.Series("lands", lands),
+        pl.Series("error", np.where(rolled, _error(lands, count.draws), 0.0)),
+        pl.Series("low", beside("low", 1.0 - rows["_high"].to_numpy())),
+        pl.Series("high", beside("high", 1.0 - rows["_low"].to_numpy())),
+        pl.Series("lands_independent", beside("independent", own)),
+        pl.Series("own", own),
+        pl.Series("rule", tree.rule.tolist(), dtype=pl.String),
+        pl.Series("needed", np.where(counted, tree.needed, np.nan)).fill_nan(None),
+        pl.Series("stated", tree.stated),
+        pl.Series("children", np.bincount(edges["parent"].to_numpy(), minlength=n)),
+        pl.Series("loop", tree.loop),
+        "assumed",
+    ).with_columns(pl.when(pl.lit(bool(told))).then(pl.col("low", "high")))
+
+
+def _error(share: Floats, draws: int) -> Floats:
+    """Standard error of a share of draws, not nought where all of them agree."""
+    near = (share * draws + 0.5) / (draws + 1.0)
+    error: Floats = np.sqrt(near * (1.0 - near) / draws)
+    return error
+
+
+def _children(rows: pl.DataFrame, tree: Tree, count: Count, lands: pl.Series) -> pl.DataFrame:
+    nothing = np.empty(0, dtype=np.int64)
+    child = np.concatenate([nothing, *(level.child for level in tree.levels)])
+    parent = np.concatenate([nothing, *(level.at[level.of] for level in tree.levels)])
+    gain, loss = (np.concatenate([np.empty(0), *tipped]) for tipped in (count.gain, count.loss))
+    # What is settled can be tipped no more.
+    is_open = (rows["state"] == "open").to_numpy()[child]
+    return pl.DataFrame(
+        {
+            "parent_id": rows["goal_id"][parent],
+            "goal_id": rows["goal_id"][child],
+            "state": rows["state"][child],
+            "lands": lands[child],
+            "gain": np.where(is_open, gain, 0.0),
+            "loss": np.where(is_open, loss, 0.0),
+        }
+    ).sort("parent_id", "gain", "goal_id", descending=[False, True, False])
+
+
+def _by_rule(rows: pl.DataFrame, tree: Tree, count: Count) -> pl.DataFrame:
+    at = np.concatenate([np.empty(0, dtype=np.int64), *(level.at for level in tree.levels)])
+    tried = np.concatenate([np.empty((0, len(CANDIDATES))), *count.tried])
+    tried[:, CANDIDATES.index(Rule("own"))] = 1.0 - rows["delay"].to_numpy()[at]
+    return pl.DataFrame(
+        {
+            "goal_id": rows["goal_id"][np.repeat(at, len(CANDIDATES))],
+            "rule": [rule.name for rule in CANDIDATES] * len(at),
+            "needed": [rule.needed for rule in CANDIDATES] * len(at),
+            "lands": tried.ravel(),
+        },
+        schema={"goal_id": pl.String, "rule": pl.String, "needed": pl.Float64, "lands": pl.Float64},
+    ).sort("goal_id", maintain_order=True)
+
+
+class _Carried(NamedTuple):
+    """Variance of the outcome of each goal watched (columns), by what carries it.
+
+    ``shared`` and ``goals`` (open goals below with that cause) have a matrix for each kind of cause, with a
+    row for each owner, department or goal above.
+    """
+
+    alone: Floats
+    shared: tuple[Floats, ...]
+    goals: tuple[Floats, ...]
+    open_goals: Floats
+
+    @property
+    def whole(self) -> Floats:
+        """All of the variance."""
+        shared: Floats = np.concatenate(self.shared).sum(axis=0)
+        return self.alone + shared
+
+
+def _carried(rows: pl.DataFrame, tree: Tree, loads: Loads, count: Count, watched: Integers) -> _Carried:
+    """What carries the risk of the goals watched.
+
+    To the first order a goal's outcome is a sum of the loads below it, each weighted by how much the goal
+    gives way to it: the density at its limit times what tips on every way up. The variance is that of this
+    sum.
+    """
+    weight, below = _ways(tree, rows.height, watched, count)
+    limit = limits(rows["delay"], loads)[0].astype(np.float64)
+    weight = weight[loads.who] * np.exp(-0.5 * limit * limit)[:, None]
+    below = below[loads.who].astype(np.float64)
+    shared, goals = [], []
+    for part, cause, ids in zip(loads.parts, loads.cause.T, loads.ids, strict=True):
+        has = np.flatnonzero(cause >= 0)
+        of = sparse.csr_array((np.ones(len(has)), (cause[has], has)), shape=(len(ids), len(cause)))
+        shared.append(part * (of @ weight) ** 2)
+        goals.append(of @ below)
+    alone = (loads.alone[:, None] * weight**2).sum(axis=0)
+    return _Carried(alone, tuple(shared), tuple(goals), below.sum(axis=0))
+
+
+def _risks(names: pl.Series, carried: _Carried) -> pl.DataFrame:
+    shares = np.stack([*(kind.sum(axis=0) for kind in carried.shared), carried.alone])
+    told = np.flatnonzero(carried.whole > 0)
+    shares = shares[:, told] / carried.whole[told]
+    kinds = [*CAUSES, "alone"]
+    return pl.DataFrame(
+        {
+            "goal_id": names[np.repeat(told, len(kinds))],
+            "kind": kinds * len(told),
+            "share": shares.T.ravel(),
+        },
+        schema={"goal_id": pl.String, "kind": pl.String, "share": pl.Float64},
+    )
+
+
+def _causes(names: pl.Series, carried: _Carried, loads: Loads, landed: Flags, seed: int) -> pl.DataFrame:
+    """The shared causes that carry most, and what a bad period of each would do."""
+    picked = []
+    for j in np.flatnonzero(carried.whole > 0):
+        mine = [
+            (float(kind[c, j] / carried.whole[j]), k, int(c))
+            for k, (kind, goals) in enumerate(zip(carried.shared, carried.goals, strict=True))
+            for c in np.flatnonzero((goals[:, j] >= 2) & (kind[:, j] > 0))
+        ]
+        picked += [(j, *one) for one in sorted(mine, key=lambda one: (-one[0], *one[1:]))[:_MOST_CAUSES]]
+    drawn = drawn_again(loads, {(k, c) for _, _, k, c in picked}, landed.shape[1] // BATCH, seed)
+    found = []
+    for j, share, k, c in picked:
+        load = drawn[k, c]
+        bad = load > np.quantile(load, 1.0 - BAD_PERIOD)
+        chance = float(landed[j, bad].mean())
+        found.append(
+            {
+                "goal_id": names[int(j)],
+                "kind": CAUSES[k],
+                "cause_id": loads.ids[k][c],
+                "goals": round(carried.goals[k][c, j]),
+                "open_goals": round(carried.open_goals[j]),
+                "share": share,
+                "bad": chance,
+                "bad_error": float(np.sqrt(chance * (1.0 - chance) / bad.sum())),
+                "otherwise": float(landed[j, ~bad].mean()),
+            }
+        )
+    return pl.DataFrame(
+        found,
+        schema={
+            "goal_id": pl.String,
+            "kind": pl.String,
+            "cause_id": pl.String,
+            "goals": pl.Int64,
+            "open_goals": pl.Int64,
+            "share": pl.Float64,
+            "bad": pl.Float64,
+            "bad_error": pl.Float64,
+            "otherwise": pl.Float64,
+        },
+    )
+
+
+def _ways(tree: Tree, n: int, watched: Integers, count: Count) -> tuple[Floats, Flags]:
+    """How much each goal watched gives way to each goal below, over all ways up; and which are below."""
+    weight = np.zeros((n, len(watched)))
+    weight[watched, np.arange(len(watched))] = 1.0
+    below = weight > 0
+    for level, gain, loss in reversed(list(zip(tree.levels, count.gain, count.loss, strict=True))):
+        counts = ~level.own[level.of]
+        above, child = level.at[level.of][counts], level.child[counts]
+        np.add.at(weight, child, weight[above] * (gain + loss)[counts, None])
+        np.logical_or.at(below, child, below[above])
+    return weight, below
