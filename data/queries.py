@@ -399,6 +399,38 @@ def model_goal_changes(engine: Engine) -> pl.DataFrame:
     return engine.query(read).sort("goal_id", "changed_at", "field")
 
 
+def every_goal(engine: Engine) -> pl.DataFrame:
+    """Every goal of the company without its title, for computation only; sorted by goal."""
+    return (
+        engine.query(lambda tables: tables("goals").drop("title", "_source_id", "_line", strict=False))
+        .with_columns(
+            pl.col("scope", "framework", "perspective", "kind", "status", "rollup_rule").cast(pl.String)
+        )
+        .sort("goal_id")
+    )
+
+
+def every_check_in(engine: Engine) -> pl.DataFrame:
+    """Check-ins of every goal, for computation only: goal_id, checked_at, value, target, confidence."""
+    return engine.query(
+        lambda tables: tables("check_ins").select("goal_id", "checked_at", "value", "target", "confidence")
+    ).sort("goal_id", "checked_at")
+
+
+def every_goal_change(engine: Engine) -> pl.DataFrame:
+    """Changes to every goal, for computation only; sorted by goal, moment, field."""
+    return engine.query(lambda tables: tables("goal_changes").drop("_source_id", "_line", strict=False)).sort(
+        "goal_id", "changed_at", "field"
+    )
+
+
+def every_goal_alignment(engine: Engine) -> pl.DataFrame:
+    """Which further goals each goal serves, for computation only: goal_id, serves_goal_id, share; sorted."""
+    return engine.query(
+        lambda tables: tables("goal_alignments").drop("_source_id", "_line", strict=False)
+    ).sort("goal_id", "serves_goal_id")
+
+
 def model_ratee_groups(viewer: Viewer, engine: Engine, *, cycle_ids: Sequence[str]) -> pl.DataFrame:
     """Which groups everybody belonged to when each cycle ended, for comparing how groups are rated.
 

@@ -162,6 +162,15 @@ def test_goals_as_evidence_have_an_owner_and_no_title(engine: Engine) -> None:
     assert set(queries.model_goal_changes(engine)["goal_id"]) <= set(found["goal_id"])
 
 
+def test_the_goals_models_read_are_all_there_are_without_titles(engine: Engine) -> None:
+    found = queries.every_goal(engine)
+    assert "title" not in found.columns
+    assert set(found["goal_id"]) == set(queries.goals(HR, engine)["goal_id"])
+    assert queries.every_check_in(engine).equals(queries.check_ins(HR, engine))
+    assert queries.every_goal_change(engine).equals(queries.goal_changes(HR, engine))
+    assert queries.every_goal_alignment(engine).equals(queries.goal_alignments(HR, engine))
+
+
 def test_groups_are_those_of_the_time_and_protected_ones_open_only_with_that_permission(
     engine: Engine,
 ) -> None:

@@ -17,11 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeAlias
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from analytics.disclosure import Cells
 from analytics.goals.risk.calibration import NOTHING, Calibration, calibrate
@@ -51,6 +52,7 @@ MOST_DRIVERS: Final = 3
 LEAST_EFFECT: Final = 0.15
 """Change of the log odds below which a driver is not worth naming."""
 
+Plain: TypeAlias = str | int | float | list[str]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -110,9 +112,9 @@ class Chances:
         One row per goal and snapshot, sorted by both: ``goal_id``, ``seen_on``, ``elapsed``, ``days_left``,
         ``due_on`` (in force that day); ``delay`` (delay probability by the model as it stood before
         that day), ``delay_low``, ``delay_high`` (its 90 % interval), ``pace_delay`` (by the pace rule
-        learnt at the same origin), ``base_delay`` (share missed of what was settled by then), ``rung``, ``origin``
-        (day up to which it was learnt; null: nothing was settled yet, so the prior speaks), ``missed``
-        and ``known_on`` (null: not yet known).
+        learnt at the same origin), ``base_delay`` (share missed of what was settled by then), ``rung``,
+        ``origin`` (day up to which it was learnt; null: nothing was settled yet, the prior speaks),
+        ``missed`` and ``known_on`` (null: not yet known).
     now
         One row per open goal not past its due date, sorted by ``goal_id``: ``delay``, ``delay_low``,
         ``delay_high``, ``pace_delay``, ``rung``, ``raising``, ``lowering`` (drivers, strongest first).
@@ -129,7 +131,7 @@ class Chances:
     said: pl.DataFrame
     now: pl.DataFrame
     ladder: pl.DataFrame
-    card: Mapping[str, object]
+    card: Mapping[str, Plain]
     as_of: date
 
     cells: ClassVar[tuple[Cells, ...]] = ()  # A goal is a record of its owner; access decides who reads it.
@@ -181,7 +183,18 @@ def chances(panel: Panel, *, seed: int = 0) -> Chances:
     Chances
         With no goal settled the prior of the pace rule speaks, with its width.
     """
-    rolled = _roll(panel, seed=seed)
+    # Threads that wait for each other are slower than one where the cores are shared with other work.
+    with threadpool_limits(1):
+        return _spoken(panel, _roll(panel, seed=seed), seed=seed)
+
+
+def learn(panel: Panel, *, seed: int = 0) -> Learnt:
+    """What `chances` learns up to the panel's last day, for scoring snapshots of later days."""
+    with threadpool_limits(1):
+        return _roll(panel, seed=seed).learnt
+
+
+def _spoken(panel: Panel, rolled: _Rolled, *, seed: int) -> Chances:
     today = panel.snapshots.with_row_index("_at").filter(
         pl.col("seen_on") == panel.as_of, pl.col("missed").is_null()
     )
@@ -193,11 +206,6 @@ def chances(panel: Panel, *, seed: int = 0) -> Chances:
         _card(rolled, panel, seed),
         panel.as_of,
     )
-
-
-def learn(panel: Panel, *, seed: int = 0) -> Learnt:
-    """What `chances` learns up to the panel's last day, for scoring snapshots of later days."""
-    return _roll(panel, seed=seed).learnt
 
 
 @dataclass(frozen=True)
@@ -532,7 +540,7 @@ def _log_odds(chance: Floats) -> Floats:
     return np.asarray(np.log(held / (1.0 - held)))
 
 
-def _card(rolled: _Rolled, panel: Panel, seed: int) -> Mapping[str, object]:
+def _card(rolled: _Rolled, panel: Panel, seed: int) -> Mapping[str, Plain]:
     """What the model is, in plain values."""
     learnt = rolled.learnt
     model, calibration = learnt.models[learnt.chosen]

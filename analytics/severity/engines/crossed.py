@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 REFERENCE: Final = (
     "Bates et al. (2015), J. Stat. Softw. 67(1). doi:10.18637/jss.v067.i01; "

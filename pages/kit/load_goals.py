@@ -1,0 +1,104 @@
+"""What the pages on goals show, computed once per version: delay probabilities and what follows from them.
+
+What is learnt is learnt on the whole company, kept beside the version (`data.derived`) and read again from
+there; every function that takes a viewer narrows it to the goals within reach. No page shows the whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import polars as pl
+import streamlit as st
+
+from analytics.goals.risk import ladder
+from analytics.goals.risk.ladder import Chances
+from analytics.goals.risk.panel import panel
+from analytics.policy import RULES_VERSION
+from data import derived, queries
+from data.access import Viewer
+from data.problems import Problem
+from pages.kit import load
+
+SEED: Final = 20261122
+RISK_MADE_BY: Final = f"goal risk 1, rules {RULES_VERSION}, seed {SEED}"
+"""Whoever changes what is learnt raises the number, so that what was kept before is learnt anew."""
+
+
+@dataclass(frozen=True)
+class GoalRecords:
+    """All there is on record about goals, of the whole company; for computation only.
+
+    Attributes
+    ----------
+    goals, check_ins, changes, alignments
+        As `queries.every_goal` and its neighbours give them.
+    as_of
+        The latest day on record.
+    """
+
+    goals: pl.DataFrame
+    check_ins: pl.DataFrame
+    changes: pl.DataFrame
+    alignments: pl.DataFrame
+    as_of: date
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def company(version_id: str) -> GoalRecords:
+    """Everything on record about goals."""
+    opened = load.engine(version_id)
+    return GoalRecords(
+        queries.every_goal(opened),
+        queries.every_check_in(opened),
+        queries.every_goal_change(opened),
+        queries.every_goal_alignment(opened),
+        load.latest_day(version_id) or date.max,
+    )
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def chances(version_id: str) -> Chances:
+    """Delay probabilities of the whole company: as kept with the version, or learnt now and kept."""
+    found = derived.kept(load.warehouse(), version_id, "goal_risk", made_by=RISK_MADE_BY)
+    if found is not None:
+        frames, card = found.frames, found.card
+        as_of = date.fromisoformat(str(card["as_of"]))
+        plain = {name: value for name, value in card.items() if isinstance(value, str | int | float | list)}
+        return Chances(frames["said"], frames["now"], frames["ladder"], plain, as_of)
+    on_record = company(version_id)
+    seen = panel(on_record.goals, on_record.check_ins, as_of=on_record.as_of, changes=on_record.changes)
+    learnt = ladder.chances(seen, seed=SEED)
+    with contextlib.suppress(Problem):  # where nothing can be kept it is learnt anew each time
+        derived.keep(
+            load.warehouse(),
+            version_id,
+            "goal_risk",
+            {"said": learnt.said, "now": learnt.now, "ladder": learnt.ladder},
+            learnt.card,
+            made_by=RISK_MADE_BY,
+        )
+    return learnt
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def visible_goals(version_id: str, viewer: Viewer) -> frozenset[str]:
+    """Goals a viewer may look at."""
+    return frozenset(queries.goals(viewer, load.engine(version_id))["goal_id"])
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def chances_within_reach(version_id: str, viewer: Viewer) -> Chances:
+    """Delay probabilities of the goals a viewer may look at; ladder and card are about the model."""
+    found = chances(version_id)
+    mine = pl.Series("goal_id", sorted(visible_goals(version_id, viewer)), dtype=pl.String).to_frame()
+    return Chances(
+        found.said.join(mine, on="goal_id", how="semi", maintain_order="left"),
+        found.now.join(mine, on="goal_id", how="semi", maintain_order="left"),
+        found.ladder,
+        found.card,
+        found.as_of,
+    )
