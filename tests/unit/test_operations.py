@@ -18,7 +18,16 @@ import pytest
 
 from data import sqlite
 from data.access import Role, Viewer
-from data.operations import KEEP_FILTERS, KEEP_LOG, KEEP_SESSIONS, Limits, Operations, SignIn, Standing
+from data.operations import (
+    KEEP_FILTERS,
+    KEEP_LOG,
+    KEEP_SESSIONS,
+    KEEP_TOLD,
+    Limits,
+    Operations,
+    SignIn,
+    Standing,
+)
 from data.problems import Problem
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +170,7 @@ def test_the_log_says_who_did_what_latest_first(store: Operations, clock: Clock)
     assert json.loads(log["detail"][1]) == {"filters": {"cycle": ["2026"]}}
     assert store.read_log(AUDITOR, since=clock.now).height == 1
     assert store.read_log(AUDITOR, subject=EMPLOYEE.subject)["object"].to_list() == ["mine"]
+    assert store.read_log(AUDITOR, action="downloaded")["object"].to_list() == ["ratings.csv"]
 
 
 def test_only_who_may_see_the_log_reads_it(store: Operations) -> None:
@@ -231,6 +241,54 @@ def test_the_same_filter_is_kept_once_and_its_day_begins_anew(store: Operations,
     assert store.recent_filters("a", about="ratings") == (asked,)
     clock.now += timedelta(hours=2)
     assert store.recent_filters("a", about="ratings") == ()
+
+
+# --- what was told ------------------------------------------------------------------------------------
+
+
+def test_each_notice_is_told_to_each_person_once(store: Operations) -> None:
+    assert store.tell("a", ["W1", "W2"]) == {"W1", "W2"}
+    assert store.tell("a", ["W2", "W3", "W3"]) == {"W3"}  # W2 is known, W3 counts once
+    assert store.told("a", ["W1", "W2", "W3", "W4"]) == {"W1", "W2", "W3"}
+    assert store.told("a", []) == store.told("b", ["W1"]) == frozenset()
+    assert store.tell("b", ["W1"]) == {"W1"}
+
+
+def test_what_was_told_is_kept_for_more_than_a_year_and_then_forgotten(
+    store: Operations, clock: Clock
+) -> None:
+    store.tell("a", ["W1"])
+    clock.now += KEEP_TOLD - timedelta(days=1)  # 399 days later
+    store.tell("a", ["W1", "W2"])
+    store.tidy()
+    assert store.told("a", ["W1", "W2"]) == {"W1", "W2"}
+    clock.now += timedelta(days=2)  # 401 days after W1, telling it again did not begin anew
+    store.tidy()
+    assert store.told("a", ["W1", "W2"]) == {"W2"}
+
+
+def test_what_somebody_was_told_and_asked_goes_with_them(store: Operations) -> None:
+    for subject in ("a", "b"):
+        store.tell(subject, ["W1"])
+        store.remember_filters(subject, [frozenset({"E1"})], about="ratings")
+    store.forget("a")
+    assert store.told("a", ["W1"]) == frozenset()
+    assert store.recent_filters("a", about="ratings") == ()
+    assert store.told("b", ["W1"]) == {"W1"}
+    assert len(store.recent_filters("b", about="ratings")) == 1
+
+
+def test_a_store_of_the_release_before_learns_to_tell_and_loses_nothing(tmp_path: Path, clock: Clock) -> None:
+    store = Operations(tmp_path, clock=clock)
+    store.record(EMPLOYEE, "downloaded", "mine.csv", {})
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "operations.sqlite")) as other:  # as format 1 was
+        other.execute("DROP TABLE told")
+        other.execute("PRAGMA user_version = 1")
+    again = Operations(tmp_path, clock=clock)
+    assert again.tell("a", ["W1"]) == {"W1"}
+    assert again.read_log(AUDITOR)["object"].to_list() == ["mine.csv"]
+    again.close()
 
 
 # --- retention ----------------------------------------------------------------------------------------
