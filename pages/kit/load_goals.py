@@ -14,9 +14,13 @@ from typing import Final
 import polars as pl
 import streamlit as st
 
+from analytics.disclosure import Released, release
+from analytics.goals import lead_time, warning
+from analytics.goals.lead_time import LeadTimes, lead_times
 from analytics.goals.risk import ladder
 from analytics.goals.risk.ladder import Chances
 from analytics.goals.risk.panel import panel
+from analytics.goals.warning import EarlyWarnings, early_warnings
 from analytics.policy import RULES_VERSION
 from data import derived, queries
 from data.access import Viewer
@@ -102,3 +106,52 @@ def chances_within_reach(version_id: str, viewer: Viewer) -> Chances:
         found.card,
         found.as_of,
     )
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _company_warnings(version_id: str) -> EarlyWarnings:
+    """Early warnings of the whole company: weights and limits are relative to all goals."""
+    on_record = company(version_id)
+    return early_warnings(
+        chances(version_id).said,
+        on_record.goals,
+        on_record.check_ins,
+        as_of=on_record.as_of,
+        changes=on_record.changes,
+    )
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _company_lead_times(version_id: str) -> LeadTimes:
+    found = chances(version_id)
+    return lead_times(found.said, as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def warnings_within_reach(
+    version_id: str, viewer: Viewer, department_id: str | None = None
+) -> Released[EarlyWarnings]:
+    """Early warnings of the goals a viewer may look at, of one department and below if given, released."""
+    found = warning.narrowed(_company_warnings(version_id), _chosen_goals(version_id, viewer, department_id))
+    return release(found, as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def lead_times_within_reach(
+    version_id: str, viewer: Viewer, department_id: str | None = None
+) -> Released[LeadTimes]:
+    """What past warnings of the goals a viewer may look at were worth, released."""
+    found = lead_time.narrowed(
+        _company_lead_times(version_id), _chosen_goals(version_id, viewer, department_id)
+    )
+    return release(found, as_of=found.as_of)
+
+
+def _chosen_goals(version_id: str, viewer: Viewer, department_id: str | None) -> frozenset[str]:
+    """Goals within reach, of one department and below if given."""
+    mine = visible_goals(version_id, viewer)
+    if department_id is None:
+        return mine
+    on_record = company(version_id)
+    below = load.departments(version_id, on_record.as_of).below(department_id)
+    return mine & frozenset(on_record.goals.filter(pl.col("department_id").is_in(list(below)))["goal_id"])
