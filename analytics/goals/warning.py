@@ -66,7 +66,6 @@ _COLUMNS: Final = (
     "warning_id",
     "kind",
     "goal_id",
-    "title",
     "scope",
     "unit",
     "owner_id",
@@ -96,7 +95,7 @@ class EarlyWarnings:
     ----------
     warnings
         One row per warning, those that stand first, by consequence; then the past ones, latest first.
-        ``warning_id``, ``kind`` (one of `KINDS`), ``goal_id``; from the goal ``title``, ``scope``, ``unit``,
+        ``warning_id``, ``kind`` (one of `KINDS`), ``goal_id``; from the goal ``scope``, ``unit``,
         ``owner_id``, ``department_id``, ``due_on`` (in force now); ``arose_on``, ``ended_on`` (null: stands).
         What happened, null where it belongs to another kind: ``chance_before`` (delay probability a
         fortnight earlier; null at a goal's first look), ``chance_then`` (on the day it arose), ``limit`` (in
@@ -143,7 +142,7 @@ def early_warnings(
     said
         One row per goal and snapshot, as in ``Chances.said``.
     goals
-        One row per goal, as the contract has them; drafts are left out.
+        One row per goal, as the contract has them; no title is needed, and drafts are left out.
     check_ins
         Columns ``goal_id``, ``checked_at``, ``confidence``.
     as_of
@@ -408,7 +407,6 @@ def _running(goals: pl.DataFrame, told: pl.DataFrame, moves: pl.DataFrame, as_of
         .join(dropped, on="goal_id", how="left")
         .select(
             "goal_id",
-            "title",
             "parent_id",
             "scope",
             "goal_kind",

@@ -35,15 +35,19 @@ class Known:
     ----------
     people
         Employee id → name, of those the reader may know by name.
-    strategy
-        Goal id → title of strategic goals.
+    goals
+        Goal id → title, of those the reader may look at.
     raising
         Goal id → drivers that raise its delay probability, strongest first.
     """
 
     people: Mapping[str, str] = field(default_factory=dict)
-    strategy: Mapping[str, str] = field(default_factory=dict)
+    goals: Mapping[str, str] = field(default_factory=dict)
     raising: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def title(self, goal_id: str) -> str:
+        """What a goal is called; its id where nobody may say."""
+        return self.goals.get(goal_id, goal_id)
 
 
 def kind_words(t: Language) -> dict[str, str]:
@@ -97,7 +101,7 @@ def stakes(row: Mapping[str, Any], t: Language, known: Known) -> str:
     )
     if row["strategic_id"] == row["goal_id"]:
         return t.joined([t("It is a strategic goal."), hanging])
-    title = known.strategy.get(row["strategic_id"] or "")
+    title = known.goals.get(row["strategic_id"] or "")
     if title is None:
         return t.joined([t("It serves no strategic goal."), hanging])
     if not row["share"]:
@@ -247,7 +251,7 @@ def takeaway(
         else t("No new warning since {day}.", day=t.day(day)),
         _touched(new, t, known),
     ]
-    second = [_heaviest(new if new.height else waiting, t), _others(waiting.height - new.height, t)]
+    second = [_heaviest(new if new.height else waiting, t, known), _others(waiting.height - new.height, t)]
     if n := standing.height - waiting.height:
         second.append(t.plural("{n} has been acknowledged.", "{n} have been acknowledged.", n))
     return "\n".join(line for line in (t.joined(first), t.joined(second)) if line)
@@ -255,7 +259,7 @@ def takeaway(
 
 def _touched(new: pl.DataFrame, t: Language, known: Known) -> str:
     """Which strategic goals the new warnings touch, themselves or through what hangs below."""
-    served = new.filter(pl.col("strategic_id").is_in(list(known.strategy)))["strategic_id"]
+    served = new.filter(pl.col("strategic_id").is_in(list(known.goals)))["strategic_id"]
     touched = served.unique(maintain_order=True).to_list()
     if not touched:
         return ""
@@ -265,28 +269,28 @@ def _touched(new: pl.DataFrame, t: Language, known: Known) -> str:
                 "{n} of them touches the strategic goal “{title}”.",
                 "{n} of them touch the strategic goal “{title}”.",
                 served.len(),
-                title=known.strategy[touched[0]],
+                title=known.goals[touched[0]],
             )
             if new.height > 1
-            else t("It touches the strategic goal “{title}”.", title=known.strategy[touched[0]])
+            else t("It touches the strategic goal “{title}”.", title=known.goals[touched[0]])
         )
     return t(
         "They touch {n} strategic goals, most of all “{title}”.",
         n=len(touched),
-        title=known.strategy[touched[0]],
+        title=known.goals[touched[0]],
     )
 
 
-def _heaviest(waiting: pl.DataFrame, t: Language) -> str:
+def _heaviest(waiting: pl.DataFrame, t: Language, known: Known) -> str:
     """The warning with most hanging on it; not of one alone."""
     if waiting.height < 2:
         return ""
     row = waiting.row(0, named=True)
     if row["chance"] is None:
-        return t("Most hangs on “{goal}”.", goal=row["title"])
+        return t("Most hangs on “{goal}”.", goal=known.title(row["goal_id"]))
     return t(
         "Most hangs on “{goal}”: its delay probability is {chance}.",
-        goal=row["title"],
+        goal=known.title(row["goal_id"]),
         chance=percent(row["chance"], t),
     )
 

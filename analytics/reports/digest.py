@@ -165,7 +165,7 @@ def table(found: pl.DataFrame, t: Language, known: Known, departments: Mapping[s
 
     return pl.DataFrame(
         [
-            words(t("Goal"), [row["title"] or row["goal_id"] for row in rows]),
+            words(t("Goal"), [known.title(row["goal_id"]) for row in rows]),
             words(t("Warning"), [kinds[row["kind"]] for row in rows]),
             words(t("What to do"), [next_step(row, t, known) for row in rows]),
             found["arose_on"].alias(t("Since")),
@@ -260,7 +260,7 @@ def _notice(
     return Notice(
         row["warning_id"],
         kind_words(t)[row["kind"]],
-        row["title"] or row["goal_id"],
+        known.title(row["goal_id"]),
         " · ".join(fact for fact in facts if fact),
         *told,
     )
