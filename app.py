@@ -51,6 +51,7 @@ chosen = st.navigation(
         ],
         t("Strategy"): [
             page("goals/risk", t("Goal risk"), "goals", Permission.SEE_GOALS),
+            page("goals/coverage", t("Coverage and alignment"), "coverage", Permission.SEE_GOALS),
         ],
         t("Mine"): [
             page("mine/mine", t("What is mine"), "mine", Permission.SEE_OWN),

@@ -8,8 +8,9 @@ Returns  every change with what it did to the goal and how far the goal's time h
          goals changed late, changed earlier and never changed.
 
 A goal is changed late if it is changed in the last part of its time (`analytics.policy.WARNING_LATE`), as
-counted by the due date in force before the change. None of this shows what a change caused: goals in trouble
-are the ones that are changed.
+counted by the due date in force before the change. Being closed or given up is an end, not a change: it
+stands in the record and counts nowhere else. None of this shows what a change caused: goals in trouble are
+the ones that are changed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ REFERENCE: Final = (
 )
 
 DIRECTIONS: Final = ("harder", "easier", "later", "earlier", "other")
+ENDED: Final = "ended"
 APPROVALS: Final = ("somebody", "owner", "nobody")
 TIMES: Final = ("late", "before", "never")
 OTHER_REASONS: Final = "other"
@@ -53,17 +55,19 @@ class Adjustment:
     ----------
     steps
         One row per change, newest first, then by goal and field: ``goal_id``, ``title``, ``owner_id``,
-        ``department_id``, ``changed_on``, ``field``, ``old``, ``new``, ``direction`` (one of `DIRECTIONS`: of
-        targets and due dates), ``elapsed`` (share of the goal's time that had passed; over 1: overdue),
-        ``late``, ``reason``, ``approved_by``, ``approval`` (one of `APPROVALS`), ``delay_before``,
-        ``delay_after`` (stated last before and first after it; null where nothing was).
+        ``department_id``, ``changed_on``, ``field``, ``old``, ``new``, ``direction`` (one of
+        `DIRECTIONS`, or `ENDED`: the status changed), ``elapsed`` (share of the goal's time that had passed;
+        over 1: overdue), ``late`` (never of an end), ``reason``, ``approved_by``, ``approval`` (one of
+        `APPROVALS`), ``delay_before``, ``delay_after`` (stated last before and first after it; null where
+        nothing was).
     total
         One row, ``scope`` *all*: ``goals`` (those whose time has come to its last part), ``owners``,
         ``changed`` (ever), ``late`` (changed late), ``late_share``, ``late_low``, ``late_high``,
         ``unapproved`` (late, and not approved by anybody but the owner), ``lost`` (goals whose
         number of wordings says that changes are missing from the record).
     departments
-        The same without ``lost``, one row per department, sorted by ``department_id``; small ones are hidden.
+        The same without ``lost`` of the goals below company goals, which are everybody's: one row per
+        department, sorted by ``department_id``; small ones are hidden.
     directions
         Late changes by direction, in the order of `DIRECTIONS`: ``direction``, ``changes``, ``goals``,
         ``owners``; where the delay probability is known before and after: ``measured`` (changes), ``before``,
@@ -161,10 +165,13 @@ def adjustment(
     )
     told = said if said is not None else _NOTHING_SAID
     steps = _steps(set_goals, changes, as_of).pipe(_beside_delays, told)
-    rows = _by_goal(set_goals, steps, changes, as_of)
-    placed = rows.with_columns(
-        pl.col("department_id").replace_strict(branches, default=None, return_dtype=pl.String)
-    ).drop_nulls("department_id")
+    adjusting = steps.filter(pl.col("direction") != ENDED)
+    rows = _by_goal(set_goals, adjusting, changes, as_of)
+    placed = (
+        rows.filter(pl.col("scope") != "company")
+        .with_columns(pl.col("department_id").replace_strict(branches, default=None, return_dtype=pl.String))
+        .drop_nulls("department_id")
+    )
     late = steps.filter("late")
     return Adjustment(
         steps=steps.select(
@@ -176,7 +183,7 @@ def adjustment(
             pl.lit(int(rows["_lost"].sum()), dtype=pl.Int64).alias("lost")
         ),
         departments=_shares(placed, "department_id").sort("department_id"),
-        directions=_directions(late, told, frozenset(changes["goal_id"])),
+        directions=_directions(late, told, frozenset(adjusting["goal_id"])),
         reasons=_reasons(late),
         approvals=_grouped(late, "approval", APPROVALS),
         outcomes=_outcomes(rows, as_of),
@@ -220,7 +227,9 @@ def _steps(goals: pl.DataFrame, changes: pl.DataFrame, as_of: date) -> pl.DataFr
         .with_columns(
             pl.col("changed_at").dt.date().alias("changed_on"),
             pl.coalesce("_due_before", "due_on").alias("_due_then"),
-            pl.when(is_target & (new != old))
+            pl.when(pl.col("field") == "status")
+            .then(pl.lit(ENDED))
+            .when(is_target & (new != old))
             .then(pl.when(harder).then(pl.lit("harder")).otherwise(pl.lit("easier")))
             .when(is_due & (_day("new") > _day("old")))
             .then(pl.lit("later"))
@@ -241,7 +250,11 @@ def _steps(goals: pl.DataFrame, changes: pl.DataFrame, as_of: date) -> pl.DataFr
                 / (pl.col("_due_then") - pl.col("start_on")).dt.total_days().clip(lower_bound=1)
             ).alias("elapsed")
         )
-        .with_columns((pl.col("elapsed").round(9) >= WARNING_LATE.value).alias("late"))
+        .with_columns(
+            ((pl.col("elapsed").round(9) >= WARNING_LATE.value) & (pl.col("direction") != ENDED)).alias(
+                "late"
+            )
+        )
     )
 
 
@@ -282,7 +295,11 @@ def _by_goal(goals: pl.DataFrame, steps: pl.DataFrame, changes: pl.DataFrame, as
         pl.col("changed_at").n_unique().alias("_moments"),
     )
     # What was changed after the day does not count, but explains the number of wordings.
-    moments = changes.group_by("goal_id").agg(pl.col("changed_at").n_unique().alias("_all_moments"))
+    moments = (
+        changes.filter(pl.col("field") != "status")
+        .group_by("goal_id")
+        .agg(pl.col("changed_at").n_unique().alias("_all_moments"))
+    )
     time = (pl.col("due_on") - pl.col("start_on")).dt.total_days().clip(lower_bound=1)
     passed = (pl.lit(as_of) - pl.col("start_on")).dt.total_days() / time
     done_by = pl.when(pl.col("status") == "done").then(pl.col("completed_on"))

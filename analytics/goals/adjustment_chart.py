@@ -12,20 +12,21 @@ import polars as pl
 
 from analytics import theme
 from analytics.disclosure import Released
-from analytics.goals.adjustment import NO_REASON, OTHER_REASONS, TIMES, Adjustment
+from analytics.goals.adjustment import ENDED, NO_REASON, OTHER_REASONS, TIMES, Adjustment
 from analytics.language import Language, percent
 
 HEIGHT: Final = 72 + 44 * len(TIMES)
 
 
 def direction_words(t: Language) -> dict[str, str]:
-    """What a change did, by `analytics.goals.adjustment.DIRECTIONS`."""
+    """What a change did, by `analytics.goals.adjustment.DIRECTIONS`, and its end."""
     return {
         "harder": t("Target made harder"),
         "easier": t("Target made easier"),
         "later": t("Due date put off"),
         "earlier": t("Due date brought forward"),
         "other": t("Anything else"),
+        ENDED: t("Closed or given up"),
     }
 
 
@@ -71,7 +72,7 @@ def takeaway(released: Released[Adjustment], t: Language) -> str:
     total = released.value.total.row(0, named=True)
     if total["goals"] is None:
         return t("Too few people own these goals to say how they were changed.")
-    if released.value.steps.is_empty():
+    if not _adjusted(released):
         return t("No change of a goal is on record: either nothing was changed, or changes are not kept.")
     if total["goals"] == 0:
         return t("No goal has come to the last third of its time yet.")
@@ -95,6 +96,10 @@ def takeaway(released: Released[Adjustment], t: Language) -> str:
             _unapproved(total, t),
         ]
     )
+
+
+def _adjusted(released: Released[Adjustment]) -> bool:
+    return bool((released.value.steps["direction"] != ENDED).any())
 
 
 def _unapproved(total: dict[str, Any], t: Language) -> str:
@@ -260,6 +265,31 @@ def history_takeaway(released: Released[Adjustment], t: Language) -> str:
     )
 
 
-def late_steps(released: Released[Adjustment]) -> pl.DataFrame:
-    """The late changes, newest first."""
-    return released.value.steps.filter("late")
+def reasons_takeaway(released: Released[Adjustment], t: Language) -> str:
+    """The most frequent reason of late changes, and how many have none or nobody's leave."""
+    reasons = released.value.reasons.drop_nulls("changes")
+    total = int(reasons["changes"].sum())
+    if total == 0:
+        return t("Too few people own these goals to say why they were changed.")
+    named = reasons.filter(~pl.col("reason").is_in([NO_REASON, OTHER_REASONS]))
+    without = reasons.filter(pl.col("reason") == NO_REASON)["changes"].sum()
+    said = []
+    if not named.is_empty():
+        said.append(
+            t(
+                "The most frequent reason is “{reason}” ({n} of {total} late changes).",
+                reason=named["reason"][0],
+                n=int(named["changes"][0]),
+                total=total,
+            )
+        )
+    if without:
+        said.append(
+            t.plural("{n} late change has no reason.", "{n} late changes have no reason.", int(without))
+        )
+    nobody = released.value.approvals.filter(pl.col("approval") == "nobody").drop_nulls("changes")
+    if not nobody.is_empty():
+        said.append(
+            t.plural("{n} was approved by nobody.", "{n} were approved by nobody.", int(nobody["changes"][0]))
+        )
+    return t.joined(said)

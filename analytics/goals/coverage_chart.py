@@ -57,7 +57,7 @@ def _taken_up(found: Coverage, t: Language) -> str:
             "The one strategic goal has been taken up.", "All {n} strategic goals have been taken up.", total
         )
     if n <= MOST_NAMED:
-        names = t.listing([t("“{title}”", title=title) for title in left["title"]])
+        names = t.listing([t("“{title}”", title=called) for called in titles(left, found.strategy, t)])
         return t.plural(
             "One of {total} strategic goals has been taken up by nobody: {names}.",
             "{n} of {total} strategic goals have been taken up by nobody: {names}.",
@@ -66,6 +66,15 @@ def _taken_up(found: Coverage, t: Language) -> str:
             names=names,
         )
     return t("{n} of {total} strategic goals have been taken up by nobody.", n=n, total=total)
+
+
+def titles(goals: pl.DataFrame, among: pl.DataFrame, t: Language) -> list[str]:
+    """Titles; goals whose title another has too are told apart by their due date."""
+    twice = set(among.filter(pl.col("title").is_duplicated())["title"])
+    return [
+        t("{title}, due {day}", title=title, day=t.day(due_on)) if title in twice else title
+        for title, due_on in goals.select("title", "due_on").iter_rows()
+    ]
 
 
 def _silent(found: Coverage, t: Language) -> str:
@@ -146,15 +155,14 @@ def _thinnest(found: Coverage, t: Language) -> str:
     )
     if taken.height < 2 or taken["_n"][0] == taken["_n"][-1]:
         return ""
-    return (
-        t.plural(
-            "“{title}” rests on the goals of one department.",
-            "“{title}” rests on the goals of {n} departments.",
-            taken["_n"][0],
-            title=taken["title"][0],
-        )
-        if taken["_n"][0]
-        else t("“{title}” is only served from elsewhere.", title=taken["title"][0])
+    (title,) = titles(taken.head(1), found.strategy, t)
+    if taken["_n"][0] == 0:
+        return t("“{title}” is only served from elsewhere.", title=title)
+    return t.plural(
+        "“{title}” rests on the goals of one department.",
+        "“{title}” rests on the goals of {n} departments.",
+        taken["_n"][0],
+        title=title,
     )
 
 
@@ -233,7 +241,7 @@ def map_figure(
         yaxis={
             "tickmode": "array",
             "tickvals": rows,
-            "ticktext": [theme.written(theme.shortened(title, 44), 60) for title in found.strategy["title"]],
+            "ticktext": [_two_lines(title) for title in titles(found.strategy, found.strategy, t)],
             "range": [len(rows) + len(headings) - 0.4, -0.6],
             "tickfont": {"color": tokens.ink},
         },
@@ -242,6 +250,7 @@ def map_figure(
 
 
 _SHADES: Final = 5
+_UNKNOWN: Final = "…"
 
 
 @dataclass(frozen=True)
@@ -322,6 +331,15 @@ def _lines(strategy: pl.DataFrame) -> tuple[list[float], dict[str | None, float]
     return rows, headings
 
 
+def _two_lines(title: str, width: int = 34) -> str:
+    """A title on at most two lines; the hover text has it whole."""
+    first, *rest = theme.lines(title, width)
+    if not rest:
+        return theme.written(first, width)
+    second = theme.shortened(" ".join(rest), width)
+    return f"{theme.written(first, 2 * width)}<br>{theme.written(second, 2 * width)}"
+
+
 def _beside(figure: go.Figure, text: str, *, y: float, colour: str, inside: bool = False) -> None:
     figure.add_annotation(
         text=text,
@@ -337,11 +355,10 @@ def _beside(figure: go.Figure, text: str, *, y: float, colour: str, inside: bool
 
 @dataclass(frozen=True)
 class Hole:
-    """A hole in the strategy: what it is, where, whose, and what to do."""
+    """A hole in the strategy: what it is, where, and what to do."""
 
     what: str
     where: str
-    owner_id: str | None
     department_id: str | None
     to_do: str
 
@@ -353,18 +370,16 @@ def holes(released: Released[Coverage], t: Language, names: Mapping[str, str]) -
         *(
             Hole(
                 t("Taken up by nobody"),
-                row["title"],
-                row["owner_id"],
+                title,
                 None,
                 t("Agree which department sets a goal for it, or give it up."),
             )
-            for row in found.strategy.filter(~pl.col("taken_up")).iter_rows(named=True)
+            for title in titles(found.strategy.filter(~pl.col("taken_up")), found.strategy, t)
         ),
         *(
             Hole(
                 t("Serves no strategic goal"),
                 names.get(department, department),
-                None,
                 department,
                 t("Ask which strategic goal the work of this department serves, and link its goals."),
             )
@@ -378,7 +393,6 @@ def holes(released: Released[Coverage], t: Language, names: Mapping[str, str]) -
                     row["goals"],
                 ),
                 row["title"],
-                None,
                 row["department_id"],
                 t.plural(
                     "Silent for {n} day: ask for a check-in of the whole branch.",
@@ -391,12 +405,11 @@ def holes(released: Released[Coverage], t: Language, names: Mapping[str, str]) -
         *(
             Hole(
                 t("Goals that serve each other in a circle"),
-                t.listing([t("“{title}”", title=title) for title in titles]),
-                None,
+                t.listing([t("“{title}”", title=title or _UNKNOWN) for title in circle]),
                 None,
                 t("Take out the link that leads back: nothing is counted through it."),
             )
-            for titles in found.circles.group_by("circle", maintain_order=True)
+            for circle in found.circles.group_by("circle", maintain_order=True)
             .agg("title")["title"]
             .to_list()
         ),
@@ -410,7 +423,6 @@ def holes(released: Released[Coverage], t: Language, names: Mapping[str, str]) -
                     name=names.get(row["owner_id"], row["owner_id"]),
                     scope=scope_words(t)[row["scope"]],
                 ),
-                row["owner_id"],
                 row["department_id"],
                 _weigh(row, t),
             )

@@ -58,7 +58,8 @@ class Setting:
     total
         One row, ``scope`` *all*: the open goals.
     departments
-        The open goals, one row per department, sorted by ``department_id``; small ones are hidden.
+        The open goals below company goals, which are everybody's: one row per department, sorted by
+        ``department_id``; small ones are hidden.
     cycles
         All goals but drafts, one row per cycle in the order of their first days: ``cycle_id``.
     as_of
@@ -115,7 +116,7 @@ def setting(goals: pl.DataFrame, found: GoalPace, *, branches: Mapping[str, str]
     }
     states = found.goals.select("goal_id", "status", "open", "from_below")
     rows = (
-        goals.with_columns(pl.col("kind", "status").cast(pl.String))
+        goals.with_columns(pl.col("kind", "scope").cast(pl.String))
         .drop("status")
         .join(states, on="goal_id")
         .filter(pl.col("status") != "draft")
@@ -132,7 +133,9 @@ def setting(goals: pl.DataFrame, found: GoalPace, *, branches: Mapping[str, str]
     firsts = rows.drop_nulls("cycle_id").group_by("cycle_id").agg(pl.col("start_on").min().alias("_first"))
     return Setting(
         _counted(running.with_columns(pl.lit("all").alias("scope")), ["scope"], always=("all",)),
-        _counted(running.drop_nulls("department_id"), ["department_id"]).sort("department_id"),
+        _counted(
+            running.filter(pl.col("scope") != "company").drop_nulls("department_id"), ["department_id"]
+        ).sort("department_id"),
         _counted(rows.drop_nulls("cycle_id"), ["cycle_id"])
         .join(firsts, on="cycle_id")
         .sort("_first", "cycle_id")

@@ -5,6 +5,7 @@ Every picture and sentence takes a released result.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import plotly.graph_objects as go
@@ -140,7 +141,7 @@ def figure(released: Released[Setting], t: Language, mode: theme.Mode) -> go.Fig
     return drawn
 
 
-def departments_takeaway(released: Released[Setting], t: Language, *, name: dict[str, str]) -> str:
+def departments_takeaway(released: Released[Setting], t: Language, *, names: Mapping[str, str]) -> str:
     """Which department sets goals least completely, where that is known of several."""
     known = released.value.departments.drop_nulls("goals").filter(pl.col("goals") > 0)
     if known.height < 2:
@@ -152,7 +153,22 @@ def departments_takeaway(released: Released[Setting], t: Language, *, name: dict
     return t(
         "Complete are between {low} ({least}) and {high} ({most}) of the open goals of a department.",
         low=percent(low["_share"], t),
-        least=name.get(low["department_id"], low["department_id"]),
+        least=names.get(low["department_id"], low["department_id"]),
         high=percent(high["_share"], t),
-        most=name.get(high["department_id"], high["department_id"]),
+        most=names.get(high["department_id"], high["department_id"]),
+    )
+
+
+def cycles_takeaway(released: Released[Setting], t: Language) -> str:
+    """How completely goals were set in the last two cycles."""
+    known = released.value.cycles.drop_nulls("goals").filter(pl.col("goals") > 0)
+    if known.height < 2:
+        return t("Only one cycle is known, so nobody can say.")
+    before, after = (known.row(at, named=True) for at in (-2, -1))
+    return t(
+        "Of the goals of {after} {share} have all six things a goal needs, of those of {before} {earlier}.",
+        after=after["cycle_id"],
+        share=percent(after["complete"] / after["goals"], t),
+        before=before["cycle_id"],
+        earlier=percent(before["complete"] / before["goals"], t),
     )

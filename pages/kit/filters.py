@@ -309,6 +309,20 @@ def goals(t: Language, version_id: str, viewer: Viewer) -> GoalScope:
     )
 
 
+def goals_of(t: Language, version_id: str, viewer: Viewer) -> GoalScope:
+    """A department, for pages about goals that judge by no rule of the reader's choice."""
+    on = load.latest_day(version_id) or date.max
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        options = department_options(t, version_id, viewer, Permission.SEE_GOALS, on)
+        department = pick(t("Department"), options, key="department")
+        clear(t, "department")
+    return GoalScope(
+        preset="remaining_work",
+        department_id=None if department == EVERYTHING else department,
+        words=(options[department].strip(),),
+    )
+
+
 def department_options(
     t: Language, version_id: str, viewer: Viewer, permission: Permission, on: date
 ) -> dict[str, str]:

@@ -32,6 +32,7 @@ PAGES = {
     "pages/fairness/adjusted.py": Permission.SEE_LENIENCY,
     "pages/fairness/evidence.py": Permission.SEE_LENIENCY,
     "pages/goals/risk.py": Permission.SEE_GOALS,
+    "pages/goals/coverage.py": Permission.SEE_GOALS,
     "pages/mine/mine.py": Permission.SEE_OWN,
     "pages/sources/data.py": Permission.SEE_IMPORTS,
     "pages/sources/access.py": Permission.SEE_ACCESS_LOG,
