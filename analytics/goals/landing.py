@@ -74,10 +74,11 @@ class Landing:
         One row per goal, sorted by ``goal_id``: ``lands`` (chance), ``error`` (standard error of the
         drawing; 0 where nothing was drawn), ``low``, ``high`` (chance if every goal below had its delay
         probability at the worse or better end of its 90 % interval; null where no intervals are given),
-        ``lands_independent`` (if goals shared nothing), ``own`` (1 − its own delay probability; 1 or 0 if
-        settled), ``rule``, ``needed`` (share of the weight, or number of goals; null by other rules),
-        ``stated`` (somebody said so), ``children`` (goals that count for it), ``loop`` (caught in one: its
-        own chance), ``assumed`` (no delay probability was given: the mean of the others).
+        ``lands_independent`` (if goals shared nothing), ``own``, ``own_low``, ``own_high`` (1 − its own delay
+        probability and its interval; 1 or 0 if settled), ``rule``, ``needed`` (share of the weight, or
+        number of goals; null by other rules), ``stated`` (somebody said so), ``children`` (goals that count
+        for it), ``loop`` (caught in one: its own chance), ``assumed`` (no delay probability was given: the
+        mean of the others).
     children
         One row per open goal and goal that counts for it, sorted by ``parent_id`` and falling ``gain``:
         ``goal_id``, ``state``, ``lands`` (of the goal below), ``gain`` (chance of the parent if this one
@@ -232,13 +233,15 @@ def _goals(rows: pl.DataFrame, edges: pl.DataFrame, tree: Tree, count: Count) ->
         pl.Series("high", beside("high", 1.0 - rows["_low"].to_numpy())),
         pl.Series("lands_independent", beside("independent", own)),
         pl.Series("own", own),
+        (1.0 - rows["_high"]).alias("own_low"),
+        (1.0 - rows["_low"]).alias("own_high"),
         pl.Series("rule", tree.rule.tolist(), dtype=pl.String),
         pl.Series("needed", np.where(counted, tree.needed, np.nan)).fill_nan(None),
         pl.Series("stated", tree.stated),
         pl.Series("children", np.bincount(edges["parent"].to_numpy(), minlength=n)),
         pl.Series("loop", tree.loop),
         "assumed",
-    ).with_columns(pl.when(pl.lit(bool(told))).then(pl.col("low", "high")))
+    ).with_columns(pl.when(pl.lit(bool(told))).then(pl.col("low", "high", "own_low", "own_high")))
 
 
 def _error(share: Floats, draws: int) -> Floats:

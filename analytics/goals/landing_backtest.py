@@ -1,0 +1,565 @@
+"""Did goals land as often as what hung below them made us say, and would their own pace have said it better?
+
+Reads    goals, their snapshots (`analytics.goals.risk.panel`) and what was said of them on each day
+         (`analytics.goals.risk.ladder`).
+Returns  one row per goal with goals below it and day looked back at: what its own check-ins said, what the
+         goals below said, with and without shared causes, both combined, and what became of it; how well each
+         did; and what to go by today.
+
+On some days in the past the goals are put back to how they stood, with the delay probabilities that were said
+then, and rolled up. What goals share, how far a miss comes, the rule of goals for which nobody said one and
+the way to combine own and rolled-up chance are on each day learnt from what was known by that day. What
+hangs below what, and by which rule, is taken as it is now: exports keep no history of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from types import MappingProxyType
+from typing import ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+from scipy import special, stats
+
+from analytics.disclosure import Cells
+from analytics.goals.landing import Landing, land
+from analytics.goals.landing_draws import Quantiles
+from analytics.goals.landing_tree import Rule
+from analytics.goals.shared_risk import SharedRisk, shared_risk
+from analytics.policy import AFTER_A_MISS, CONFIDENCE, MINIMUM_PARENTS, SNAPSHOT_DAYS
+
+REFERENCE: Final = (
+    "Brier (1950), Mon. Weather Rev. 78(1); "
+    "Ranjan & Gneiting (2010), J. R. Stat. Soc. B 72(1). doi:10.1111/j.1467-9868.2009.00726.x"
+)
+
+METHODS: Final = ("own", "rolled_up", "independent", "combined")
+USABLE: Final = ("own", "rolled_up", "combined")
+
+_SURE: Final = 0.005
+_BINS: Final = 10
+_ENOUGH_MISSES: Final = 100
+_PULL: Final = (0.0, 0.5, 0.5)
+"""Coefficients a combination starts from: both chances count alike, and nothing is added."""
+_PULL_SPREAD: Final = 0.5
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A chance made of two: ``logit = intercept + own · logit(own) + below · logit(rolled up)``."""
+
+    intercept: float = _PULL[0]
+    own: float = _PULL[1]
+    below: float = _PULL[2]
+
+    def chance(self, own: Floats, rolled_up: Floats) -> Floats:
+        """The chance of landing, of the shape given."""
+        score = self.intercept + self.own * _logit(own) + self.below * _logit(rolled_up)
+        chance: Floats = special.expit(score)
+        return chance
+
+
+@dataclass(frozen=True)
+class ParentBacktest:
+    """What was said of goals with goals below them, against what became of them.
+
+    Attributes
+    ----------
+    parents
+        One row per goal and day, sorted by both: ``parent_id``, ``scope``, ``seen_on``, ``elapsed``,
+        ``stated`` (somebody said the rule), ``own``, ``rolled_up``, ``independent`` (chances of landing),
+        ``combined`` (null on days by which too few were known to learn from), ``landed``, ``known_on``.
+    methods
+        One row per method of `METHODS` that said anything: ``method``, ``rows``, ``parents``, ``brier``,
+        ``ece`` (ten bins of equal count, fewer where there are fewer than a hundred rows), ``said`` (mean
+        chance), ``landed`` (share), ``saved`` (Brier score of ``independent`` on the same rows, less its own;
+        above nought is better), ``saved_low``, ``saved_high`` (95 % interval, by goal).
+    rules
+        One row per scope and rule tried on goals for which nobody said one: ``scope``, ``rule``, ``needed``,
+        ``rows``, ``parents``, ``brier``, ``chosen``.
+    unstated
+        Scope → the rule to go by where nobody said one.
+    shared
+        What goals share, from all that is known.
+    after_a_miss
+        How far a miss comes, from all that is known.
+    combination
+        How to combine own and rolled-up chance, from all that is known; null: too little is.
+    preferred
+        The method of `USABLE` to go by.
+    """
+
+    parents: pl.DataFrame
+    methods: pl.DataFrame
+    rules: pl.DataFrame
+    unstated: Mapping[str, Rule]
+    shared: SharedRisk
+    after_a_miss: Quantiles
+    combination: Combination | None
+    preferred: str
+
+    cells: ClassVar[tuple[Cells, ...]] = ()  # Rows are goals, not statistics about people.
+
+
+def parent_backtest(
+    goals: pl.DataFrame,
+    snapshots: pl.DataFrame,
+    said: pl.DataFrame,
+    *,
+    as_of: date,
+    seed: int,
+    alignments: pl.DataFrame | None = None,
+    days: int = 8,
+    draws: int = 512,
+) -> ParentBacktest:
+    """Put goals back to days in the past, roll them up, and compare.
+
+    Parameters
+    ----------
+    goals
+        One row per goal as the contract has them.
+    snapshots
+        ``goal_id``, ``seen_on``, ``due_on``, ``elapsed``, ``progress``, ``landed_on``, ``missed``,
+        ``known_on``, as `analytics.goals.risk.panel` has them.
+    said
+        ``goal_id``, ``seen_on``, ``elapsed``, ``delay``, ``missed``, ``known_on``, as
+        `analytics.goals.risk.ladder.Chances` has them.
+    as_of
+        The last day anything is known of.
+    seed
+        For draws.
+    alignments
+        Further goals served: ``goal_id``, ``serves_goal_id``, ``share``.
+    days
+        Number of days looked back at.
+    draws
+        Draws on each.
+
+    Returns
+    -------
+    ParentBacktest
+        Frames may be empty; ``unstated``, ``shared`` and ``preferred`` then hold what is assumed.
+
+    Raises
+    ------
+    ValueError
+        If ``days`` is below one.
+    """
+    if days < 1:
+        raise ValueError(f"days must be at least 1; got {days}")
+    judged = _judged(goals, said)
+    parents, tried = _nothing()
+    for day in _days(judged, days):
+        known = pl.col("known_on") <= day
+        standing_then = standing(goals, snapshots, on=day)
+        landing = land(
+            standing_then,
+            _latest(said, day).select("goal_id", "delay"),
+            parts=shared_risk(said, goals, seed=seed, known_by=day).parts,
+            seed=seed,
+            draws=draws,
+            unstated=_chosen(_rules(tried.filter(known))),
+            alignments=alignments,
+            after_a_miss=after_a_miss(snapshots, known_by=day),
+        )
+        rows = _looked_back(judged, landing, day)
+        learnt = _combination(parents.filter(known))
+        combined = None if learnt is None else learnt.chance(*_both(rows))
+        parents = pl.concat(
+            [
+                parents,
+                rows.with_columns(pl.Series("combined", combined, dtype=pl.Float64)).select(parents.columns),
+            ]
+        )
+        tried = pl.concat([tried, _tried(judged, landing, day).select(tried.columns)])
+    rules = _rules(tried)
+    return ParentBacktest(
+        parents.sort("parent_id", "seen_on"),
+        _methods(parents),
+        rules,
+        MappingProxyType(_chosen(rules)),
+        shared_risk(said, goals, seed=seed, known_by=as_of),
+        after_a_miss(snapshots, known_by=as_of),
+        _combination(parents),
+        _preferred(parents),
+    )
+
+
+def standing(goals: pl.DataFrame, snapshots: pl.DataFrame, *, on: date) -> pl.DataFrame:
+    """How goals stood on a day, as `analytics.goals.landing.land` reads them.
+
+    Parameters
+    ----------
+    goals
+        One row per goal as the contract has them; drafts are left out.
+    snapshots
+        As of `parent_backtest`.
+    on
+        The day.
+
+    Returns
+    -------
+    pl.DataFrame
+        One row per goal that had begun or was done by then, sorted by ``goal_id``.
+    """
+    seen = (
+        snapshots.lazy()
+        .filter(pl.col("seen_on") <= on)
+        .sort("goal_id", "seen_on")
+        .group_by("goal_id", maintain_order=True)
+        .last()
+        .select("goal_id", "seen_on", "due_on", "elapsed", "progress", "landed_on")
+        .collect()
+    )
+    done = pl.coalesce("landed_on", pl.when(pl.col("status").cast(pl.String) == "done").then("completed_on"))
+    recent = pl.col("seen_on") > on - timedelta(days=int(SNAPSHOT_DAYS.value))
+    return (
+        goals.filter(pl.col("status").cast(pl.String) != "draft")
+        .select(
+            "goal_id",
+            "parent_id",
+            pl.col("scope", "status", "rollup_rule").cast(pl.String),
+            "owner_id",
+            "department_id",
+            "weight",
+            "rollup_needed",
+            "completed_on",
+        )
+        .join(seen, on="goal_id", how="left", maintain_order="left")
+        .with_columns(
+            pl.when(done <= on)
+            .then(pl.lit("landed"))
+            .when(recent & (pl.col("due_on") > on))
+            .then(pl.lit("open"))
+            .when(pl.col("seen_on").is_not_null())
+            .then(pl.lit("missed"))
+            .alias("state")
+        )
+        .drop_nulls("state")
+        .with_columns(pl.col("progress").clip(0.0, 1.0))
+        .select(
+            "goal_id",
+            "parent_id",
+            "scope",
+            "owner_id",
+            "department_id",
+            "weight",
+            "rollup_rule",
+            "rollup_needed",
+            "state",
+            "progress",
+            "elapsed",
+        )
+        .sort("goal_id")
+    )
+
+
+def after_a_miss(snapshots: pl.DataFrame, *, known_by: date) -> Quantiles:
+    """How much of the work that was left goals brought that missed, by the share of time passed.
+
+    Parameters
+    ----------
+    snapshots
+        As of `parent_backtest`.
+    known_by
+        Outcomes known later do not count.
+
+    Returns
+    -------
+    Quantiles
+        As `AFTER_A_MISS`, from which the lines with too few misses are taken.
+    """
+    ended = (
+        snapshots.lazy()
+        .filter(pl.col("missed") & (pl.col("known_on") <= known_by))
+        .select("goal_id", "seen_on", "elapsed", pl.col("progress").clip(0.0, 1.0))
+        .sort("goal_id", "seen_on")
+        .with_columns(
+            pl.col("progress").last().over("goal_id").alias("_final"),
+            (pl.col("seen_on") == pl.col("seen_on").last().over("goal_id")).alias("_last"),
+        )
+        .filter(~pl.col("_last"), pl.col("progress") < 1.0)
+        .select(
+            "elapsed",
+            ((pl.col("_final") - pl.col("progress")) / (1.0 - pl.col("progress")))
+            .clip(0.0, 1.0)
+            .alias("_share"),
+        )
+        .collect()
+    )
+    limits = [since for since, _ in AFTER_A_MISS]
+    found = []
+    for (since, usual), until in zip(AFTER_A_MISS, [*limits[1:], 2.0], strict=True):
+        mine = ended.filter(pl.col("elapsed").is_between(since, until, closed="left"))["_share"]
+        enough = len(mine) >= _ENOUGH_MISSES
+        found.append((since, tuple(np.quantile(mine.to_numpy(), np.linspace(0, 1, 11))) if enough else usual))
+    return tuple(found)
+
+
+def chances(landing: Landing, record: ParentBacktest) -> pl.DataFrame:
+    """The chance to go by for every goal, by the method that did best in the past.
+
+    Parameters
+    ----------
+    landing
+        Chances of today.
+    record
+        What became of earlier ones.
+
+    Returns
+    -------
+    pl.DataFrame
+        One row per goal, sorted by ``goal_id``: ``chance`` of landing, ``low``, ``high`` (null where not
+        known), ``method`` (one of `USABLE`; ``own`` where nothing counts for a goal).
+    """
+    goals = landing.goals
+    below = pl.col("rule") != "own"
+    counted = (
+        goals["goal_id"].is_in(landing.children["parent_id"].implode()) & goals.select(below).to_series()
+    )
+    method = pl.when(counted).then(pl.lit(record.preferred)).otherwise(pl.lit("own"))
+    mix = record.combination or Combination()
+    columns = []
+    for name, rolled, alone in (
+        ("chance", "lands", "own"),
+        ("low", "low", "own_low"),
+        ("high", "high", "own_high"),
+    ):
+        mixed = mix.chance(*(goals[source].cast(pl.Float64).to_numpy() for source in (alone, rolled)))
+        columns.append(
+            pl.when(method == "combined")
+            .then(pl.Series(mixed).fill_nan(None))
+            .when(method == "own")
+            .then(alone)
+            .otherwise(rolled)
+            .alias(name)
+        )
+    return goals.select("goal_id", *columns, method.alias("method"))
+
+
+def _nothing() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What was said and tried before the first day."""
+    about = {"parent_id": pl.String, "scope": pl.String, "seen_on": pl.Date}
+    outcome = {"landed": pl.Boolean, "known_on": pl.Date}
+    chance = dict.fromkeys(METHODS, pl.Float64)
+    return (
+        pl.DataFrame(schema={**about, "elapsed": pl.Float64, "stated": pl.Boolean, **chance, **outcome}),
+        pl.DataFrame(
+            schema={**about, "rule": pl.String, "needed": pl.Float64, "lands": pl.Float64, **outcome}
+        ),
+    )
+
+
+def _judged(goals: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
+    """What was said of goals with goals below them, where it is known what became of them."""
+    above = goals.select(pl.col("goal_id").alias("parent_id"), pl.col("scope").cast(pl.String)).join(
+        goals.select("parent_id"), on="parent_id", how="semi"
+    )
+    return (
+        said.filter(pl.col("missed").is_not_null())
+        .select(
+            pl.col("goal_id").alias("parent_id"),
+            "seen_on",
+            "elapsed",
+            (1.0 - pl.col("delay")).alias("own"),
+            (~pl.col("missed")).alias("landed"),
+            "known_on",
+        )
+        .join(above, on="parent_id", maintain_order="left")
+    )
+
+
+def _days(judged: pl.DataFrame, days: int) -> Sequence[date]:
+    """Days on which many goals were open, evenly spread over what was said."""
+    seen = judged["seen_on"].drop_nulls().sort()
+    if seen.is_empty():
+        return ()
+    at = ((np.arange(days) + 0.5) / days * len(seen)).astype(np.int64)
+    return seen[at].unique().sort().to_list()
+
+
+def _latest(said: pl.DataFrame, day: date) -> pl.DataFrame:
+    """What was last said of each goal in the fortnight up to a day."""
+    since = day - timedelta(days=int(SNAPSHOT_DAYS.value))
+    column = "goal_id" if "goal_id" in said.columns else "parent_id"
+    return (
+        said.filter(pl.col("seen_on") > since, pl.col("seen_on") <= day)
+        .sort(column, "seen_on")
+        .group_by(column, maintain_order=True)
+        .last()
+    )
+
+
+def _looked_back(judged: pl.DataFrame, landing: Landing, day: date) -> pl.DataFrame:
+    """Goals still open on the day whose chance came from below, beside what became of them."""
+    below = landing.goals.filter(
+        pl.col("rule") != "own", pl.col("goal_id").is_in(landing.children["parent_id"].implode())
+    )
+    return (
+        _latest(judged, day)
+        .filter(pl.col("known_on") > day)
+        .with_columns(pl.lit(day).alias("seen_on"))
+        .join(
+            below.select(
+                pl.col("goal_id").alias("parent_id"),
+                "stated",
+                pl.col("lands").alias("rolled_up"),
+                pl.col("lands_independent").alias("independent"),
+            ),
+            on="parent_id",
+            maintain_order="left",
+        )
+    )
+
+
+def _tried(judged: pl.DataFrame, landing: Landing, day: date) -> pl.DataFrame:
+    """The chance by every rule of goals for which nobody said one."""
+    unsaid = landing.goals.filter(~pl.col("stated"), ~pl.col("loop")).select("goal_id")
+    return (
+        landing.by_rule.join(unsaid, on="goal_id", how="semi")
+        .rename({"goal_id": "parent_id"})
+        .join(
+            _latest(judged, day).filter(pl.col("known_on") > day).drop("seen_on"),
+            on="parent_id",
+            maintain_order="left",
+        )
+        .with_columns(pl.lit(day).alias("seen_on"))
+    )
+
+
+def _rules(tried: pl.DataFrame) -> pl.DataFrame:
+    """How each rule did by scope, and the best of them where enough goals are known."""
+    return (
+        tried.group_by("scope", "rule", "needed")
+        .agg(
+            pl.len().cast(pl.Int64).alias("rows"),
+            pl.col("parent_id").n_unique().cast(pl.Int64).alias("parents"),
+            (pl.col("lands") - pl.col("landed").cast(pl.Float64)).pow(2).mean().alias("brier"),
+        )
+        .with_columns(
+            (
+                (pl.col("brier") == pl.col("brier").min().over("scope"))
+                & (pl.col("parents") >= MINIMUM_PARENTS.value)
+            ).alias("chosen")
+        )
+        .sort("scope", "brier", "rule", "needed")
+    )
+
+
+def _chosen(rules: pl.DataFrame) -> dict[str, Rule]:
+    """The rule to go by, by scope; the usual one where too few are known."""
+    best = rules.filter("chosen").unique("scope", keep="first", maintain_order=True)
+    return {
+        scope: Rule(rule, needed) for scope, rule, needed in best.select("scope", "rule", "needed").rows()
+    }
+
+
+def _combination(known: pl.DataFrame) -> Combination | None:
+    """Learn how to combine, from goals whose outcome is known; None from too few or of one outcome only."""
+    landed = known["landed"].cast(pl.Float64).to_numpy()
+    if known["parent_id"].n_unique() < MINIMUM_PARENTS.value or landed.min() == landed.max():
+        return None
+    own, rolled = _both(known)
+    design = np.column_stack([np.ones(len(landed)), _logit(own), _logit(rolled)])
+    # A goal seen on several days counts once.
+    each = known.select(1.0 / pl.len().over("parent_id")).to_series().to_numpy()
+    usual, pull = np.array(_PULL), np.eye(3) / _PULL_SPREAD**2
+    found = usual.copy()
+    for _ in range(50):
+        chance = special.expit(design @ found)
+        slope = design.T @ (each * (landed - chance)) - pull @ (found - usual)
+        curve = (design.T * (each * chance * (1.0 - chance))) @ design + pull
+        step = np.linalg.solve(curve, slope)
+        found += step
+        if np.abs(step).max() < 1e-9:
+            break
+    return Combination(*(float(value) for value in found))
+
+
+def _both(rows: pl.DataFrame) -> tuple[Floats, Floats]:
+    return rows["own"].to_numpy(), rows["rolled_up"].to_numpy()
+
+
+def _methods(parents: pl.DataFrame) -> pl.DataFrame:
+    """How each method did, and whether it beats goals that share nothing, on the same rows."""
+    reach = float(stats.norm.ppf(0.5 + CONFIDENCE.value / 2.0))
+    found = []
+    for method in METHODS:
+        rows = parents.drop_nulls(method)
+        if rows.is_empty():
+            continue
+        said, landed = rows[method].to_numpy(), rows["landed"].cast(pl.Float64).to_numpy()
+        saved = (rows["independent"].to_numpy() - landed) ** 2 - (said - landed) ** 2
+        error = _error_by_goal(saved, rows["parent_id"])
+        found.append(
+            {
+                "method": method,
+                "rows": rows.height,
+                "parents": rows["parent_id"].n_unique(),
+                "brier": float(((said - landed) ** 2).mean()),
+                "ece": calibration_error(said, landed),
+                "said": float(said.mean()),
+                "landed": float(landed.mean()),
+                "saved": float(saved.mean()),
+                "saved_low": float(saved.mean()) - reach * error,
+                "saved_high": float(saved.mean()) + reach * error,
+            }
+        )
+    numbers = ("brier", "ece", "said", "landed", "saved", "saved_low", "saved_high")
+    return pl.DataFrame(
+        found,
+        schema={
+            "method": pl.String,
+            "rows": pl.Int64,
+            "parents": pl.Int64,
+            **dict.fromkeys(numbers, pl.Float64),
+        },
+    )
+
+
+def _error_by_goal(values: Floats, goals: pl.Series) -> float:
+    """Standard error of a mean over rows of which those of one goal hang together."""
+    code = goals.rank("dense").to_numpy().astype(np.int64) - 1
+    sums = np.bincount(code, values - values.mean())
+    return float(np.sqrt((sums**2).sum() * len(sums) / max(len(sums) - 1, 1)) / len(values))
+
+
+def calibration_error(said: Floats, happened: Floats) -> float:
+    """Mean distance of stated chance and share that came true, over bins of equal count.
+
+    Parameters
+    ----------
+    said
+        Chances.
+    happened
+        1 or 0.
+
+    Returns
+    -------
+    float
+        In ten bins; in fewer where there are fewer than ten rows a bin.
+    """
+    order = np.argsort(said, kind="stable")
+    bins = np.array_split(order, max(1, min(_BINS, len(said) // _BINS)))
+    gaps = [abs(said[mine].mean() - happened[mine].mean()) * len(mine) for mine in bins]
+    return float(sum(gaps) / len(said))
+
+
+def _preferred(parents: pl.DataFrame) -> str:
+    """The method with the smallest Brier score where all were tried on enough goals."""
+    common = parents.drop_nulls("combined")
+    if common["parent_id"].n_unique() < MINIMUM_PARENTS.value:
+        return "rolled_up"
+    landed = common["landed"].cast(pl.Float64)
+    return min(USABLE, key=lambda method: float(((common[method] - landed) ** 2).mean()))  # type: ignore[arg-type]
+
+
+def _logit(chance: Floats) -> Floats:
+    logit: Floats = special.logit(np.clip(chance, _SURE, 1.0 - _SURE))
+    return logit
