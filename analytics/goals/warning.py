@@ -202,6 +202,23 @@ def narrowed(found: EarlyWarnings, goal_ids: frozenset[str]) -> EarlyWarnings:
     return replace(found, warnings=found.warnings.filter(pl.col("goal_id").is_in(list(goal_ids))))
 
 
+def apart_from(found: EarlyWarnings, warning_ids: frozenset[str]) -> EarlyWarnings:
+    """The same without some warnings, such as those that were told or acknowledged before.
+
+    Parameters
+    ----------
+    warning_ids
+        Ids under which they may be known.
+    """
+    known = pl.col("known_as").list.eval(pl.element().is_in(list(warning_ids))).list.any()
+    return replace(found, warnings=found.warnings.filter(~known))
+
+
+def of_kind(found: EarlyWarnings, kind: str) -> EarlyWarnings:
+    """The warnings of one of `KINDS`."""
+    return replace(found, warnings=found.warnings.filter(kind=kind))
+
+
 def since(found: EarlyWarnings, day: date) -> pl.DataFrame:
     """The warnings that stand and arose on the day or later, by consequence."""
     return found.standing.filter(pl.col("arose_on") >= day)

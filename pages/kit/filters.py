@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import polars as pl
@@ -19,6 +19,7 @@ from analytics.distribution.chart import guidance_name
 from analytics.distribution.guidance import PRESETS, Guidance
 from analytics.distribution.shares import Distribution
 from analytics.goals.chart import preset_words
+from analytics.goals.warning_chart import kind_words
 from analytics.language import Language
 from analytics.policy import MINIMUM_GROUP
 from analytics.severity.evidence_chart import kind_names
@@ -195,6 +196,16 @@ class GoalScope:
 
 
 @dataclass(frozen=True)
+class WarningScope:
+    """Early warnings of which department and kind (None: all) are shown, and from which day on as new."""
+
+    department_id: str | None
+    kind: str | None
+    since: date
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class AdjustedScope:
     """Whose ratings are read with an average rater's yardstick; ``levels`` are what levels are called."""
 
@@ -320,6 +331,31 @@ def goals_of(t: Language, version_id: str, viewer: Viewer) -> GoalScope:
         preset="remaining_work",
         department_id=None if department == EVERYTHING else department,
         words=(options[department].strip(),),
+    )
+
+
+def warnings(t: Language, version_id: str, viewer: Viewer) -> WarningScope:
+    """A department, a kind of warning, and since when a warning is new."""
+    on = load.latest_day(version_id) or date.max
+    kinds = {EVERYTHING: t("All kinds"), **kind_words(t)}
+    spans = {
+        "7": t("The last week"),
+        "14": t("The last two weeks"),
+        "28": t("The last four weeks"),
+        "91": t("The last quarter"),
+    }
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        options = department_options(t, version_id, viewer, Permission.SEE_GOALS, on)
+        department = pick(t("Department"), options, key="department")
+        kind = pick(t("Kind of warning"), kinds, key="kind")
+        days = pick(t("New is what arose in"), spans, key="since", default="14")
+        clear(t, "department", "kind", "since")
+    since = on - timedelta(days=int(days))
+    return WarningScope(
+        department_id=None if department == EVERYTHING else department,
+        kind=None if kind == EVERYTHING else kind,
+        since=since,
+        words=(options[department].strip(), kinds[kind]),
     )
 
 

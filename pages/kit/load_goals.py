@@ -21,6 +21,7 @@ from analytics.goals.risk import ladder
 from analytics.goals.risk.ladder import Chances
 from analytics.goals.risk.panel import panel
 from analytics.goals.warning import EarlyWarnings, early_warnings
+from analytics.goals.warning_chart import Known
 from analytics.policy import RULES_VERSION
 from data import derived, queries
 from data.access import Viewer
@@ -129,10 +130,12 @@ def _company_lead_times(version_id: str) -> LeadTimes:
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def warnings_within_reach(
-    version_id: str, viewer: Viewer, department_id: str | None = None
+    version_id: str, viewer: Viewer, department_id: str | None = None, kind: str | None = None
 ) -> Released[EarlyWarnings]:
     """Early warnings of the goals a viewer may look at, of one department and below if given, released."""
     found = warning.narrowed(_company_warnings(version_id), _chosen_goals(version_id, viewer, department_id))
+    if kind is not None:
+        found = warning.of_kind(found, kind)
     return release(found, as_of=found.as_of)
 
 
@@ -145,6 +148,18 @@ def lead_times_within_reach(
         _company_lead_times(version_id), _chosen_goals(version_id, viewer, department_id)
     )
     return release(found, as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def known(version_id: str, viewer: Viewer) -> Known:
+    """The names, titles and drivers that sentences about goals within reach may name."""
+    titles = queries.goals(viewer, load.engine(version_id)).select("goal_id", "title")
+    raising = chances_within_reach(version_id, viewer).now.select("goal_id", "raising")
+    return Known(
+        people=load.names(version_id, viewer),
+        goals=dict(titles.iter_rows()),
+        raising=dict(raising.iter_rows()),
+    )
 
 
 def _chosen_goals(version_id: str, viewer: Viewer, department_id: str | None) -> frozenset[str]:

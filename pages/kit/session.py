@@ -57,6 +57,9 @@ FILTERS: Final = (
         "links",
         "groups",
         "group",
+        "since",
+        "kind",
+        "warning",
     ),
 )
 """Choices of the pages that the access log keeps, by the key of their widget."""
