@@ -12,6 +12,7 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, NoReturn
@@ -20,9 +21,14 @@ import duckdb
 import polars as pl
 
 from data.acceptance import sentences
+from data.access import Role
+from data.chain import Head
 from data.exporting import export
 from data.importing import ImportReport, Progress, SheetReport, files_in, run_import
+from data.ledger import Ledger
+from data.operations import Operations
 from data.problems import Problem
+from data.sign_in import local_viewer
 from data.sources.model import Answer, Question
 from data.sources.settling import SURE
 from data.verification import verify
@@ -126,6 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     verify_ = commands.add_parser("verify", help="check the current version against every rule again")
     verify_.add_argument("version", nargs="?", default=None)
     verify_.set_defaults(run=_verify)
+
+    _add_ledger(commands.add_parser("ledger", help="look after the decisions: verify, head, export, forget"))
     return parser
 
 
@@ -133,6 +141,43 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         sys.stderr.write(f"{message[0].upper()}{message[1:]}.\n{self.format_usage()}")
         sys.exit(USAGE)
+
+
+def _add_ledger(command: argparse.ArgumentParser) -> None:
+    ledger = command.add_subparsers(required=True, metavar="COMMAND")
+
+    verify_ = ledger.add_parser("verify", help="find any change, gap or false name in the decision ledger")
+    verify_.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="HEAD_OR_FILE",
+        help="a head noted down before, or a file that ends its lines in heads: shows what was cut off",
+    )
+    verify_.set_defaults(run=_verify_ledger)
+
+    head = ledger.add_parser("head", help="say the head of the ledger, to be noted down elsewhere")
+    head.add_argument(
+        "--to", type=Path, default=None, metavar="FILE", help="add it to this file, with the time"
+    )
+    head.set_defaults(run=_head)
+
+    export_ = ledger.add_parser("export", help="write the chain as lines of JSON, without names and reasons")
+    export_.add_argument("file", type=Path)
+    export_.set_defaults(run=_export_ledger)
+
+    forget = ledger.add_parser("forget", help="erase who stands behind decisions; the chain stays whole")
+    forget.add_argument("person", help="employee id, or issuer|subject of the sign-in")
+    forget.add_argument("--reason", required=True, help="why; it stays, so it must not name the person")
+    forget.add_argument(
+        "--reason-of",
+        action="append",
+        type=int,
+        default=[],
+        metavar="N",
+        help="number of a decision whose reason names the person in passing",
+    )
+    forget.set_defaults(run=_forget)
 
 
 def _add_reading(command: argparse.ArgumentParser) -> None:
@@ -323,7 +368,81 @@ def _verify(asked: argparse.Namespace) -> int:
         return PROBLEM
     rows = sum(version.rows.values())
     _say(f"Version {version.version_id} is sound: {rows:,} rows keep every rule and every promise.")
+    return _report_ledger([]) if _has_ledger() else DONE
+
+
+def _verify_ledger(asked: argparse.Namespace) -> int:
+    if not _has_ledger():
+        return _no_decisions()
+    return _report_ledger([head for given in asked.against for head in _heads(given)])
+
+
+def _report_ledger(noted: Sequence[Head]) -> int:
+    """Whether the ledger is as it was recorded; heads in the access log count as noted, too."""
+    if (home() / "operations.sqlite").exists():
+        with closing(Operations(home())) as store:
+            noted = [*noted, *store.heads(local_viewer(Role.AUDITOR))]
+    with closing(Ledger(home())) as ledger:
+        found = ledger.verify(against=noted)
+    for fault in found.faults:
+        _say(str(fault))
+    if not found.is_sound:
+        more = f" {found.more:,} more are not listed." if found.more else ""
+        _say(f"The decision ledger is not sound.{more} Next: keep a copy as it is; find out who had access.")
+        return PROBLEM
+    n = found.head.entry
+    _say(f"The decision ledger is sound: {n:,} {_n('decision', n)}, none changed and none missing.")
+    _say(f"Head: {found.head}")
     return DONE
+
+
+def _head(asked: argparse.Namespace) -> int:
+    if not _has_ledger():
+        return _no_decisions()
+    with closing(Ledger(home())) as ledger:
+        head = ledger.head() if asked.to is None else ledger.export_head(asked.to)
+    _say(str(head))
+    return DONE
+
+
+def _export_ledger(asked: argparse.Namespace) -> int:
+    if not _has_ledger():
+        return _no_decisions()
+    with closing(Ledger(home())) as ledger:
+        head = ledger.export(asked.file)
+    _say(f"Wrote {head.entry:,} {_n('decision', head.entry)} to {asked.file}, without names and reasons.")
+    _say(f"Head: {head}")
+    return DONE
+
+
+def _forget(asked: argparse.Namespace) -> int:
+    if not _has_ledger():
+        return _no_decisions()
+    with closing(Ledger(home())) as ledger, closing(Operations(home())) as store:
+        viewer = local_viewer(Role.DATA_STEWARD)
+        made = ledger.forget(viewer, asked.person, reason=asked.reason, reasons_of=asked.reason_of)
+        store.forget(asked.person)
+        store.record(viewer, "decided", made.kind, {"head": str(Head(made.entry, made.digest))})
+    _say(f"The person is erased from the decisions; decision {made.entry} says so.")
+    _say("Backups keep what they hold, and the access log names whoever was here for a year, as it has to.")
+    return DONE
+
+
+def _has_ledger() -> bool:
+    return (home() / "ledger.sqlite").exists() or (home() / "ledger.key").exists()
+
+
+def _no_decisions() -> int:
+    _say("Nothing has been decided here yet: there is no ledger.")
+    return DONE
+
+
+def _heads(given: str) -> list[Head]:
+    """A head, or those at the ends of a file's lines."""
+    path = Path(given)
+    if not path.is_file():
+        return [Head.read(given)]
+    return [Head.read(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def _current(warehouse: Warehouse) -> Version:

@@ -456,8 +456,8 @@ class Ledger(Store):
             out(f"{written(self._clock())} {head}\n")
         return head
 
-    def export(self, file: Path) -> int:
-        """Write the chain as lines of JSON, without names and reasons; the number of decisions.
+    def export(self, file: Path) -> Head:
+        """Write the chain as lines of JSON, without names and reasons; returns where it ends.
 
         Each line holds ``record``, the text that was chained, and ``digest``: SHA-256 of the digest of the
         line before (64 noughts before the first), as text, and the record.
@@ -467,12 +467,14 @@ class Ledger(Store):
         Problem
             The file cannot be written.
         """
+        head = GENESIS
         with _writing(file, "w") as out, self._reading() as read:
-            n = 0
-            for record, digest in read.execute("SELECT record, digest FROM decisions ORDER BY entry"):
+            for entry, record, digest in read.execute(
+                "SELECT entry, record, digest FROM decisions ORDER BY entry"
+            ):
                 out(json.dumps({"record": record, "digest": digest}, ensure_ascii=False) + "\n")
-                n += 1
-        return n
+                head = Head(entry, digest)
+        return head
 
     def verify(self, *, against: Iterable[Head] = ()) -> Verification:
         """Find any change, gap or false name; and, against heads noted down before, whether any was cut off.

@@ -42,6 +42,7 @@ from typing import Final, Literal
 import polars as pl
 
 from data.access import Permission, Viewer
+from data.chain import Head
 from data.problems import Problem
 from data.sqlite import Columns, Store, ms, span_ms
 
@@ -360,6 +361,14 @@ class Operations(Store):
             (ms(since) if since else 0, subject, subject, action, action, limit),
             _LOG,
         )
+
+    def heads(self, viewer: Viewer) -> tuple[Head, ...]:
+        """The heads of the decision ledger that stand in the access log, one for each decision of a year.
+
+        They are in another file than the ledger: what was cut off its end is missed here.
+        """
+        log = self.read_log(viewer, action="decided", limit=1_000_000)
+        return tuple(Head.read(str(json.loads(detail)["head"])) for detail in log["detail"])
 
     # --- recent filters ---------------------------------------------------------------------------
 

@@ -255,7 +255,7 @@ def test_what_could_be_written_in_two_ways_is_refused(value: object) -> None:
 def test_the_chain_can_be_checked_by_anybody_with_a_few_lines(ledger: Ledger, tmp_path: Path) -> None:
     for n in range(4):
         acknowledge(ledger, f"W{n}")
-    assert ledger.export(tmp_path / "chain.jsonl") == 4
+    assert ledger.export(tmp_path / "chain.jsonl") == ledger.head()
     digest = "0" * 64
     for line in (tmp_path / "chain.jsonl").read_text("utf-8").splitlines():
         told = json.loads(line)
