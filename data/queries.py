@@ -865,33 +865,3 @@ def _reports(stood: pl.DataFrame, manager_id: str) -> set[str]:
         found |= below
         above = sorted(below)
     return found
-
-
-def model_goal_records(engine: Engine) -> pl.DataFrame:
-    """Every goal of the company with what its record says, for what is relative to all of them.
-
-    Returns
-    -------
-    polars.DataFrame
-        As the contract has them; titles only of company goals, which are everybody's; sorted by goal.
-    """
-    return (
-        engine.query(lambda tables: tables("goals").drop("_source_id", "_line", strict=False))
-        .with_columns(pl.col("scope", "framework", "perspective", "kind", "status").cast(pl.String))
-        .with_columns(pl.when(pl.col("scope") == "company").then("title").alias("title"))
-        .sort("goal_id")
-    )
-
-
-def model_goal_check_ins(engine: Engine) -> pl.DataFrame:
-    """Check-ins of every goal of the company; columns and order as `check_ins`."""
-    return engine.query(
-        lambda tables: tables("check_ins").select("goal_id", "checked_at", "value", "target", "confidence")
-    ).sort("goal_id", "checked_at")
-
-
-def model_goal_alignments(engine: Engine) -> pl.DataFrame:
-    """Which further goals each goal of the company serves; columns and order as `goal_alignments`."""
-    return engine.query(
-        lambda tables: tables("goal_alignments").drop("_source_id", "_line", strict=False)
-    ).sort("goal_id", "serves_goal_id")

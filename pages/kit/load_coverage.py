@@ -19,22 +19,22 @@ from analytics.goals.pace import GoalPace, pace
 from analytics.goals.setting import Setting, setting
 from data import queries
 from data.access import Permission, Reach, Viewer
-from pages.kit import load
+from pages.kit import load, load_goals
 
 _RULE = "remaining_work"
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _company(version_id: str) -> tuple[pl.DataFrame, GoalPace]:
-    """Every goal of the company and how it stands, without the titles of goals that are not everybody's."""
-    opened = load.engine(version_id)
-    records = queries.model_goal_records(opened)
-    return records, pace(
-        records,
-        queries.model_goal_check_ins(opened),
-        as_of=load.latest_day(version_id) or date.max,
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _company(version_id: str) -> GoalPace:
+    """How every goal of the company stands, without the titles."""
+    found = load_goals.company(version_id)
+    return pace(
+        found.goals.with_columns(pl.lit(None, pl.String).alias("title")),
+        found.check_ins,
+        as_of=found.as_of,
         preset=_RULE,
-        alignments=queries.model_goal_alignments(opened),
+        changes=found.changes,
+        alignments=found.alignments,
     )
 
 
@@ -65,21 +65,13 @@ def _reached(version_id: str, viewer: Viewer, department_id: str | None) -> pl.D
 @st.cache_resource(max_entries=64, show_spinner=False)
 def strategy(version_id: str, viewer: Viewer, department_id: str | None) -> Released[Coverage]:
     """Who has taken up which strategic goal, and the holes within reach, released."""
-    records, found = _company(version_id)
+    found = _company(version_id)
     reached = _reached(version_id, viewer, department_id)
-    titled = found.goals.drop("title").join(
-        pl.concat(
-            [
-                reached.select("goal_id", "title"),
-                records.drop_nulls("title").select("goal_id", "title"),
-            ]
-        ).unique("goal_id"),
-        on="goal_id",
-        how="left",
-        maintain_order="left",
-    )
+    # Company goals are everybody's; so are their titles.
+    titles = queries.goals(viewer, load.engine(version_id)).select("goal_id", "title")
+    titled = found.goals.drop("title").join(titles, on="goal_id", how="left", maintain_order="left")
     covered = coverage(
-        records,
+        load_goals.company(version_id).goals,
         replace(found, goals=titled),
         branches=_branches(version_id, viewer, department_id),
         reached=frozenset(reached["goal_id"]),
@@ -108,5 +100,6 @@ def goal_adjustment(version_id: str, viewer: Viewer, department_id: str | None) 
         queries.goal_changes(viewer, load.engine(version_id)),
         as_of=as_of,
         branches=_branches(version_id, viewer, department_id),
+        said=load_goals.chances_within_reach(version_id, viewer).said,
     )
     return release(found, as_of=as_of)

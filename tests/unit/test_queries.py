@@ -318,13 +318,3 @@ def test_whose_goals_a_viewer_may_look_at_follows_their_reach(engine: Engine) ->
     assert queries.visible_goal_owners(BEN, engine, on=on) == queries.visible_ratees(BEN, engine, on=on)
     with pytest.raises(queries.RefusedError):
         queries.visible_goal_owners(DEE, engine, on=on)
-
-
-def test_all_goals_are_read_for_what_is_relative_to_all_but_only_company_goals_by_title(
-    engine: Engine,
-) -> None:
-    found = queries.model_goal_records(engine)
-    assert found["goal_id"].to_list() == ["g0", "g1", "g2", "g3"]
-    assert found["title"].to_list() == ["Goal g0", None, None, None]
-    assert queries.model_goal_check_ins(engine)["goal_id"].to_list() == ["g2", "g3"]
-    assert queries.model_goal_alignments(engine).columns == ["goal_id", "serves_goal_id", "share"]
