@@ -7,7 +7,7 @@ there; every function that takes a viewer narrows it to the goals within reach. 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -16,7 +16,9 @@ import streamlit as st
 
 from analytics.disclosure import Released, release
 from analytics.goals import lead_time, warning
+from analytics.goals.backtest import Backtest, backtest
 from analytics.goals.lead_time import LeadTimes, lead_times
+from analytics.goals.owners import Owners, owners
 from analytics.goals.risk import ladder
 from analytics.goals.risk.ladder import Chances
 from analytics.goals.risk.panel import panel
@@ -24,7 +26,7 @@ from analytics.goals.warning import EarlyWarnings, early_warnings
 from analytics.goals.warning_chart import Known
 from analytics.policy import RULES_VERSION
 from data import derived, queries
-from data.access import Viewer
+from data.access import Permission, Reach, Viewer
 from data.problems import Problem
 from pages.kit import load
 
@@ -109,6 +111,13 @@ def chances_within_reach(version_id: str, viewer: Viewer) -> Chances:
     )
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def delay_probabilities(version_id: str, viewer: Viewer) -> Released[Chances]:
+    """Delay probabilities of the goals a viewer may look at, released."""
+    found = chances_within_reach(version_id, viewer)
+    return release(found, as_of=found.as_of)
+
+
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _company_warnings(version_id: str) -> EarlyWarnings:
     """Early warnings of the whole company: weights and limits are relative to all goals."""
@@ -170,3 +179,68 @@ def _chosen_goals(version_id: str, viewer: Viewer, department_id: str | None) ->
     on_record = company(version_id)
     below = load.departments(version_id, on_record.as_of).below(department_id)
     return mine & frozenset(on_record.goals.filter(pl.col("department_id").is_in(list(below)))["goal_id"])
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _company_backtest(version_id: str) -> Backtest:
+    return _backtest_of(version_id, chances(version_id))
+
+
+def _backtest_of(version_id: str, found: Chances) -> Backtest:
+    tree = load.departments(version_id, found.as_of)
+    branch = pl.col("department_id").replace_strict(
+        tree.branches(None), default=pl.col("department_id"), return_dtype=pl.String
+    )
+    whose = company(version_id).goals.select(
+        "goal_id", "owner_id", pl.col("department_id").alias("team_id"), branch
+    )
+    return backtest(
+        found.said,
+        whose,
+        as_of=found.as_of,
+        ladder=found.ladder,
+        card={name: str(value) for name, value in found.card.items()},
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def backtested(version_id: str, viewer: Viewer) -> Released[Backtest]:
+    """What was said of the goals a viewer may look at against what became of them, released.
+
+    Departments are compared only where they lie wholly within reach.
+    """
+    if Reach.COMPANY in viewer.reaches(Permission.SEE_GOALS):
+        found = _company_backtest(version_id)
+    else:
+        found = _backtest_of(version_id, chances_within_reach(version_id, viewer))
+        tree = load.departments(version_id, found.as_of)
+        whole = frozenset[str]().union(*(tree.below(one) for one in viewer.departments))
+        found = replace(found, departments=found.departments.filter(pl.col("department_id").is_in(whole)))
+    return release(found, as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _company_owners(version_id: str) -> Owners:
+    found, on_record = chances(version_id), company(version_id)
+    return owners(found.said, on_record.check_ins, on_record.goals, as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def owners_within_reach(version_id: str, viewer: Viewer, department_id: str | None) -> Released[Owners]:
+    """Promises of the owners a viewer may look at, of one department and below if given, released.
+
+    What is usual is the whole company's.
+    """
+    found = _company_owners(version_id)
+    opened = load.engine(version_id)
+    allowed = queries.visible_goal_owners(viewer, opened, on=found.as_of)
+    if department_id is not None:
+        tree = load.departments(version_id, found.as_of)
+        inside = queries.people_in(opened, tree.below(department_id), on=found.as_of)
+        allowed = inside if allowed is None else allowed & inside
+    mine = found.owners
+    if allowed is not None:
+        mine = mine.filter(pl.col("owner_id").is_in(list(allowed)))
+    flags = mine.filter(pl.col("verdict").is_in(["over_promises", "holds_back"]))
+    found = replace(found, owners=mine, expected_false_flags=float(flags["false_flag_rate"].sum()))
+    return release(found, as_of=found.as_of)
