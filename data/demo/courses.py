@@ -53,7 +53,7 @@ NEVER: Final = 99_999
 PACE: Final = 1.3
 PACE_SD: Final = 0.06
 PACE_PER_ABILITY: Final = 0.36
-DEPARTMENT_RECORD_SD: Final = 0.04
+DEPARTMENT_RECORD_SD: Final = 0.06
 """How far the paces of whole departments lie apart in every cycle."""
 WALK_SD: Final = 0.16
 """Standard deviation of a week's change of the log pace of a goal."""
@@ -310,12 +310,13 @@ class _Running:
         able = PACE_PER_ABILITY * self.ability[rows]
         pace = np.select(
             [kind == ABANDONED, kind == SANDBAGGER, kind == OVER_PROMISER],
-            [rng.uniform(0.3, 0.7, n), rng.uniform(1.6, 2.2, n), rng.uniform(0.5, 0.9, n)],
+            [rng.uniform(0.3, 0.7, n), rng.uniform(1.9, 2.5, n), rng.uniform(0.5, 0.9, n)],
             rng.normal(PACE, PACE_SD, n),
         )
         bend = np.where(kind == LATE, rng.normal(2.2, 0.25, n), np.exp(rng.normal(0, 0.15, n)))
         covered = np.minimum(u, 1.4) ** bend[:, None]
-        pace = np.clip(pace + able, 0.2, 2.2)
+        # Who holds back asks of themselves what they could do twice over.
+        pace = np.clip(pace + np.where(kind == SANDBAGGER, 0.0, able), 0.2, 2.5)
         step = np.diff(covered, axis=1, prepend=0.0)
         stalls = rng.uniform(0.15, 0.85, n)
         resumes = np.where(rng.random(n) < RECOVERS, stalls + rng.uniform(0.1, 0.3, n), np.inf)

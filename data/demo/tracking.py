@@ -26,7 +26,7 @@ MISSING: Final = {
     "never_agreed": 0.07,
     "no_metric": 0.02,
     "no_target": 0.015,
-    "no_owner": 0.015,
+    "no_owner": 0.06,
 }
 """Share of the goals that lack something; a metric, target or owner only people's own goals that move."""
 SET_LATE: Final = 0.05
@@ -75,6 +75,8 @@ def track(
     of_people = (tree.scope == PERSON) & ~course.keeps & (course.retargeted_on == NEVER)
     for what in ("no_metric", "no_target", "no_owner"):
         missing[what] &= of_people
+    # Of somebody with several goals, the weights of the others would no longer add up.
+    missing["no_owner"] &= tree.weight == 100.0
     agreed, late = _agreed(company, tree, course, rng)
     missing["never_agreed"] |= agreed > _today()
     check_ins = _check_ins(company, history, tree, course, cadence=cadence, missing=missing, rng=rng)

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from analytics.severity.drift import drift
+from analytics.severity.evidence import attainment
 from analytics.severity.linear import Severity, severity
 from data import demo
 from data.demo.roster import CHINESE_HEADERS
@@ -113,3 +114,39 @@ def test_managers_who_grow_softer_every_cycle_are_seen_to(found: Severity, truth
     assert theirs["verdict"].to_list() == ["softer"] * len(planted)
     others = whole.filter(~pl.col("rater_id").is_in(planted))
     assert others["verdict"].is_in(["softer", "harder"]).mean() < 0.15  # type: ignore[operator]
+
+
+def test_who_is_rated_well_reached_more_but_ratings_are_not_made_of_goals(
+    company: demo.Demo, truth: dict[str, Any]
+) -> None:
+    goals, cycles, changes = (
+        pl.read_csv(company.exports / f"{table}.csv", try_parse_dates=True, infer_schema_length=None)
+        for table in ("goals", "review_cycles", "goal_changes")
+    )
+    told = json.loads((company.exports / "check_ins.json").read_text(encoding="utf-8"))
+    check_ins = pl.DataFrame(told, infer_schema_length=None).with_columns(
+        pl.col("checked_at").str.to_datetime("%Y-%m-%dT%H:%M:%S"),
+        pl.col("value").cast(pl.Float64, strict=False),
+    )
+    own = goals.filter(pl.col("scope") == "individual", pl.col("due_on") >= pl.col("start_on"))
+    reached = attainment(own, check_ins.drop_nulls("value"), cycles, changes=changes)
+    rejected = [flaw["line"] for flaw in truth["flaws"] if flaw["file"] == "ratings.csv"]
+    ratings = (
+        pl.read_csv(company.exports / "ratings.csv")
+        .with_row_index("line", offset=2)
+        .filter(
+            ~pl.col("line").is_in(rejected),
+            pl.col("Source") == "manager",
+            pl.col("Dimension") == "overall",
+            pl.col("Stage") == "initial",
+        )
+        .select(
+            cycle_id="Cycle",
+            ratee_id="Employee ID",
+            score=pl.col("Rating").replace_strict(POINTS, return_dtype=pl.Float64),
+        )
+    )
+    both = reached.join(ratings, on=["cycle_id", "ratee_id"])
+    assert len(both) > 900
+    # A standard error of .03 with 1,000 people and cycles.
+    assert both.select(pl.corr("attainment", "score")).item() == pytest.approx(0.26, abs=0.1)
