@@ -51,6 +51,7 @@ chosen = st.navigation(
         ],
         t("Strategy"): [
             page("goals/risk", t("Goal risk"), "goals", Permission.SEE_GOALS),
+            page("goals/warnings", t("Early warnings"), "warnings", Permission.SEE_GOALS),
             page("goals/coverage", t("Coverage and alignment"), "coverage", Permission.SEE_GOALS),
         ],
         t("Mine"): [
@@ -60,6 +61,7 @@ chosen = st.navigation(
             page("sources/data", t("Data"), "data", Permission.SEE_IMPORTS),
             page("sources/sessions", t("Sessions"), "sessions", Permission.MANAGE_SESSIONS),
             page("sources/access", t("Access"), "access", Permission.SEE_ACCESS_LOG),
+            page("sources/decisions", t("Decisions"), "decisions", Permission.SEE_ACCESS_LOG),
             page("sources/methods", t("Methods"), "methods", Permission.SEE_OWN),
         ],
     },

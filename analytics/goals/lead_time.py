@@ -40,7 +40,7 @@ REFERENCE: Final = "Wilson (1927), J. Am. Stat. Assoc. 22(158). doi:10.1080/0162
 RULES: Final = ("delay", "pace", "pace_equal")
 """By the delay probability; by the pace rule with its own limits; by the pace rule as often."""
 
-_CANDIDATES: Final = np.round(np.arange(0.30, 0.96, 0.05), 2)
+_CANDIDATES: Final = np.round(np.arange(0.30, 0.96, 0.01), 2)
 _FEWEST_WARNED: Final = 20
 """Warnings a share must rest on before a limit is chosen by it: a share of 20 is known to within a tenth."""
 _LIMITS: Final = {

@@ -303,6 +303,19 @@ def _others(n: int, t: Language) -> str:
     )
 
 
+def new_first(released: Released[EarlyWarnings], *, day: date) -> pl.DataFrame:
+    """The warnings that stand in the order to talk about them.
+
+    Those that arose on the day or later come first, each by consequence; what else stands about a goal that
+    was named already comes after all goals were named once.
+    """
+    return released.value.standing.sort(
+        pl.int_range(pl.len()).over("goal_id", pl.col("arose_on") >= day) > 0,
+        pl.col("arose_on") < day,
+        maintain_order=True,
+    )
+
+
 def count_words(found: pl.DataFrame, t: Language) -> str:
     """How many warnings there are of each kind."""
     words = kind_words(t)

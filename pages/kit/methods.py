@@ -8,6 +8,7 @@ from analytics.distribution.shares import Distribution
 from analytics.goals import chart as goal_chart
 from analytics.goals.chart import preset_words
 from analytics.goals.pace import GoalPace
+from analytics.goals.warning import EarlyWarnings
 from analytics.language import Language, percent, signed
 from analytics.policy import (
     ADJUSTED_RANGE,
@@ -493,8 +494,44 @@ def goals(t: Language, released: Released[GoalPace], preset: str) -> dict[str, s
         t("Rule"): preset_words(t)[preset],
         t("Source of the rule"): rule.source if rule is not None else "",
         t("Limits"): t(
-            "This is a rule, not a probability, and it is not calibrated to this company. {warning}",
-            warning=goal_chart.warning(t),
+            "This is a rule, not a probability, and it is not calibrated to this company. {evidence}",
+            evidence=goal_chart.rule_evidence(t),
+        ),
+        t("Rules"): _rules(t, released),
+    }
+
+
+def warnings(t: Language, released: Released[EarlyWarnings], limit: str) -> dict[str, str]:
+    """Behind early warnings."""
+    return {
+        t("Likely to be late"): limit,
+        t("Not updated"): t("Nobody updated the goal for more than two of its review cadences."),
+        t("Changed late"): t(
+            "In the last third of its time the target was made harder or the due date was moved. It is news "
+            "for four weeks."
+        ),
+        t("Confidence fell"): t(
+            "The owner's confidence fell by 20 points of 100 or more from one check-in to the next. It is "
+            "news for four weeks, or until it is back."
+        ),
+        t("Order"): t(
+            "By consequence: the share of the strategic goal that rests on a goal, which is the weights "
+            "along the path multiplied, times its delay probability."
+        ),
+        t("What past warnings were worth"): t(
+            "Goals past their due date are counted, each due date once. What was said of a goal on a day "
+            "comes from a model that knew only what was known before that day, and the limit of each quarter "
+            "was chosen before it began. Intervals are Wilson's, for independent goals; goals of one owner "
+            "or department share causes, so the truth is somewhat less certain."
+        ),
+        t("The pace rule beside it"): t(
+            "The pace rule turns progress against time into a probability in the same way, with limits "
+            "chosen from its own past. “As many warnings” gives it the limit that warns as often, known only "
+            "afterwards."
+        ),
+        t("Limits"): t(
+            "A warning does not say who is to blame, and a goal can miss without one. A due date that was "
+            "moved in time still counts as missed against the first date."
         ),
         t("Rules"): _rules(t, released),
     }

@@ -32,10 +32,12 @@ PAGES = {
     "pages/fairness/adjusted.py": Permission.SEE_LENIENCY,
     "pages/fairness/evidence.py": Permission.SEE_LENIENCY,
     "pages/goals/risk.py": Permission.SEE_GOALS,
+    "pages/goals/warnings.py": Permission.SEE_GOALS,
     "pages/goals/coverage.py": Permission.SEE_GOALS,
     "pages/mine/mine.py": Permission.SEE_OWN,
     "pages/sources/data.py": Permission.SEE_IMPORTS,
     "pages/sources/access.py": Permission.SEE_ACCESS_LOG,
+    "pages/sources/decisions.py": Permission.SEE_ACCESS_LOG,
     "pages/sources/sessions.py": Permission.MANAGE_SESSIONS,
     "pages/sources/methods.py": Permission.SEE_OWN,
 }
@@ -66,7 +68,7 @@ def test_a_role_opens_exactly_the_pages_its_permissions_name(
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if not any(w in p for w in ("access", "sessions", "methods"))]
+    "page", [p for p in PAGES if not any(w in p for w in ("access", "decisions", "sessions", "methods"))]
 )
 def test_without_data_a_page_says_what_to_load(open_app: Open, tmp_path: Path, page: str) -> None:
     app = open_app(tmp_path, page)
