@@ -17,6 +17,7 @@ import polars as pl
 from analytics import theme
 from analytics.disclosure import Released
 from analytics.goals.pace import GoalHistory, GoalPace
+from analytics.goals.risk.ladder import Chances
 from analytics.goals.rollup import RollUp
 from analytics.language import Language, percent
 from analytics.policy import PACE_PRESETS
@@ -27,6 +28,7 @@ MOST_MARKS: Final = 700
 LABEL_LINE: Final = 18
 """Pixels a line of labels above a plot takes."""
 
+_LIKELIER_THAN_NOT: Final = 0.5
 _DRAWN: Final = ("to_close", "on_track", "behind", "at_risk")
 
 
@@ -122,13 +124,75 @@ def perspective_words(t: Language) -> dict[str | None, str]:
 
 
 def warning(t: Language) -> str:
-    """What stands beside every status: how little the pace of a goal foretells."""
+    """What stands beside every status: that it says nothing about arriving, and what does."""
     return t(
-        "These words say how a goal stands against its time, not whether it will arrive. On 769 real "
-        "sprints, the last fifth of a published set, the share of work done ranked those that missed worse "
-        "than chance and the amount of work left ranked them well, but mostly because a third of the sprints "
-        "had nothing planned; among those with anything planned no such measure ranked much better than "
-        "chance."
+        "These words say how a goal stands against its time, not whether it will arrive. How likely it is to "
+        "miss its due date, the delay probability in the table says; it has been held against what became of "
+        "past goals."
+    )
+
+
+def rule_evidence(t: Language) -> str:
+    """How little the pace of a goal foretells: what the words of any rule rest on."""
+    return t(
+        "On 769 real sprints, the last fifth of a published set, the share of work done ranked those that "
+        "missed worse than chance and the amount of work left ranked them well, but mostly because a third "
+        "of the sprints had nothing planned; among those with anything planned no such measure ranked much "
+        "better than chance."
+    )
+
+
+def disagreement(released: Released[GoalPace], chances: Released[Chances], t: Language) -> str:
+    """Where the words of the rule and the delay probability part ways, of goals not yet due; empty of "
+    "none."""
+    rule, known = preset_words(t)[released.value.preset], _beside(released, chances)
+    fine = known.filter(pl.col("status") == "on_track")
+    risky = known.filter(pl.col("status") == "at_risk")
+    missing = fine.filter(pl.col("delay") > _LIKELIER_THAN_NOT).height
+    landing = risky.filter(pl.col("delay") < _LIKELIER_THAN_NOT).height
+    said = []
+    if not fine.is_empty():
+        said.append(
+            t.plural(
+                "The rule “{rule}” calls {total} goals on track; {n} of them is more likely to miss than "
+                "not.",
+                "The rule “{rule}” calls {total} goals on track; {n} of them are more likely to miss than "
+                "not.",
+                missing,
+                rule=rule,
+                total=fine.height,
+            )
+        )
+    if not risky.is_empty():
+        said.append(
+            t.plural(
+                "Of {total} goals it calls at risk that are not yet due, {n} is more likely to arrive than "
+                "not.",
+                "Of {total} goals it calls at risk that are not yet due, {n} are more likely to arrive than "
+                "not.",
+                landing,
+                total=risky.height,
+            )
+            if said
+            else t.plural(
+                "Of {total} goals that the rule “{rule}” calls at risk, {n} is more likely to arrive than "
+                "not.",
+                "Of {total} goals that the rule “{rule}” calls at risk, {n} are more likely to arrive than "
+                "not.",
+                landing,
+                rule=rule,
+                total=risky.height,
+            )
+        )
+    return t.joined(said)
+
+
+def _beside(released: Released[GoalPace], chances: Released[Chances]) -> pl.DataFrame:
+    """The open goals of which a delay probability is known."""
+    return (
+        released.value.goals.filter("open")
+        .with_columns(pl.col("status").cast(pl.String))
+        .join(chances.value.now.select("goal_id", "delay"), on="goal_id", maintain_order="left")
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analytics.goals import chart
 from data.access import Permission
-from pages.kit import cards, evidence, filters, load, methods, reader, session, tables
+from pages.kit import cards, evidence, filters, load, load_goals, methods, reader, session, tables
 
 viewer = session.require(Permission.SEE_GOALS)
 t, mode = reader.language(), reader.mode()
@@ -15,6 +15,7 @@ scope = filters.goals(t, version, viewer)
 with cards.waiting():
     released = load.goal_pace(version, viewer, scope.preset, scope.department_id)
     strategy = load.goal_rollup(version, viewer, scope.preset)
+    chances = load_goals.delay_probabilities(version, viewer)
 names = load.names(version, viewer)
 departments = load.departments(version, released.as_of).names
 said = chart.takeaway(released, t)
@@ -23,6 +24,7 @@ key = (version, viewer, scope, t, mode)
 with head:
     cards.title(t("Which goals are at risk?"), [*about, tables.goals_counted(t, released)])
     cards.finding(said)
+cards.say(chart.disagreement(released, chances, t))
 cards.remark(chart.warning(t))
 
 strategic = chart.strategy_takeaway(strategy, t)
@@ -36,7 +38,7 @@ footer = cards.footer(t, viewer, released, version, about)
 cards.heading(t("All open goals"))
 cards.table(
     t,
-    lambda: tables.goals(t, released, names, departments),
+    lambda: tables.goals(t, released, names, departments, chances),
     name="goals",
     key=key,
     footer=footer,

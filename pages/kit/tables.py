@@ -17,6 +17,7 @@ from analytics.distribution import chart as distribution_chart
 from analytics.distribution.shares import Distribution
 from analytics.goals.chart import gap_words, status_words
 from analytics.goals.pace import GoalPace, urgent_first
+from analytics.goals.risk.ladder import Chances
 from analytics.language import Language
 from analytics.severity import chart as severity_chart
 from analytics.severity import differential_chart, facets_chart, levels_chart
@@ -197,10 +198,19 @@ def verdict_words(t: Language) -> dict[str, str]:
 
 
 def goals(
-    t: Language, released: Released[GoalPace], names: Mapping[str, str], departments: Mapping[str, str]
+    t: Language,
+    released: Released[GoalPace],
+    names: Mapping[str, str],
+    departments: Mapping[str, str],
+    chances: Released[Chances],
 ) -> pl.DataFrame:
-    """Open goals with status, progress, pace needed and what their record lacks."""
-    frame = urgent_first(released.value)
+    """Open goals with status, delay probability, progress, pace needed and what their record lacks."""
+    frame = urgent_first(released.value).join(
+        chances.value.now.select("goal_id", "delay", "delay_low", "delay_high"),
+        on="goal_id",
+        how="left",
+        maintain_order="left",
+    )
     lacking = [pl.when(pl.col(column)).then(pl.lit(words)) for column, words in gap_words(t).items()]
     return frame.select(
         pl.col("title").alias(t("Goal")),
@@ -208,6 +218,14 @@ def goals(
         .cast(pl.String)
         .replace_strict(status_words(t), default=None, return_dtype=pl.String)
         .alias(t("Status")),
+        *(
+            (pl.col(column) * 100).round(0).cast(pl.Int64).alias(words)
+            for column, words in (
+                ("delay", t("Delay probability (%)")),
+                ("delay_low", t("from")),
+                ("delay_high", t("to")),
+            )
+        ),
         pl.col("due_on").alias(t("Due")),
         (pl.col("progress") * 100).floor().cast(pl.Int64).alias(t("Progress (%)")),
         (pl.col("elapsed") * 100).round(0).cast(pl.Int64).alias(t("Time used (%)")),
@@ -263,6 +281,7 @@ def access_log(t: Language, log: pl.DataFrame) -> pl.DataFrame:
         "looked": t("looked at"),
         "downloaded": t("downloaded"),
         "imported": t("loaded"),
+        "decided": t("decided"),
     }
     newest = log.sort("entry", descending=True)
     details = [_details(detail) for detail in newest["detail"]]
