@@ -53,6 +53,8 @@ chosen = st.navigation(
             page("goals/risk", t("Goal risk"), "goals", Permission.SEE_GOALS),
             page("goals/warnings", t("Early warnings"), "warnings", Permission.SEE_GOALS),
             page("goals/coverage", t("Coverage and alignment"), "coverage", Permission.SEE_GOALS),
+            page("goals/owners", t("Owners"), "owners", Permission.SEE_GOALS),
+            page("goals/backtest", t("Backtest"), "backtest", Permission.SEE_GOALS),
         ],
         t("Mine"): [
             page("mine/mine", t("What is mine"), "mine", Permission.SEE_OWN),

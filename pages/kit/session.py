@@ -60,6 +60,7 @@ FILTERS: Final = (
         "since",
         "kind",
         "warning",
+        "owner",
     ),
 )
 """Choices of the pages that the access log keeps, by the key of their widget."""
@@ -151,7 +152,7 @@ def choose_role(t: Language) -> None:
             if st.button(t("Sign out"), key="sign_out"):
                 sign_out()
         return
-    names = _role_names(t)
+    names = role_names(t)
     with st.sidebar:
         role = st.selectbox(
             t("See it as"),
@@ -435,7 +436,7 @@ def _offer_sign_in(standing: Standing | None, *, at_the_door: bool) -> NoReturn:
 
 def _refuse(viewer: Viewer, permission: Permission) -> NoReturn:
     t = reader.language()
-    names = _role_names(t)
+    names = role_names(t)
     having = [names[role] for role, rights in ROLES.items() if permission in rights.permissions]
     screen(
         t("Your role does not open this page"),
@@ -490,7 +491,8 @@ def _whom_to_ask(t: Language) -> str:
     return t("To get it, ask whoever runs Evenhand in your organisation.")
 
 
-def _role_names(t: Language) -> dict[Role, str]:
+def role_names(t: Language) -> dict[Role, str]:
+    """What each role is called."""
     return {
         Role.HR_LEADERSHIP: t("HR leadership"),
         Role.EXECUTIVE: t("Executive"),

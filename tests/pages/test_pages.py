@@ -34,6 +34,8 @@ PAGES = {
     "pages/goals/risk.py": Permission.SEE_GOALS,
     "pages/goals/warnings.py": Permission.SEE_GOALS,
     "pages/goals/coverage.py": Permission.SEE_GOALS,
+    "pages/goals/owners.py": Permission.SEE_GOALS,
+    "pages/goals/backtest.py": Permission.SEE_GOALS,
     "pages/mine/mine.py": Permission.SEE_OWN,
     "pages/sources/data.py": Permission.SEE_IMPORTS,
     "pages/sources/access.py": Permission.SEE_ACCESS_LOG,
