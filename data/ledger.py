@@ -443,6 +443,12 @@ class Ledger(Store):
         """The last decision, to be noted down where nobody who can write this file can write."""
         return _head(self._rows(_LAST, ()))
 
+    def holds(self, noted: Head) -> bool:
+        """Whether the ledger has, at its place, the decision that a head was noted down of."""
+        return bool(
+            self._rows("SELECT 1 FROM decisions WHERE entry = ? AND digest = ?", (noted.entry, noted.digest))
+        )
+
     def export_head(self, file: Path) -> Head:
         """Add a line with the time and the head to a file; `verify` is asked against all of them later.
 
