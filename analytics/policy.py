@@ -567,3 +567,9 @@ MINIMUM_RETURNS: Final = Threshold(
     "With fewer than thirty further cycles of owners with goals before, nobody can tell a habit from a bad "
     "half-year.",
 )
+MINIMUM_MISSES: Final = Threshold(
+    100,
+    date(2026, 11, 22),
+    "Our choice: a share of a hundred goals is known to within ten percentage points",
+    "From fewer than a hundred goals that missed nobody can say how far they came, or how long after.",
+)
