@@ -274,11 +274,7 @@ def _touched(new: pl.DataFrame, t: Language, known: Known) -> str:
             if new.height > 1
             else t("It touches the strategic goal “{title}”.", title=known.goals[touched[0]])
         )
-    return t(
-        "They touch {n} strategic goals, most of all “{title}”.",
-        n=len(touched),
-        title=known.goals[touched[0]],
-    )
+    return t("They touch {n} strategic goals.", n=len(touched))
 
 
 def _heaviest(waiting: pl.DataFrame, t: Language, known: Known) -> str:
@@ -286,11 +282,12 @@ def _heaviest(waiting: pl.DataFrame, t: Language, known: Known) -> str:
     if waiting.height < 2:
         return ""
     row = waiting.row(0, named=True)
+    goal = known.title(row["goal_id"])
     if row["chance"] is None:
-        return t("Most hangs on “{goal}”.", goal=known.title(row["goal_id"]))
+        return t("Most hangs on “{goal}”.", goal=goal)
     return t(
         "Most hangs on “{goal}”: its delay probability is {chance}.",
-        goal=known.title(row["goal_id"]),
+        goal=goal,
         chance=percent(row["chance"], t),
     )
 
@@ -306,14 +303,12 @@ def _others(n: int, t: Language) -> str:
 def new_first(released: Released[EarlyWarnings], *, day: date) -> pl.DataFrame:
     """The warnings that stand in the order to talk about them.
 
-    Those that arose on the day or later come first, each by consequence; what else stands about a goal that
-    was named already comes after all goals were named once.
+    Those that arose on the day or later come first; among them and among the others every goal is named once,
+    by consequence, before anything else that stands about it.
     """
-    return released.value.standing.sort(
-        pl.int_range(pl.len()).over("goal_id", pl.col("arose_on") >= day) > 0,
-        pl.col("arose_on") < day,
-        maintain_order=True,
-    )
+    old = pl.col("arose_on") < day
+    again = pl.int_range(pl.len()).over("goal_id", old) > 0
+    return released.value.standing.sort(old, again, maintain_order=True)
 
 
 def count_words(found: pl.DataFrame, t: Language) -> str:
@@ -407,21 +402,19 @@ def worth_figure(released: Released[LeadTimes], t: Language, mode: theme.Mode) -
         "precision": t("Warned goals that missed"),
     }
     looks = {
-        "delay": (tokens.accent, "circle", 0.2),
+        "delay": (tokens.accent, "circle", 0.26),
         "pace_equal": (tokens.quiet, "diamond-open", 0.0),
-        "pace": (tokens.quiet, "square-open", -0.2),
+        "pace": (tokens.quiet, "square-open", -0.26),
     }
-    figure = theme.figure(mode, height=300)
+    figure = theme.figure(mode, height=340)
     for rule, (colour, symbol, shift) in looks.items():
         shown = [(place, name) for place, name in enumerate(_SHARES) if found[rule][name] is not None]
+        heights = [len(_SHARES) - 1 - place + shift for place, _ in shown]
         figure.add_scatter(
             name=rule_words(t)[rule],
             x=[found[rule][name] for _, name in shown],
-            y=[len(_SHARES) - 1 - place + shift for place, _ in shown],
-            mode="markers+text",
-            text=[percent(found[rule][name], t) for _, name in shown],
-            textposition="top center",
-            textfont={"size": 12, "color": colour},
+            y=heights,
+            mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 10},
             error_x={
                 "type": "data",
@@ -434,13 +427,23 @@ def worth_figure(released: Released[LeadTimes], t: Language, mode: theme.Mode) -
             },
             hovertemplate="%{x:.0%}<extra>%{fullData.name}</extra>",
         )
+        for (_, name), height in zip(shown, heights, strict=True):
+            figure.add_annotation(
+                x=found[rule][f"{name}_high"],
+                y=height,
+                xanchor="left",
+                xshift=6,
+                text=percent(found[rule][name], t),
+                showarrow=False,
+                font={"size": 13, "color": colour},
+            )
     figure.update_layout(
         margin={"t": 48},
-        xaxis={"range": [0, 1.03], "tickformat": ".0%"},
+        xaxis={"range": [0, 1.08], "tickformat": ".0%", "tickvals": [0, 0.25, 0.5, 0.75, 1]},
         yaxis={
             "tickvals": [2, 1, 0],
             "ticktext": [theme.written(names[name], 26) for name in _SHARES],
-            "range": [-0.5, 2.55],
+            "range": [-0.5, 2.5],
             "showgrid": False,
         },
     )

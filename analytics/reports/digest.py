@@ -167,10 +167,10 @@ def table(found: pl.DataFrame, t: Language, known: Known, departments: Mapping[s
         [
             words(t("Goal"), [known.title(row["goal_id"]) for row in rows]),
             words(t("Warning"), [kinds[row["kind"]] for row in rows]),
-            words(t("What to do"), [next_step(row, t, known) for row in rows]),
+            (found["chance"] * 100).round(0).cast(pl.Int64).alias(t("Delay probability (%)")),
             found["arose_on"].alias(t("Since")),
             found["due_on"].alias(t("Due")),
-            (found["chance"] * 100).round(0).cast(pl.Int64).alias(t("Delay probability (%)")),
+            words(t("What to do"), [next_step(row, t, known) for row in rows]),
             words(t("What happened"), [happened(row, t, known) for row in rows]),
             words(t("What hangs on it"), [stakes(row, t, known) for row in rows]),
             words(t("Owner"), [_name(row["owner_id"], known.people) for row in rows]),
