@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
@@ -28,6 +29,7 @@ BINS: Final = 10
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,16 @@ class Calibration:
         Points of the map, rising; between them it is a straight line. Empty: nothing was learnt.
     goals
         How many goals it rests on.
-    edges, miss, count
-        Of each bin of calibrated probabilities: upper edge, how far off it was, how many goals it holds.
+    edges, off, count
+        Of each bin of calibrated probabilities: upper edge; how far the share missed strayed from it from
+        one period to the next, beyond chance; how many goals it holds.
     """
 
     stated: Floats
     calibrated: Floats
     goals: int
     edges: Floats
-    miss: Floats
+    off: Floats
     count: Floats
 
     def apply(self, stated: Floats) -> Floats:
@@ -60,13 +63,14 @@ class Calibration:
     def interval(self, calibrated: Floats, *, width: float) -> tuple[Floats, Floats]:
         """Limits of each probability, ``width`` standard errors to either side.
 
-        The error of a probability is that of the share missed among as many goals as were stated near it,
-        and how far off the map was there.
+        A probability is off as far as the share missed among as many goals as were stated near it is by
+        chance, and as far as such probabilities were off from one past period to the next: what befalls a
+        whole period, no number of goals averages out.
         """
         if not len(self.edges):
             return np.zeros_like(calibrated), np.ones_like(calibrated)
         at = np.minimum(np.searchsorted(self.edges, calibrated), len(self.edges) - 1)
-        error = np.sqrt(calibrated * (1.0 - calibrated) / self.count[at] + self.miss[at] ** 2)
+        error = np.sqrt(calibrated * (1.0 - calibrated) / self.count[at] + self.off[at] ** 2)
         return (
             np.clip(calibrated - width * error, 0.0, 1.0),
             np.clip(calibrated + width * error, 0.0, 1.0),
@@ -76,7 +80,7 @@ class Calibration:
 NOTHING: Final = Calibration(*(np.empty(0),) * 2, 0, *(np.empty(0),) * 3)
 
 
-def calibrate(stated: Floats, missed: Flags, goal: NDArray[np.int64], weight: Floats) -> Calibration:
+def calibrate(stated: Floats, missed: Flags, goal: Ints, period: Ints) -> Calibration:
     """Learn the map from what was stated ahead of time.
 
     Parameters
@@ -87,8 +91,8 @@ def calibrate(stated: Floats, missed: Flags, goal: NDArray[np.int64], weight: Fl
         What became of each.
     goal
         Which goal each snapshot is of: snapshots of one goal are one experience.
-    weight
-        How much each snapshot counts.
+    period
+        In which period each was stated.
 
     Returns
     -------
@@ -101,26 +105,44 @@ def calibrate(stated: Floats, missed: Flags, goal: NDArray[np.int64], weight: Fl
     grid = np.linspace(0.0, 1.0, 201)
     if goals >= ISOTONIC_FROM.value:
         curve = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
-        bent = curve.fit(stated, missed.astype(np.float64), sample_weight=weight).predict(grid)
+        bent = curve.fit(stated, missed.astype(np.float64)).predict(grid)
     else:
-        bent = _s_shape(stated, missed, weight, grid)
+        bent = _s_shape(stated, missed, goals / len(missed), grid)
     found = np.clip(np.interp(stated, grid, bent), SURE, 1.0 - SURE)
     edges = np.unique(np.quantile(found, np.arange(1, BINS + 1) / BINS))
     at = np.minimum(np.searchsorted(edges, found), len(edges) - 1)
-    mass = np.maximum(np.bincount(at, weight, len(edges)), 1e-9)
-    off = np.bincount(at, weight * (missed - found), len(edges)) / mass
-    pairs = np.unique(np.column_stack([at, goal]), axis=0)[:, 0]
     return Calibration(
-        grid,
-        np.asarray(bent),
-        goals,
-        edges,
-        off,
-        np.maximum(np.bincount(pairs, minlength=len(edges)), 1).astype(np.float64),
+        grid, np.asarray(bent), goals, edges, *_strayed(at, missed - found, goal, period, len(edges))
     )
 
 
-def _s_shape(stated: Floats, missed: Flags, weight: Floats, grid: Floats) -> Floats:
+def _strayed(at: Ints, error: Floats, goal: Ints, period: Ints, bins: int) -> tuple[Floats, Floats]:
+    """How far each bin was off from period to period beyond chance, and how many goals it holds."""
+    told = pl.DataFrame({"at": at, "goal": goal, "period": period, "error": error})
+    # One error per goal: its snapshots miss or land together.
+    each = told.group_by("at", "period", "goal").agg(pl.col("error").mean())
+    spread = (
+        each.group_by("at", "period")
+        .agg(pl.col("error").mean().alias("mean"), pl.col("error").var().fill_null(0.25), pl.len().alias("n"))
+        .group_by("at")
+        .agg(
+            (((pl.col("mean") ** 2 - pl.col("error") / pl.col("n")) * pl.col("n")).sum() / pl.col("n").sum())
+            .clip(lower_bound=0.0)
+            .sqrt()
+            .alias("off")
+        )
+    )
+    counts = each.group_by("at").agg(pl.col("goal").n_unique().alias("count"))
+    full = (
+        pl.DataFrame({"at": np.arange(bins)})
+        .join(spread, on="at", how="left")
+        .join(counts, on="at", how="left")
+    )
+    full = full.sort("at").fill_null(strategy="zero")
+    return full["off"].to_numpy(), np.maximum(full["count"].to_numpy().astype(np.float64), 1.0)
+
+
+def _s_shape(stated: Floats, missed: Flags, weight: float, grid: Floats) -> Floats:
     """Platt's two coefficients, drawn to the identity as if by a few goals."""
 
     def logit(chance: Floats) -> Floats:
@@ -128,6 +150,8 @@ def _s_shape(stated: Floats, missed: Flags, weight: Floats, grid: Floats) -> Flo
         return np.asarray(np.log(held / (1.0 - held)))
 
     design = np.column_stack([np.ones(len(stated)), logit(stated)])
-    mean, _ = posterior(design, missed, weight, mean=np.array([0.0, 1.0]), precision=np.diag([1.0, 4.0]))
+    mean, _ = posterior(
+        design, missed, weight=weight, mean=np.array([0.0, 1.0]), precision=np.diag([1.0, 4.0])
+    )
     # A falling curve would turn the order of goals around: then only the level is taken.
     return np.asarray(expit(mean[0] + max(mean[1], 0.0) * logit(grid)))

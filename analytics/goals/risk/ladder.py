@@ -219,7 +219,6 @@ class _Table:
     known: Floats
     missed: Flags
     features: Floats
-    weight: Floats
     pace_column: int
     elapsed_column: int
 
@@ -236,7 +235,6 @@ class _Rolled:
 def _table(panel: Panel) -> _Table:
     shots = panel.snapshots
     goal = shots["goal_id"].rle_id().to_numpy().astype(np.int64)
-    counts = np.bincount(goal) if len(goal) else np.empty(0)
 
     def day(name: str) -> Floats:
         return shots[name].to_physical().cast(pl.Float64).fill_null(float("nan")).to_numpy()
@@ -251,8 +249,6 @@ def _table(panel: Panel) -> _Table:
         features=shots.select(pl.col(panel.features).fill_null(float("nan")))
         .to_numpy(order="c")
         .astype(np.float64),
-        # A goal seen twenty times is not twenty goals.
-        weight=1.0 / np.maximum(counts[goal], 1) if len(goal) else np.empty(0),
         pace_column=panel.features.index("pace_needed"),
         elapsed_column=panel.features.index("elapsed"),
     )
@@ -274,7 +270,7 @@ def _roll(panel: Panel, *, seed: int) -> _Rolled:
     bounds = [-(10**7), *origins]
     for at, origin in enumerate(bounds):
         until = bounds[at + 1] if at + 1 < len(bounds) else 10**7
-        learnt = _learn(table, origin, raw, bent, seed=seed)
+        learnt = _learn(table, origin, raw, bent, spoke, seed=seed)
         rows = np.flatnonzero((table.seen >= origin) & (table.seen < until) if at else table.seen < until)
         if not len(rows):
             continue
@@ -329,7 +325,13 @@ def _last_of_each(table: _Table) -> Flags:
 
 
 def _learn(
-    table: _Table, origin: int, raw: Mapping[str, Floats], bent: Mapping[str, Floats], *, seed: int
+    table: _Table,
+    origin: int,
+    raw: Mapping[str, Floats],
+    bent: Mapping[str, Floats],
+    spoke: Ints,
+    *,
+    seed: int,
 ) -> Learnt:
     """Fit every rung there is enough for, on what was known before the day; calibrate and choose."""
     before = table.seen < origin
@@ -338,10 +340,12 @@ def _learn(
     goals = np.unique(table.goal[settled])
     lost = table.missed[settled & _latest(table, settled)]
     share = float((lost.sum() + 2.0) / (len(lost) + 5.0))
-    weight = table.weight
     models: dict[str, Model] = {
         "pace": pace(
-            table.features[settled], table.missed[settled], weight[settled], column=table.pace_column
+            table.features[settled],
+            table.missed[settled],
+            weight=_once(table.goal[settled]),
+            column=table.pace_column,
         )
     }
     if len(goals) >= FEWEST_FOR_LOGISTIC.value:
@@ -356,7 +360,7 @@ def _learn(
         told = settled & ~np.isnan(raw[rung])
         enough = rung != "pace" and len(np.unique(table.goal[told])) >= FEWEST_FOR_LOGISTIC.value
         found = (
-            calibrate(raw[rung][told], table.missed[told], table.goal[told], weight[told])
+            calibrate(raw[rung][told], table.missed[told], table.goal[told], spoke[told])
             if enough
             else NOTHING
         )
@@ -388,11 +392,19 @@ def _lived(table: _Table, rows: Ints, origin: int, seed: int) -> Lived:
     landed = np.where(table.landed[rows] < origin, table.landed[rows], np.nan)
     landed_at = (landed - seen) / left
     landed_at = np.where(landed_at <= 1.0, landed_at, np.nan)
-    settled = (table.known[rows] < origin) & np.isnan(landed_at)
-    known_to = np.where(
-        settled | (table.due[rows] < origin), 1.0, np.clip((origin - seen) / left, 0.0, 0.999)
-    )
-    return Lived(table.features[rows], landed_at, known_to, table.weight[rows])
+    # As far as it would have been known had the goal not ended: a part of which only the landings are known,
+    # because the rest is still to come, would make goals look quicker than they are.
+    known_to = np.clip((origin - seen) / left, 0.0, 1.0)
+    return Lived(table.features[rows], landed_at, known_to, _once(table.goal[rows]))
+
+
+def _once(goal: Ints) -> float:
+    """How much a snapshot counts: a goal seen ten times is not ten goals.
+
+    The same for all: to let each goal count once would weigh the snapshots of early landings more, and
+    make all look quicker than they are.
+    """
+    return len(np.unique(goal)) / max(len(goal), 1)
 
 
 def _choose(table: _Table, settled: Flags, bent: Mapping[str, Floats], fitted: tuple[str, ...]) -> str:
@@ -409,7 +421,7 @@ def _choose(table: _Table, settled: Flags, bent: Mapping[str, Floats], fitted: t
         rows = settled & np.logical_and.reduce([~np.isnan(bent[rung]) for rung in tried])
     if not rows.any():
         return tried[-1]
-    brier = {rung: _brier(bent[rung][rows], table.missed[rows], table.weight[rows]) for rung in tried}
+    brier = {rung: _brier(bent[rung][rows], table.missed[rows]) for rung in tried}
     return min(tried, key=lambda rung: brier[rung])
 
 
@@ -433,17 +445,17 @@ def _compared(
     settled = (table.due <= as_of) & ~np.isnan(table.known)
     tried = [rung for rung in RUNGS if (settled & ~np.isnan(bent[rung])).any()]
     rows = settled & np.logical_and.reduce([~np.isnan(bent[rung]) for rung in tried]) if tried else settled
-    missed, weight = table.missed[rows], table.weight[rows]
-    reference = _brier(base[rows], missed, weight) if rows.any() else float("nan")
+    missed = table.missed[rows]
+    reference = _brier(base[rows], missed) if rows.any() else float("nan")
     return pl.DataFrame(
         [
             {
                 "rung": rung,
                 "n_goals": len(np.unique(table.goal[rows])),
                 "n_snapshots": int(rows.sum()),
-                "brier": (brier := _brier(bent[rung][rows], missed, weight)),
+                "brier": (brier := _brier(bent[rung][rows], missed)),
                 "skill": 1.0 - brier / reference,
-                "log_loss": _log_loss(bent[rung][rows], missed, weight),
+                "log_loss": _log_loss(bent[rung][rows], missed),
                 "auc": auc(bent[rung][rows], missed),
                 "ece": ece(bent[rung][rows], missed),
                 "chosen": rung == chosen,
@@ -455,13 +467,13 @@ def _compared(
     )
 
 
-def _brier(stated: Floats, missed: Flags, weight: Floats) -> float:
-    return float(np.average((stated - missed) ** 2, weights=weight))
+def _brier(stated: Floats, missed: Flags) -> float:
+    return float(((stated - missed) ** 2).mean())
 
 
-def _log_loss(stated: Floats, missed: Flags, weight: Floats) -> float:
+def _log_loss(stated: Floats, missed: Flags) -> float:
     held = np.clip(stated, 1e-6, 1.0 - 1e-6)
-    return float(-np.average(np.where(missed, np.log(held), np.log1p(-held)), weights=weight))
+    return float(-np.where(missed, np.log(held), np.log1p(-held)).mean())
 
 
 def auc(stated: Floats, missed: Flags) -> float:

@@ -19,7 +19,7 @@ Flags = NDArray[np.bool_]
 
 
 def posterior(
-    design: Floats, happened: Flags, weight: Floats, *, mean: Floats, precision: Floats
+    design: Floats, happened: Flags, *, weight: float, mean: Floats, precision: Floats
 ) -> tuple[Floats, Floats]:
     """Mode and covariance after seeing the rows, by Newton's method.
 
@@ -27,8 +27,10 @@ def posterior(
     ----------
     design
         Rows × coefficients.
-    happened, weight
-        One outcome per row, and how much it counts.
+    happened
+        One outcome per row.
+    weight
+        How much a row counts.
     mean, precision
         The normal prior.
     """
@@ -44,5 +46,5 @@ def posterior(
     return mode, np.asarray(np.linalg.inv(_curve(design, expit(design @ mode), weight, precision)))
 
 
-def _curve(design: Floats, chance: Floats, weight: Floats, precision: Floats) -> Floats:
+def _curve(design: Floats, chance: Floats, weight: float, precision: Floats) -> Floats:
     return np.asarray((design * (weight * chance * (1.0 - chance))[:, None]).T @ design + precision)

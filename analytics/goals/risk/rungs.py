@@ -12,8 +12,9 @@ Four rungs, each used only if it does better on later goals (`analytics.goals.ri
 - *blend*: the mean of the two on the log-odds scale.
 
 The two in the middle are discrete-time hazards: the time left on the day of a snapshot is cut into parts,
-and a goal enters each part it was known to be open in. So a goal that is still open tells what it can: that
-it has not landed so far. The chance to miss is the product of the chances not to land in each part.
+and a goal enters each part that has passed by now, if it was open when the part began. So a goal that is
+still open tells what it can: that it has not landed so far. The chance to miss is the product of the chances
+not to land in each part.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Pace:
         return design @ self.mean, np.sqrt(variance)
 
 
-def pace(features: Floats, missed: Flags, weight: Floats, *, column: int) -> Pace:
+def pace(features: Floats, missed: Flags, *, weight: float, column: int) -> Pace:
     """Learn the pace rule; with no rows it is its prior.
 
     Parameters
@@ -104,14 +105,14 @@ def pace(features: Floats, missed: Flags, weight: Floats, *, column: int) -> Pac
     missed
         What became of each.
     weight
-        How much each row counts: several snapshots of one goal together count once.
+        How much a row counts.
     column
         Which measurement is the pace needed.
     """
     mean, covariance = posterior(
         _pace_design(features, column),
         missed,
-        weight,
+        weight=weight,
         mean=np.array(PACE_PRIOR_MEAN),
         precision=np.diag(1.0 / np.square(PACE_PRIOR_SD)),
     )
@@ -237,21 +238,21 @@ class Lived:
     landed_at
         Share of the time then left after which the goal landed in time; NaN: it did not, or not yet.
     known_to
-        Share of the time then left up to which is known whether it landed; 1 if that is settled.
+        Share of the time then left that has passed by now, whatever became of the goal.
     weight
-        How much each snapshot counts.
+        How much a snapshot counts.
     """
 
     features: Floats
     landed_at: Floats
     known_to: Floats
-    weight: Floats
+    weight: float
 
 
 def logistic(lived: Lived, cut: Parts, *, elapsed: int) -> Hazard:
     """Learn a penalised logistic regression for each part of the time left; ``elapsed`` is a column."""
 
-    def fit(features: Floats, missed: Flags, weight: Floats) -> Model:
+    def fit(features: Floats, missed: Flags) -> Model:
         with np.errstate(all="ignore"):
             known = ~np.isnan(features)
             counts = np.maximum(known.sum(axis=0), 1)
@@ -260,8 +261,8 @@ def logistic(lived: Lived, cut: Parts, *, elapsed: int) -> Hazard:
             spread = np.sqrt((np.where(known, features - centre, 0.0) ** 2).sum(axis=0) / counts)
         scale = np.where(spread > 1e-9, spread, 1.0)
         standard = np.nan_to_num((features - centre) / scale, nan=0.0)
-        found = LogisticRegression(C=PENALTY, max_iter=500).fit(
-            _changing(standard, elapsed), missed, sample_weight=weight
+        found = LogisticRegression(C=PENALTY * lived.weight, max_iter=500).fit(
+            _changing(standard, elapsed), missed
         )
         return Logistic(centre, scale, np.asarray(found.coef_[0]), float(found.intercept_[0]), elapsed)
 
@@ -271,8 +272,7 @@ def logistic(lived: Lived, cut: Parts, *, elapsed: int) -> Hazard:
 def boosting(lived: Lived, cut: Parts, *, seed: int) -> Hazard:
     """Learn boosted trees for each part of the time left."""
 
-    def fit(features: Floats, missed: Flags, weight: Floats) -> Model:
-        del weight  # Weighted rows make the trees' binning twenty times slower, and change little.
+    def fit(features: Floats, missed: Flags) -> Model:
         trees = HistGradientBoostingClassifier(
             learning_rate=0.06,
             max_iter=150,
@@ -288,7 +288,7 @@ def boosting(lived: Lived, cut: Parts, *, seed: int) -> Hazard:
 
 
 class _Fit(Protocol):
-    def __call__(self, features: Floats, missed: Flags, weight: Floats) -> Model: ...
+    def __call__(self, features: Floats, missed: Flags) -> Model: ...
 
 
 def _hazard(lived: Lived, cut: Parts, fit: _Fit) -> Hazard:
@@ -297,14 +297,13 @@ def _hazard(lived: Lived, cut: Parts, fit: _Fit) -> Hazard:
     for end in cut.ends:
         open_still = ~(lived.landed_at <= begin)
         lands = open_still & (lived.landed_at <= end)
-        # A part a goal has lived through only in part says nothing, unless it landed in it.
-        enters = open_still & (lands | (lived.known_to >= end))
+        enters = open_still & (lived.known_to >= end)
         missed = ~lands[enters]
         if missed.all() or not missed.any():
             # The rule of succession, not certainty.
             models.append(Always((missed.sum() + 1.0) / (len(missed) + 2.0)))
         else:
-            models.append(fit(features=lived.features[enters], missed=missed, weight=lived.weight[enters]))
+            models.append(fit(features=lived.features[enters], missed=missed))
         begin = end
     return Hazard(tuple(models))
 
