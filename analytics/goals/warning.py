@@ -446,16 +446,19 @@ def _ids(found: pl.DataFrame, as_of: date) -> pl.Series:
     arose on such a day arises at the end of that fortnight in the next version, so its fortnight is named.
     """
     step = int(SNAPSHOT_DAYS.value)
-    names: list[list[str]] = []
-    rows = found.select("kind", "goal_id", "start_on", "arose_on", "ended_on")
-    for kind, goal, start, arose, ended in rows.iter_rows():
-        if kind != "chance":
-            names.append([_id(kind, goal, arose)])
-            continue
-        first, last = (-(-(day - start).days // step) for day in (arose, ended or as_of))
-        others = (first - 1, *range(first + 1, last + 1)) if ended is None else ()
-        names.append([_id(kind, goal, fortnight) for fortnight in (first, *others)])
-    return pl.Series("known_as", names, dtype=pl.List(pl.String))
+    names: list[str] = []
+    rows: list[int] = []
+    told = found.select("kind", "goal_id", "start_on", "arose_on", "ended_on")
+    for row, (kind, goal, start, arose, ended) in enumerate(told.iter_rows()):
+        days: tuple[object, ...] = (arose,)
+        if kind == "chance":
+            first, last = (-(-(day - start).days // step) for day in (arose, ended or as_of))
+            days = (first, first - 1, *range(first + 1, last + 1)) if ended is None else (first,)
+        names.extend(_id(kind, goal, day) for day in days)
+        rows.extend([row] * len(days))
+    # Built flat and gathered: a list column made of one Python list per warning takes many times as long.
+    flat = pl.DataFrame({"_row": rows, "known_as": names}, schema={"_row": pl.Int64, "known_as": pl.String})
+    return flat.group_by("_row", maintain_order=True).agg("known_as")["known_as"]
 
 
 def _id(*parts: object) -> str:
