@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -213,30 +214,31 @@ def figure(released: Released[Backtest], t: Language, *, mode: theme.Mode) -> go
             name=verdict_words(t)[verdict],
             showlegend=True,
         )
-    # How often it said so: small bars that stand on the axis.
-    most = max(row["n_said"] for row in rows)
-    for row in rows:
+    # How often what was said: bars that stand on the axis, as high as statements lie close together.
+    close = [row["n_said"] / max(row["to"] - row["from"], 0.01) for row in rows]
+    for row, height in zip(rows, close, strict=True):
         fig.add_shape(
             type="rect",
             x0=row["from"],
-            x1=max(row["to"], row["from"] + 0.004),
-            y0=-0.075,
-            y1=-0.075 + 0.05 * row["n_said"] / most,
-            fillcolor=tokens.band,
-            line={"color": tokens.hairline, "width": 1},
+            x1=max(row["to"], row["from"] + 0.01),
+            y0=-0.1,
+            y1=-0.1 + 0.08 * height / max(close),
+            fillcolor=tokens.hairline,
+            line={"color": tokens.paper, "width": 1},
             layer="below",
         )
+    # The line's name stands where the fewest dots are.
+    stops = [0.1, *sorted(row["stated"] for row in rows if 0.1 < row["stated"] < 0.9), 0.9]
+    at = max(pairwise(stops), key=lambda ends: ends[1] - ends[0])
     fig.add_annotation(
-        x=0.985,
-        y=0.985,
-        ax=-14,
-        ay=26,
-        xanchor="right",
+        x=sum(at) / 2,
+        y=sum(at) / 2,
+        xanchor="left",
+        yanchor="top",
+        xshift=6,
+        yshift=-4,
         text=escape(t("as said")),
-        showarrow=True,
-        arrowhead=0,
-        arrowwidth=1,
-        arrowcolor=tokens.quiet,
+        showarrow=False,
         font={"color": tokens.quiet, "size": 13},
     )
     axis = {
@@ -245,7 +247,7 @@ def figure(released: Released[Backtest], t: Language, *, mode: theme.Mode) -> go
         "ticktext": [percent(value, t) for value in (0, 0.2, 0.4, 0.6, 0.8, 1)],
     }
     fig.update_xaxes(title={"text": escape(t("Delay probability said"))}, range=[-0.02, 1.02], **axis)
-    fig.update_yaxes(title={"text": escape(t("Share that missed"))}, range=[-0.08, 1.03], **axis)
+    fig.update_yaxes(title={"text": escape(t("Share that missed"))}, range=[-0.105, 1.03], **axis)
     fig.update_layout(margin={"l": 8, "r": 24, "t": 48, "b": 8}, hovermode="closest")
     return fig
 
@@ -283,7 +285,7 @@ def below(released: Released[Backtest], t: Language) -> str:
     left = released.value.left_out
     said = t(
         "On the line, goals miss as often as was said; under it less often, above it more often. Bars at the "
-        "foot: which probabilities were said how often. Vertical lines: where the true share likely lies, "
+        "foot: how often what was said. Vertical lines: where the true share likely lies, "
         "given that statements about one goal, one owner and one team go together."
     )
     waiting = t.plural(

@@ -84,6 +84,7 @@ _OWNERS: Final = (
     "verdict",
     "reason",
 )
+_PROMISES: Final = ("owner_id", "goal_id", "cycle_id", "due_on", "confidence", "landed", "early")
 _TOTAL: Final = ("n_goals", "n_owners", "stated", "landed", "usual", "usual_low", "usual_high")
 _SPREADS: Final = np.concatenate([[0.0], 0.02 * np.sqrt(2.0) ** np.arange(12)])
 """Standard deviations owners may differ by, as shares: from nought to nearly one."""
@@ -108,6 +109,9 @@ class Owners:
         a share; > 0 promises too much), ``low``, ``high``, ``false_sign_rate`` (chance that it points the
         other way), ``false_flag_rate`` (chance that it does not lie beyond ``practical`` on its side),
         ``verdict`` (`VERDICTS`), ``reason`` (`REASONS`; null with a flag).
+    promises
+        One row per goal counted, sorted by ``owner_id``, ``due_on``, ``goal_id``: ``cycle_id``, ``due_on``
+        (in force at half time), ``confidence``, ``landed`` (by then: 1 or 0), ``early``.
     total
         One row, ``scope`` ``all``: ``n_goals``, ``n_owners``, ``stated``, ``landed``, ``usual`` (excess of
         the usual owner) with ``usual_low`` and ``usual_high``.
@@ -130,6 +134,7 @@ class Owners:
     """
 
     owners: pl.DataFrame
+    promises: pl.DataFrame
     total: pl.DataFrame
     spread: float | None
     swing: float | None
@@ -140,7 +145,7 @@ class Owners:
     left_out: Mapping[str, int]
     as_of: date
 
-    # An owner's row is a record of that owner; access decides who reads it.
+    # Rows of owners and goals are records of that owner; access decides who reads them.
     cells: ClassVar[tuple[Cells, ...]] = (Cells("total", "scope", "n_owners", _TOTAL),)
 
 
@@ -176,6 +181,7 @@ def owners(seen: pl.DataFrame, check_ins: pl.DataFrame, goals: pl.DataFrame, *, 
     reach = float(stats.norm.ppf(0.5 + CONFIDENCE.value / 2.0)) * luck.usual_error
     return Owners(
         owners=found.select(_OWNERS).sort("owner_id"),
+        promises=promises.select(_PROMISES),
         total=_total(promises, usual=luck.usual, usual_low=luck.usual - reach, usual_high=luck.usual + reach),
         spread=luck.spread,
         swing=luck.swing,
@@ -217,6 +223,7 @@ def _promises(
     promises = owned.filter(pl.col("confidence").is_not_null()).select(
         "goal_id",
         "owner_id",
+        "due_on",
         # Goals of no cycle stand with those due in the same half-year.
         pl.coalesce(
             pl.col("cycle_id").cast(pl.String),
@@ -231,7 +238,7 @@ def _promises(
         "no_confidence": owned.height - promises.height,
         "no_owner": found.height - owned.height,
     }
-    return promises.sort("owner_id", "cycle_id", "goal_id"), MappingProxyType(left_out)
+    return promises.sort("owner_id", "due_on", "goal_id"), MappingProxyType(left_out)
 
 
 def _counted(promises: pl.DataFrame) -> pl.DataFrame:
@@ -472,6 +479,7 @@ def _refused(
         )
         .select(_OWNERS)
         .sort("owner_id"),
+        promises=promises.select(_PROMISES),
         total=_total(promises),
         spread=None,
         swing=None,

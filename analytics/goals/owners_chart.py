@@ -22,8 +22,8 @@ from analytics.policy import MINIMUM_FINISHED_GOALS, MINIMUM_OWNERS, MINIMUM_RET
 
 Row = Mapping[str, Any]
 
-MOST_OWNERS: Final = 50
-"""Rows of a picture that can still be read; the rest is said."""
+MOST_OWNERS: Final = 40
+"""Rows of a picture that can still be read; the rest is said. Neither kind of flag crowds out the other."""
 _FLAGS: Final = ("over_promises", "holds_back")
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -205,16 +205,7 @@ def figure(
     """
     found = released.value
     told = found.owners.filter(pl.col("excess").is_not_null())
-    chosen = (
-        told.sort(
-            pl.col("verdict").is_in(_FLAGS),
-            pl.col("excess").abs(),
-            "owner_id",
-            descending=[True, True, False],
-        )
-        .head(MOST_OWNERS)
-        .sort(["excess", "owner_id"], descending=[True, False])
-    )
+    chosen = _drawn(told)
     tokens = theme.TOKENS[mode]
     looks = {"over_promises": (tokens.lenient, "circle"), "holds_back": (tokens.severe, "circle")}
     rows = []
@@ -256,6 +247,28 @@ def figure(
     return dots(rows, mode, practical=found.practical, zero=t("keeps promises"), below=notes, empty=empty)
 
 
+def _drawn(told: pl.DataFrame) -> pl.DataFrame:
+    """The owners that stand out most, flags first, neither kind of flag crowding out the other."""
+    side = pl.when(pl.col("verdict").is_in(_FLAGS)).then("verdict").otherwise(pl.lit("-"))
+    place = pl.int_range(pl.len()).over(side)
+    flagged = pl.col("verdict").is_in(_FLAGS)
+    return (
+        told.sort(pl.col("excess").abs(), "owner_id", descending=[True, False])
+        .with_columns(
+            pl.when(flagged & (place < MOST_OWNERS // 2))
+            .then(0)
+            .when(flagged)
+            .then(1)
+            .otherwise(2)
+            .alias("_rank")
+        )
+        .sort("_rank", maintain_order=True)
+        .head(MOST_OWNERS)
+        .drop("_rank")
+        .sort(["excess", "owner_id"], descending=[True, False])
+    )
+
+
 def reading(row: Row, t: Language, *, name: str) -> str:
     """One owner in plain sentences.
 
@@ -286,7 +299,11 @@ def reading(row: Row, t: Language, *, name: str) -> str:
     }
     said = t("{who} stated {stated} on average at half time; {landed} of {n} goals landed.", **places)
     if row["verdict"] == "over_promises":
-        ending = t("Luck taken out, that is too sure by {low} to {high} points.", **places)
+        ending = t(
+            "Luck taken out, that is too sure by {low} to {high} points.",
+            low=round(100 * row["low"]),
+            high=round(100 * row["high"]),
+        )
     elif row["verdict"] == "holds_back":
         ending = t(
             "Luck taken out, that is too cautious by {low} to {high} points.",

@@ -44,7 +44,15 @@ if not released.value.departments.is_empty():
     )
 when = chart.parts_takeaway(released, t)
 cards.section(t("How early does it know, and since when?"), when)
-cards.table(t, lambda: honesty.parts(t, released), name="backtest-parts", key=key, footer=footer, alt=when)
+by = honesty.apart(t, released)
+cards.table(
+    t,
+    lambda: honesty.parts(t, released, by),
+    name="backtest-parts",
+    key=(by, *key),
+    footer=footer,
+    alt=when,
+)
 model = chart.model_takeaway(released, t)
 cards.section(t("Which model speaks, and why?"), model)
 if not released.value.ladder.is_empty():

@@ -24,7 +24,7 @@ with head:
     cards.remark(chart.caveats(released, t))
 if released.value.untold is None:
     load.picture(lambda: chart.figure(released, t, mode=mode, names=names), key=("owners", *key), alt=said)
-    honesty.one_owner(t, released, names)
+    honesty.one_owner(t, released, names, load_goals.known(version, viewer).goals)
 footer = cards.footer(t, viewer, released, version, about)
 told = released.value.owners["excess"].is_not_null()
 if told.any():

@@ -61,14 +61,23 @@ def departments(t: Language, released: Released[Backtest], names: Mapping[str, s
     return frame.select(named(frame, "department_id", names).alias(t("Department")), *_scores(t))
 
 
-def parts(t: Language, released: Released[Backtest]) -> pl.DataFrame:
-    """The same by time used, days left, half-year and model."""
-    frame = released.value.parts
-    by, words = backtest_chart.by_words(t), backtest_chart.part_words(t)
-    called = [words.get((one, part), part) for one, part in frame.select("by", "part").iter_rows()]
+def apart(t: Language, released: Released[Backtest]) -> str:
+    """By what statements are taken apart: the reader's choice."""
+    there = set(released.value.parts["by"])
+    words = {by: said for by, said in backtest_chart.by_words(t).items() if by in there}
+    return filters.switch(t("Taken apart by"), words, key="apart")
+
+
+def parts(t: Language, released: Released[Backtest], by: str) -> pl.DataFrame:
+    """The same by time used, days left, half-year or model."""
+    frame = released.value.parts.filter(by=by)
+    words = backtest_chart.part_words(t)
     return frame.select(
-        pl.col("by").replace_strict(by, return_dtype=pl.String).alias(t("By")),
-        pl.Series(t("Part"), called, dtype=pl.String),
+        pl.Series(
+            backtest_chart.by_words(t)[by],
+            [words.get((by, part), part) for part in frame["part"]],
+            dtype=pl.String,
+        ),
         *_scores(t),
     )
 
@@ -82,10 +91,10 @@ def ladder(t: Language, released: Released[Backtest]) -> pl.DataFrame:
         .replace_strict(words, default=pl.col("rung"), return_dtype=pl.String)
         .alias(t("Model")),
         pl.when("chosen").then(pl.lit(t("speaks now"))).otherwise(pl.lit("")).alias(t("Chosen")),
-        pl.col("brier").round(3).cast(pl.String).alias(t("Error (Brier)")),
+        pl.Series(t("Error (Brier)"), [f"{one:.3f}" for one in frame["brier"]], dtype=pl.String),
         (100 * pl.col("skill")).round(0).cast(pl.Int64).alias(t("Smaller than the base rate's by (%)")),
         (100 * pl.col("auc")).round(0).cast(pl.Int64).alias(t("Pairs told apart (%)")),
-        (100 * pl.col("ece")).round(1).alias(t("Mean gap (points)")),
+        _tenths("ece").alias(t("Mean gap (points)")),
         pl.col("n_goals").alias(t("Goals")),
     )
 
@@ -184,8 +193,10 @@ def unknown_owners(t: Language, released: Released[Owners], names: Mapping[str, 
     )
 
 
-def one_owner(t: Language, released: Released[Owners], names: Mapping[str, str]) -> None:
-    """An owner to choose, with the finding in words, a way to begin a talk and what else could explain it."""
+def one_owner(
+    t: Language, released: Released[Owners], names: Mapping[str, str], titles: Mapping[str, str]
+) -> None:
+    """An owner to choose: the finding, the goals behind it, how to begin a talk, what else it may be."""
     ordered = filters.with_chosen(_in_order(released.value), "owner_id", key="owner")
     if ordered.is_empty():
         return
@@ -197,12 +208,31 @@ def one_owner(t: Language, released: Released[Owners], names: Mapping[str, str])
     cards.heading(t("One owner"))
     chosen = filters.pick(t("Owner"), options, key="owner")
     row = ordered.row(by_predicate=pl.col("owner_id") == chosen, named=True)
+    said = owners_chart.reading(row, t, name=names.get(chosen, chosen))
     with st.container(border=True):
-        cards.say(owners_chart.reading(row, t, name=names.get(chosen, chosen)))
+        cards.say(said)
+        cards.plain_table(_promises(t, released, titles, chosen), alt=said, wide=t("Goal"))
         if row["verdict"] in FLAGS:
             cards.remark(owners_chart.coaching(t))
-    if row["verdict"] in FLAGS:
-        cards.remark(owners_chart.besides(t))
+            cards.remark(owners_chart.besides(t))
+
+
+def _promises(t: Language, released: Released[Owners], titles: Mapping[str, str], owner: str) -> pl.DataFrame:
+    """The goals behind one owner's reading, the latest due first."""
+    frame = released.value.promises.filter(owner_id=owner).sort("due_on", "goal_id", descending=[True, False])
+    became = (
+        pl.when("early")
+        .then(pl.lit(t("Landed early")))
+        .when(pl.col("landed") > 0)
+        .then(pl.lit(t("Landed")))
+        .otherwise(pl.lit(t("Missed")))
+    )
+    return frame.select(
+        named(frame, "goal_id", titles).alias(t("Goal")),
+        pl.col("due_on").alias(t("Due")),
+        _percent("confidence").alias(t("Confidence at half time (%)")),
+        became.alias(t("What became of it")),
+    )
 
 
 def owners_method(t: Language, released: Released[Owners]) -> dict[str, str]:
@@ -256,18 +286,23 @@ def _in_order(found: Owners) -> pl.DataFrame:
 
 def _scores(t: Language) -> list[pl.Expr]:
     return [
-        _percent("stated").alias(t("Said on average (%)")),
-        _percent("observed").alias(t("Missed (%)")),
-        _percent("observed_low").alias(t("likely from (%)")),
-        _percent("observed_high").alias(t("likely to (%)")),
         _verdict(t).alias(t("Reading")),
-        _percent("pace_skill").alias(t("Error below the pace rule's by (%)")),
-        _percent("base_skill").alias(t("below the base rate's by (%)")),
-        _percent("auc").alias(t("Pairs told apart (%)")),
-        (100 * pl.col("ece")).round(1).alias(t("Mean gap (points)")),
-        (100 * pl.col("ece_expected")).round(1).alias(t("of which chance (points)")),
+        _percent("stated").alias(t("Said (%)")),
+        _percent("observed").alias(t("Missed (%)")),
+        _percent("observed_low").alias(t("from")),
+        _percent("observed_high").alias(t("to")),
         pl.col("n_goals").alias(t("Goals")),
+        _percent("pace_skill").alias(t("Error below the pace rule's (%)")),
+        _percent("auc").alias(t("Pairs told apart (%)")),
+        _tenths("ece").alias(t("Mean gap (points)")),
+        _tenths("ece_expected").alias(t("… by chance alone")),
+        _percent("base_skill").alias(t("Error below the base rate's (%)")),
     ]
+
+
+def _tenths(column: str) -> pl.Expr:
+    """Percentage points with one decimal, as written: a number would be shown with two."""
+    return pl.col(column).map_elements(lambda share: f"{100 * share:.1f}", return_dtype=pl.String)
 
 
 def _percent(column: str) -> pl.Expr:

@@ -128,6 +128,7 @@ def _company_warnings(version_id: str) -> EarlyWarnings:
         on_record.check_ins,
         as_of=on_record.as_of,
         changes=on_record.changes,
+        alignments=on_record.alignments,
     )
 
 
@@ -242,5 +243,13 @@ def owners_within_reach(version_id: str, viewer: Viewer, department_id: str | No
     if allowed is not None:
         mine = mine.filter(pl.col("owner_id").is_in(list(allowed)))
     flags = mine.filter(pl.col("verdict").is_in(["over_promises", "holds_back"]))
-    found = replace(found, owners=mine, expected_false_flags=float(flags["false_flag_rate"].sum()))
+    theirs = found.promises.join(mine, on="owner_id", how="semi", maintain_order="left").filter(
+        pl.col("goal_id").is_in(list(visible_goals(version_id, viewer)))
+    )
+    found = replace(
+        found,
+        owners=mine,
+        promises=theirs,
+        expected_false_flags=float(flags["false_flag_rate"].sum()),
+    )
     return release(found, as_of=found.as_of)

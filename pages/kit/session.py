@@ -61,6 +61,7 @@ FILTERS: Final = (
         "kind",
         "warning",
         "owner",
+        "apart",
     ),
 )
 """Choices of the pages that the access log keeps, by the key of their widget."""
