@@ -103,9 +103,9 @@ class EarlyWarnings:
         ``cadence_days``; ``target_before`` and ``target_after`` (in the goal's unit), ``due_before`` and
         ``due_after``, ``reason``, ``approved_by``; ``confidence_before``, ``confidence_after`` (0 to 1).
         What hangs on it: ``chance`` (delay probability at the latest look; null: unknown),
-        ``strategic_id`` (the strategic goal it serves), ``share`` (of that goal rests on it: weights along
-        the path multiplied; 1 for the strategic goal itself, 0 if it serves none), ``below`` (goals that
-        hang below it), ``consequence`` (share × chance).
+        ``strategic_id`` (the strategic goal it is part of, or else serves through an alignment), ``share``
+        (of that goal rests on it: weights along the path multiplied; 1 for the strategic goal itself, 0 if
+        it is part of none), ``below`` (goals that hang below it), ``consequence`` (share × chance).
         ``known_as``: the ids under which the same warning may have been told or answered before, its own
         among them. A probability that is learnt anew may reach the limit a fortnight sooner or later; a
         warning that stood meanwhile is the same warning.
@@ -134,6 +134,7 @@ def early_warnings(
     *,
     as_of: date,
     changes: pl.DataFrame | None = None,
+    alignments: pl.DataFrame | None = None,
 ) -> EarlyWarnings:
     """All warnings up to a day.
 
@@ -149,6 +150,8 @@ def early_warnings(
         The last day that counts.
     changes
         As the contract of goal changes has them. None: not kept.
+    alignments
+        ``goal_id``, ``serves_goal_id``, ``share``: further goals that goals serve. None: not kept.
 
     Returns
     -------
@@ -190,7 +193,7 @@ def early_warnings(
         kept.with_columns(_ids(kept, as_of))
         .with_columns(pl.col("known_as").list.first().alias("warning_id"))
         .join(last.rename({"delay": "chance"}), on="goal_id", how="left")
-        .join(_stakes(goals), on="goal_id", how="left")
+        .join(_stakes(goals, alignments), on="goal_id", how="left")
         .with_columns((pl.col("share") * pl.col("chance").fill_null(_UNTOLD)).alias("consequence"))
         .select(_COLUMNS)
     )
@@ -465,9 +468,11 @@ def _id(*parts: object) -> str:
     return sha256("/".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
-def _stakes(goals: pl.DataFrame) -> pl.DataFrame:
+def _stakes(goals: pl.DataFrame, alignments: pl.DataFrame | None) -> pl.DataFrame:
     """What hangs on each goal: goal_id, strategic_id, share, below."""
-    placed = tree(goals.select("goal_id", "parent_id", "scope")).goals
+    found = tree(goals.select("goal_id", "parent_id", "scope"), alignments)
+    placed = found.goals
+    aligned = found.serves.group_by("goal_id").agg(pl.col("strategic_id").min().alias("_aligned"))
     strategic: dict[str, str | None] = dict(placed.select("goal_id", "strategic_id").iter_rows())
     rows = goals.select("goal_id", "parent_id", "weight", pl.col("status").cast(pl.String)).rows()
     ids = {row[0] for row in rows}
@@ -484,9 +489,9 @@ def _stakes(goals: pl.DataFrame) -> pl.DataFrame:
             shares[goal] = 1.0
         else:
             shares[goal] = shares[above] * own.get(goal, 0.0) if above is not None else 0.0
-    return placed.select(
+    return placed.join(aligned, on="goal_id", how="left").select(
         "goal_id",
-        "strategic_id",
+        pl.coalesce("strategic_id", "_aligned").alias("strategic_id"),
         pl.col("goal_id").replace_strict(shares, default=0.0, return_dtype=pl.Float64).alias("share"),
         pl.col("descendants").alias("below"),
     )

@@ -341,6 +341,19 @@ def test_the_share_of_the_strategy_is_the_product_of_weights_along_the_path() ->
     assert dict(found.select("goal_id", "strategic_id").rows())["alone"] is None
 
 
+def test_a_goal_that_serves_the_strategy_from_elsewhere_is_said_to() -> None:
+    tree = goals({"goal_id": "S", "scope": "company"}, {})
+    aligned = pl.DataFrame(
+        [("G", "S", 40.0)],
+        schema={"goal_id": pl.String, "serves_goal_id": pl.String, "share": pl.Float64},
+        orient="row",
+    )
+    found = early_warnings(
+        course(0.8), tree, pl.concat([weekly(), weekly(goal="S")]), as_of=AS_OF, alignments=aligned
+    )
+    assert found.standing.select("strategic_id", "share").row(0) == ("S", 0.0)
+
+
 def test_goals_in_a_loop_are_warned_of_and_carry_no_strategy() -> None:
     loop = goals({"goal_id": "A", "parent_id": "B"}, {"goal_id": "B", "parent_id": "A"})
     said = pl.concat([course(0.8, goal="A"), course(0.7, goal="B")])
