@@ -47,9 +47,12 @@ OUTCOMES: Final = ("landed_on_time", "landed_late", "missed", "abandoned", "open
 ON_TIME, TOO_LATE, MISSED, GIVEN_UP, OPEN = range(5)
 
 WEEKS: Final = 40
+WEEKS_OF_CYCLE: Final = 26
 NEVER: Final = 99_999
 """A day that does not come."""
 
+EARLY: Final = 0.45
+"""Share of the goals of teams and people that are due before their cycle ends."""
 PACE: Final = 1.3
 PACE_SD: Final = 0.06
 PACE_PER_ABILITY: Final = 0.36
@@ -222,11 +225,12 @@ class _Running:
         self.running = cycle == len(CYCLES)
         first = _day(SNAPSHOTS[cycle])
         ends = (_day(date(2027, 1, 1)) if self.running else _day(SNAPSHOTS[cycle + 1])) - 1
-        self.day = first + 7 * np.arange(1, WEEKS + 1)
+        # The last week of every cycle ends with the cycle, or shorter ones would leave a week less to arrive.
+        self.day = ends + 7 * (np.arange(1, WEEKS + 1) - WEEKS_OF_CYCLE)
         # When, and of what kind.
         follows = tree.rule > OWN
         self.start = first + np.where(tree.scope == COMPANY, 0, rng.integers(0, 15, n))
-        early = (rng.random(n) < 0.35) & (tree.scope >= TEAM) & ~follows
+        early = (rng.random(n) < EARLY) & (tree.scope >= TEAM) & ~follows
         self.first_due = np.where(early, ends - rng.integers(14, 110, n), ends)
         self.due = self.first_due.copy()
         length = (self.first_due - self.start).astype(np.float64)
