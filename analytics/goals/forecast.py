@@ -7,13 +7,14 @@ Returns  what past goals taught (`learn`), the fan of one goal (`fan`), the expe
 A forecast is a straight expectation (least squares on pace so far, pace needed, recent pace, silence and
 time, shrunk towards the middle between the pace it had and the pace it needs) and, around it, what such
 expectations got wrong (split conformal prediction, local in elapsed time, in where the goal is heading and in
-whether it moves). The expectation is learnt on the earlier half of what was known, its errors on the later
-half. Where few goals were at the same point, more distant ones count, and at last a wide default from
-`analytics.policy`: with no past goal at all the forecast is that default, and says that it was never checked.
+whether it moves). The expectation is learnt on the first two fifths of what was known, its errors on the next
+two, and on the latest fifth it is found how wide ranges must be drawn to hold what they say. Where few goals
+were at the same point, more distant ones count, and at last a wide default from `analytics.policy`: with no
+past goal at all the forecast is that default, and says that it was never checked.
 
-A goal that has arrived is done from then on. A range of 90 % leaves out 5 % at either end; where *done*, or
-*not within reach*, is itself inside the upper end, nothing lies beyond it and all 10 % are left out at the
-lower end. So each range holds what it says.
+A goal that has arrived is done from then on. A range of 90 % leaves out 5 % at either end; where so many
+arrive, stay where they are or do not arrive within reach that less is left to leave out at that end, the more
+is left out at the other. So each range holds what it says.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from analytics.policy import (
 
 REFERENCE: Final = (
     "Lei et al. (2018), JASA 113(523). doi:10.1080/01621459.2017.1307116; "
+    "Chernozhukov, Wüthrich & Zhu (2021), PNAS 118(48). doi:10.1073/pnas.2107794118; "
     "Guan (2023), Biometrika 110(1). doi:10.1093/biomet/asac040"
 )
 
@@ -56,15 +58,24 @@ REFUSALS: Final = (
     "arrived",
     "long_overdue",
 )
+STATES: Final = ("moving", "stalled", "not_begun")
 NEAR: Final = (("near", 0.2), ("middle", 0.5), ("far", FORECAST_REACH.value))
 """Names of horizons for the check, each up to a share of the planned time."""
 ELAPSED: Final = (("early", 1 / 3), ("midway", 2 / 3), ("late", FORECAST_REACH.value))
 
 _REACH: Final = FORECAST_REACH.value
-_NODES: Final = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.25])
-_HEADINGS: Final = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1, 1.3])
+_NODES: Final = np.linspace(0, 1.25, 11)
+_HEADINGS: Final = np.array([0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2])
 _MARKS: Final = 1.6 * np.sinh(4 * np.linspace(-1, 1, 121)) / np.sinh(4)
 """Errors between which is counted: fine around nought, where short forecasts err."""
+_DROPS: Final = np.linspace(-1.5, 0, 61)
+"""Falls between which is counted, as shares of what had been reached: a target that grows takes its share."""
+_LEAST_FALLEN: Final = 0.1
+"""What has come less far than this falls as if it had come so far."""
+_FALLS: Final = 0.2
+"""Share of goals taken to fall back, as targets grow, before any goal has shown it: anywhere to nothing."""
+_STAYS: Final = _DROPS.size - 1
+"""Place of the share that stays among all shares: falls by size, stays, rises by error, arrives."""
 _STEP: Final = 0.1
 """Past goals are looked at each tenth of their planned time."""
 _WINDOW: Final = 0.2
@@ -72,11 +83,16 @@ _WINDOW: Final = 0.2
 _STALLED: Final = 0.005
 _SHRINKAGE: Final = 3.0
 """Goals that weigh as much as the expectation nobody has taught."""
+_BLOCKS: Final = (0.4, 0.8)
+"""Of what was known, the first part teaches expectations, the second their errors, the latest the levels."""
+_TRIED: Final = np.concatenate([[0.0], np.linspace(0.2, 0.98, 40), [1.0]])
+_LEVEL_POOLING: Final = 50.0
+"""Goals of the latest part that count as much as the level itself."""
 _MOST_GOALS: Final = 8_000
 """Past goals learnt from; more would not be told from these."""
 _PERIOD: Final = 91
 _PERIODS: Final = 8
-_FEATURES: Final = ("constant", "progress", "elapsed", "so_far", "needed", "recent", "silence", "stalled")
+_FEATURES: Final = ("constant", "progress", "elapsed", "so_far", "needed", "recent", "silence", *STATES[1:])
 
 
 @dataclass(frozen=True)
@@ -88,9 +104,13 @@ class Forecasting:
     expectations
         One row per horizon and feature: ``horizon``, ``feature``, ``weight`` (share of the way gained).
     bins
-        One row per point of support, sorted: ``horizon``, ``stalled``, ``elapsed`` (share of planned time),
-        ``heading`` (expected progress), ``goals`` (past goals at about this point), ``finished`` (share that
-        had arrived by then), ``errors`` (of the others: shares between the marks of error).
+        One row per point of support, sorted: ``horizon``, ``state`` (one of `STATES`), ``elapsed`` (share of
+        planned time), ``heading`` (expected progress), ``goals`` (past goals at about this point),
+        ``finished`` (share that had arrived by then), ``unmoved`` (share that stood where it had), ``falls``
+        (shares that fell back, by size) and ``errors`` (shares that rose, between the marks of error).
+    levels
+        One row per ``horizon`` (*near*, *middle*, *far*), ``state`` and ``level``: the level ``used`` so that
+        ranges held what they say on the latest of what was known.
     coverage
         What was foretold at past days, each with nothing but what was known then, against what came. One row
         per ``about`` (*progress* or *finish*), ``period`` (first day of it; null: all), ``horizon`` (*near*,
@@ -107,6 +127,7 @@ class Forecasting:
 
     expectations: pl.DataFrame
     bins: pl.DataFrame
+    levels: pl.DataFrame
     coverage: pl.DataFrame
     goals: int
     checked: bool
@@ -147,11 +168,11 @@ class Fan:
     Attributes
     ----------
     goal
-        Its row in `Finishes`, with ``baseline`` and ``target`` in force and ``kind``.
+        Its row in `Finishes`, with ``kind``, and ``baseline`` and ``target`` in force.
     bands
-        One row per day looked at, the as-of day first, sorted: ``day``, ``finished`` (chance of having arrived
-        by then), ``middle`` and ``low_50``, ``high_50``, ``low_80``, ``high_80``, ``low_90``, ``high_90``
-        (share of the way). Empty where refused.
+        One row per day looked at, the as-of day first, sorted: ``day``, ``finished`` (chance of having
+        arrived by then), ``middle``, and ``low_…`` and ``high_…`` for each of `LEVELS` (share of the way).
+        Empty where refused.
     goals
         Past goals the forecasts rest on.
     checked
@@ -335,9 +356,9 @@ class _Shots:
     length: Ints
     due: Ints
     features: Floats
-    stalled: Ints
+    state: Ints
 
-    def where(self, wanted: Flags) -> _Shots:
+    def where(self, wanted: Flags | Ints) -> _Shots:
         return _Shots(
             self.goal[wanted],
             self.day[wanted],
@@ -346,7 +367,7 @@ class _Shots:
             self.length[wanted],
             self.due[wanted],
             self.features[wanted],
-            self.stalled[wanted],
+            self.state[wanted],
         )
 
 
@@ -383,7 +404,8 @@ def _lived(record: Record, seed: int) -> _Lived:
     flat = np.repeat(shot.goal, ahead.size)
     stood = record.standing(flat, known.ravel()).reshape(known.shape)
     there = arrival[:, None] <= known
-    watched = there | (known <= record.watched[shot.goal][:, None])
+    # Of a goal that will be given up, an arrival before would be seen and its absence would not.
+    watched = known <= record.watched[shot.goal][:, None]
     seen = watched & (known <= record.as_of) & (shot.elapsed[:, None] + ahead <= _REACH + 1e-9)
     reached = np.where(seen, np.where(there, 1.0, np.minimum(stood, 1.0)), np.nan)
     return _Lived(record, shot, reached, known, arrival)
@@ -424,6 +446,7 @@ def _shots(record: Record, goal: Ints, day: Ints) -> _Shots:
     updated, ever = record.updates.by(goal, day)
     silent = (day - np.where(ever, np.nan_to_num(updated), start)) / planned
     stalled = (stood - then <= _STALLED) & (elapsed >= _WINDOW)
+    state = np.where(stood <= _STALLED, 2, stalled.astype(np.int64))
     features = np.column_stack(
         [
             np.ones(goal.size),
@@ -433,36 +456,41 @@ def _shots(record: Record, goal: Ints, day: Ints) -> _Shots:
             np.clip((1 - stood) / np.maximum(1.05 - elapsed, 0.1), 0, 4),
             np.clip((stood - then) / window, -2, 4),
             np.clip(silent, 0, 1),
-            stalled,
+            *(state == at for at in range(1, len(STATES))),
         ]
     )
-    return _Shots(goal, day, stood, elapsed, length, due, features, stalled.astype(np.int64))
+    return _Shots(goal, day, stood, elapsed, length, due, features, state)
 
 
 @dataclass(frozen=True)
 class _Taught:
-    """`Forecasting` as arrays: ``weights`` by horizon and feature; ``shares`` by horizon, stalled, elapsed,
-    heading and mark of error, the last for *arrived*."""
+    """`Forecasting` as arrays: ``weights`` by horizon and feature; ``shares`` by horizon, state, elapsed,
+    heading, and whether a goal falls back, stays, rises or arrives."""
 
     weights: Floats
     shares: Floats
+    levels: Floats
 
     @classmethod
     def of(cls, forecasting: Forecasting) -> _Taught:
         weights = forecasting.expectations["weight"].to_numpy().reshape(len(HORIZONS), len(_FEATURES))
         bins = forecasting.bins
-        errors = np.array(bins["errors"].to_list(), dtype=np.float64)
-        shares = np.column_stack([errors, bins["finished"].to_numpy()])
-        return cls(weights, shares.reshape(len(HORIZONS), 2, _NODES.size, _HEADINGS.size, -1))
+        falls, errors = (np.array(bins[name].to_list(), dtype=np.float64) for name in ("falls", "errors"))
+        stays, arrives = bins["unmoved"].to_numpy(), bins["finished"].to_numpy()
+        shares = np.column_stack([falls, stays, errors, arrives])
+        levels = forecasting.levels["used"].to_numpy().reshape(len(NEAR), len(STATES), len(LEVELS))
+        return cls(
+            weights, shares.reshape(len(HORIZONS), len(STATES), _NODES.size, _HEADINGS.size, -1), levels
+        )
 
     def heading(self, shots: _Shots, horizon: int) -> Floats:
         return _headed(shots, self.weights[horizon])
 
     def mixed(self, shots: _Shots, heading: Floats, horizon: int) -> Floats:
-        """Shares between the marks of error, and of arrived, for each shot."""
+        """Shares that fall back, stay, rise and arrive, for each shot."""
         mixed = np.zeros((shots.goal.size, self.shares.shape[-1]))
         for node, head, weight in _corners(shots.elapsed, heading):
-            mixed += weight[:, None] * self.shares[horizon, shots.stalled, node, head]
+            mixed += weight[:, None] * self.shares[horizon, shots.state, node, head]
         return mixed
 
     def finished(self, shots: _Shots) -> Floats:
@@ -471,24 +499,80 @@ class _Taught:
         for horizon in range(len(HORIZONS)):
             heading = self.heading(shots, horizon)
             for node, head, weight in _corners(shots.elapsed, heading):
-                found[:, horizon] += weight * self.shares[horizon, shots.stalled, node, head, -1]
+                found[:, horizon] += weight * self.shares[horizon, shots.state, node, head, -1]
         return np.maximum.accumulate(found, axis=1)
 
     def stated(self, shots: _Shots, finished: Floats, horizon: int) -> Floats:
         """Middle, and low and high of each level, by shot."""
         heading = self.heading(shots, horizon)
         mixed = self.mixed(shots, heading, horizon)
-        inner = np.cumsum(mixed[:, :-1], axis=1)
-        inner /= np.maximum(inner[:, -1:], 1e-12)
-        done = finished[:, horizon]
-        found = [_quantile(inner, done, np.full(done.size, 0.5), heading)]
-        for level in LEVELS:
-            tail = (1 - level) / 2
-            # Nothing lies beyond done: where it is inside the range, all that is left out lies below.
-            top = done > tail
-            found.append(_quantile(inner, done, np.where(top, 1 - level, tail), heading))
-            found.append(_quantile(inner, done, np.full(done.size, 1 - tail), heading))
+        foretold = _Foretold.of(mixed, shots.stood, heading, finished[:, horizon])
+        found = [foretold.value(np.full(heading.size, 0.5))]
+        for used in self.levels[_band(horizon)].T:
+            found.extend(foretold.range(used[shots.state]))
         return np.column_stack(found)
+
+
+@dataclass(frozen=True)
+class _Foretold:
+    """What is foretold of each shot for one horizon.
+
+    ``falls`` (by size) and ``rises`` (by error around ``heading``) are cumulated shares of goals, ``stays``
+    and ``arrives`` shares; ``stood`` is where the goal stands now.
+    """
+
+    falls: Floats
+    stays: Floats
+    rises: Floats
+    arrives: Floats
+    stood: Floats
+    heading: Floats
+
+    @classmethod
+    def of(cls, mixed: Floats, stood: Floats, heading: Floats, arrives: Floats) -> _Foretold:
+        # The chance of having arrived may have been raised to that of an earlier horizon.
+        mixed = mixed * ((1 - arrives) / np.maximum(1 - mixed[:, -1], 1e-12))[:, None]
+        falls, rises = mixed[:, :_STAYS].cumsum(axis=1), mixed[:, _STAYS + 1 : -1].cumsum(axis=1)
+        return cls(falls, mixed[:, _STAYS], rises, arrives, stood, heading)
+
+    @property
+    def behind(self) -> Floats:
+        """Share that falls back."""
+        return np.asarray(self.falls[:, -1])
+
+    def value(self, at: Floats) -> Floats:
+        """Progress that a share ``at`` of goals do not exceed."""
+        risen = self.heading + _inverse(self.rises, at - self.behind - self.stays, _MARKS)
+        risen = np.clip(risen, self.stood, 1.0)
+        fall = _DROPS[self._size(at)] * np.maximum(self.stood, _LEAST_FALLEN)
+        fallen = np.clip(self.stood + fall, -1.0, 1.0)
+        moved = np.where(at <= self.behind, fallen, risen)
+        return np.where(at > 1 - self.arrives, 1.0, np.where(self._stays(at), self.stood, moved))
+
+    def _size(self, at: Floats) -> Ints:
+        """Place of the fall that a share ``at`` of goals do not exceed."""
+        return np.asarray(np.minimum((self.falls < at[:, None]).sum(axis=1), _STAYS - 1))
+
+    def _below(self, at: Floats) -> Floats:
+        """Share of goals strictly below the value of a share ``at``."""
+        place = self._size(at)
+        further = np.where(place > 0, self.falls[np.arange(place.size), place - 1], 0.0)
+        falling = np.where(at <= self.behind, further, at)
+        return np.where(self._stays(at), self.behind, falling)
+
+    def _stays(self, at: Floats) -> Flags:
+        return np.asarray((at > self.behind) & (at <= self.behind + self.stays))
+
+    def range(self, level: Floats) -> tuple[Floats, Floats]:
+        """Low and high between which a share ``level`` lies, left out alike at both ends where it can be."""
+        tail = (1 - level) / 2
+        # Where so many goals stay, arrive or fall back to nothing that less lies beyond, the other end may
+        # leave out more.
+        high = 1 - 2 * tail + self._below(tail)
+        beyond = np.where(self._stays(high), 1 - self.behind - self.stays, 1 - high)
+        beyond = np.where(high > 1 - self.arrives, 0.0, beyond)
+        low = np.where(beyond < 1 - high, 2 * tail - beyond, tail)
+        return self.value(low), self.value(high)
 
 
 def _headed(shots: _Shots, weights: Floats) -> Floats:
@@ -496,15 +580,13 @@ def _headed(shots: _Shots, weights: Floats) -> Floats:
     return np.asarray(np.clip(shots.stood + shots.features @ weights, -1.0, _HEADINGS[-1]))
 
 
-def _quantile(inner: Floats, done: Floats, at: Floats, heading: Floats) -> Floats:
-    """Progress that a share ``at`` of goals stay below, of which ``done`` have arrived."""
-    rest = np.clip(at / np.maximum(1 - done, 1e-12), 0, 1)
-    place = np.minimum((inner < rest[:, None]).sum(axis=1), inner.shape[1] - 1)
+def _inverse(shares: Floats, at: Floats, marks: Floats) -> Floats:
+    """The value up to which cumulated shares between marks come to ``at``."""
+    place = np.minimum((shares < at[:, None]).sum(axis=1), shares.shape[1] - 1)
     rows = np.arange(place.size)
-    upper, lower = inner[rows, place], np.where(place > 0, inner[rows, place - 1], 0.0)
-    inside = np.where(upper > lower, (rest - lower) / np.maximum(upper - lower, 1e-12), 1.0)
-    error = _MARKS[place] + np.clip(inside, 0, 1) * (_MARKS[place + 1] - _MARKS[place])
-    return np.where(at > 1 - done, 1.0, np.clip(heading + error, -1.0, 1.0))
+    upper, lower = shares[rows, place], np.where(place > 0, shares[rows, place - 1], 0.0)
+    inside = np.where(upper > lower, (at - lower) / np.maximum(upper - lower, 1e-12), 1.0)
+    return np.asarray(marks[place] + np.clip(inside, 0, 1) * (marks[place + 1] - marks[place]))
 
 
 def _corners(elapsed: Floats, heading: Floats) -> Iterator[tuple[Ints, Ints, Floats]]:
@@ -526,20 +608,23 @@ def _learn(lived: _Lived, origin: int) -> Forecasting:
     """Learn from what was known at the end of a day."""
     shots = lived.shots
     weights = np.zeros((len(HORIZONS), len(_FEATURES)))
-    tables, counts = [], []
+    tables, counts, latest = [], [], []
     taught: set[int] = set()
     for horizon, ahead in enumerate(HORIZONS):
         usable = ~np.isnan(lived.reached[:, horizon]) & (lived.known[:, horizon] <= origin)
         rows = np.flatnonzero(usable)
         taught.update(np.unique(shots.goal[rows]).tolist())
         known = lived.known[rows, horizon]
-        turn = np.median(known) if rows.size else 0
-        early, late = rows[known <= turn], rows[known > turn]
-        weights[horizon] = _expectation(lived, early, horizon, ahead)
-        table, seen = _errors(lived, late, horizon, weights[horizon])
+        first, second = np.quantile(known, _BLOCKS) if rows.size else (0.0, 0.0)
+        weights[horizon] = _expectation(lived, rows[known <= first], horizon, ahead)
+        later = rows[(known > first) & (known <= second)]
+        table, seen = _errors(lived, later, horizon, weights[horizon])
+        latest.append(rows[known > second])
         tables.append(table)
         counts.append(seen)
     shares, seen = np.stack(tables), np.stack(counts)
+    levels = np.broadcast_to(LEVELS, (len(NEAR), len(STATES), len(LEVELS)))
+    levels = _levels(_Taught(weights, shares, levels), lived, latest)
     return Forecasting(
         pl.DataFrame(
             {
@@ -549,6 +634,7 @@ def _learn(lived: _Lived, origin: int) -> Forecasting:
             }
         ),
         _as_frame(shares, seen),
+        _levels_frame(levels),
         pl.DataFrame(schema=_COVERAGE),
         len(taught),
         False,
@@ -562,25 +648,27 @@ def _expectation(lived: _Lived, rows: Ints, horizon: int, ahead: float) -> Float
     untaught = np.zeros(len(_FEATURES))
     untaught[[_FEATURES.index("so_far"), _FEATURES.index("needed")]] = ahead / 2
     features = shots.features[rows]
-    weight = _once(shots.goal[rows])
+    weight = _each(shots.goal[rows])
     gain = lived.reached[rows, horizon] - shots.stood[rows]
-    squares = (features * weight[:, None]).T @ features + _SHRINKAGE * np.eye(len(_FEATURES))
-    missing = (features * weight[:, None]).T @ (gain - features @ untaught)
+    squares = weight * features.T @ features + _SHRINKAGE * np.eye(len(_FEATURES))
+    missing = weight * features.T @ (gain - features @ untaught)
     return np.asarray(untaught + np.linalg.solve(squares, missing))
 
 
 def _errors(lived: _Lived, rows: Ints, horizon: int, weights: Floats) -> tuple[Floats, Floats]:
     """Shares of errors at each point of support, and the goals seen there."""
     shots = lived.shots
-    marks = _MARKS.size
-    found = np.zeros((2, _NODES.size, _HEADINGS.size, marks))
-    reached = lived.reached[rows, horizon]
+    found = np.zeros((len(STATES), _NODES.size, _HEADINGS.size, _STAYS + _MARKS.size + 1))
+    reached, stood = lived.reached[rows, horizon], shots.stood[rows]
     heading = _headed(shots, weights)[rows]
-    place = np.clip(np.searchsorted(_MARKS, reached - heading, side="right") - 1, 0, marks - 2)
-    place = np.where(reached >= ARRIVED, marks - 1, place)
-    weight = _once(shots.goal[rows])
+    risen = _STAYS + 1 + np.clip(np.searchsorted(_MARKS, reached - heading) - 1, 0, _MARKS.size - 2)
+    fall = (reached - stood) / np.maximum(stood, _LEAST_FALLEN)
+    fallen = np.clip(np.searchsorted(_DROPS, fall + 1e-9, side="right") - 1, 0, _STAYS - 1)
+    place = np.where(reached > stood + 1e-9, risen, np.where(reached < stood - 1e-9, fallen, _STAYS))
+    place = np.where(reached >= ARRIVED, found.shape[-1] - 1, place)
+    weight = _each(shots.goal[rows])
     for node, head, share in _corners(shots.elapsed[rows], heading):
-        np.add.at(found, (shots.stalled[rows], node, head, place), weight * share)
+        np.add.at(found, (shots.state[rows], node, head, place), weight * share)
     pool = FORECAST_POOLING.value
     seen = found.sum(axis=-1)
     shares = _untaught(HORIZONS[horizon])
@@ -589,34 +677,91 @@ def _errors(lived: _Lived, rows: Ints, horizon: int, weights: Floats) -> tuple[F
     return np.broadcast_to(shares, found.shape), seen
 
 
+def _levels(taught: _Taught, lived: _Lived, latest: list[Ints]) -> Floats:
+    """The levels at which ranges, on the latest of what was known, held what they say.
+
+    By band of horizons, state and level; drawn to the level itself where few goals can tell.
+    """
+    shots = lived.shots
+    held = np.zeros((len(NEAR), len(STATES), _TRIED.size))
+    told = np.zeros((len(NEAR), len(STATES)))
+    goals: list[list[set[int]]] = [[set() for _ in STATES] for _ in NEAR]
+    for horizon, rows in enumerate(latest):
+        part = shots.where(rows)
+        heading = taught.heading(part, horizon)
+        mixed = taught.mixed(part, heading, horizon)
+        foretold = _Foretold.of(mixed, part.stood, heading, mixed[:, -1])
+        reached, band = lived.reached[rows, horizon], _band(horizon)
+        for at, level in enumerate(_TRIED):
+            low, high = foretold.range(np.full(rows.size, level))
+            inside = (reached >= low - 1e-9) & (reached <= high + 1e-9)
+            held[band, :, at] += np.bincount(part.state, weights=inside, minlength=len(STATES))
+        told[band] += np.bincount(part.state, minlength=len(STATES))
+        for state in range(len(STATES)):
+            goals[band][state].update(part.goal[part.state == state].tolist())
+    found = np.empty((len(NEAR), len(STATES), len(LEVELS)))
+    for band in range(len(NEAR)):
+        for state in range(len(STATES)):
+            share = np.maximum.accumulate(held[band, state] / max(told[band, state], 1))
+            n = len(goals[band][state])
+            trust = n / (n + _LEVEL_POOLING)
+            found[band, state] = (1 - trust) * np.array(LEVELS) + trust * np.interp(LEVELS, share, _TRIED)
+    return found
+
+
+def _levels_frame(levels: Floats) -> pl.DataFrame:
+    band, state, level = np.meshgrid([name for name, _ in NEAR], STATES, LEVELS, indexing="ij")
+    return pl.DataFrame(
+        {"horizon": band.ravel(), "state": state.ravel(), "level": level.ravel(), "used": levels.ravel()}
+    )
+
+
+def _band(horizon: int) -> int:
+    """Which of `NEAR` a horizon lies in."""
+    return next(at for at, (_, up_to) in enumerate(NEAR) if HORIZONS[horizon] <= up_to + 1e-9)
+
+
 def _untaught(ahead: float) -> Floats:
     """The default: errors spread like a bell around the heading, wider the further ahead."""
     spread = FORECAST_SPREAD.value * np.sqrt(ahead)
     below = ndtr(np.minimum(_MARKS, (1 - _HEADINGS)[:, None]) / spread)
-    shares = np.column_stack([np.diff(below, axis=1), 1 - below[:, -1]])
-    shares[:, 0] += below[:, 0]
+    below[:, 0] = 0
+    falls = np.where(_DROPS[:-1] >= -1 - 1e-9, 1.0, 0.0)
+    falls *= _FALLS / falls.sum()
+    shares = np.column_stack(
+        [
+            np.broadcast_to(falls, (_HEADINGS.size, _STAYS)),
+            np.zeros(_HEADINGS.size),
+            (1 - falls.sum()) * np.diff(below, axis=1),
+            (1 - falls.sum()) * (1 - below[:, -1]),
+        ]
+    )
     return shares[None, None]
 
 
-def _once(goal: Ints) -> Floats:
-    """Weights by which each goal counts once, however often it was looked at."""
-    _, at, counts = np.unique(goal, return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / counts[at])
+def _each(goal: Ints) -> float:
+    """What each look counts for, so that all together count as many as there are goals.
+
+    All alike: goals that arrive soon are looked at less often, and would count for too much by goal.
+    """
+    return np.unique(goal).size / max(goal.size, 1)
 
 
 def _as_frame(shares: Floats, seen: Floats) -> pl.DataFrame:
-    ahead, stalled, node, head = np.meshgrid(HORIZONS, [False, True], _NODES, _HEADINGS, indexing="ij")
+    ahead, state, node, head = np.meshgrid(HORIZONS, STATES, _NODES, _HEADINGS, indexing="ij")
     return pl.DataFrame(
         {
             "horizon": ahead.ravel(),
-            "stalled": stalled.ravel(),
+            "state": state.ravel(),
             "elapsed": node.ravel(),
             "heading": head.ravel(),
             "goals": seen.ravel(),
             "finished": shares[..., -1].ravel(),
-            "errors": list(shares[..., :-1].reshape(-1, _MARKS.size - 1)),
+            "unmoved": shares[..., _STAYS].ravel(),
+            "falls": list(shares[..., :_STAYS].reshape(-1, _STAYS)),
+            "errors": list(shares[..., _STAYS + 1 : -1].reshape(-1, _MARKS.size - 1)),
         },
-        schema_overrides={"errors": pl.List(pl.Float64)},
+        schema_overrides={"falls": pl.List(pl.Float64), "errors": pl.List(pl.Float64)},
     )
 
 
@@ -696,7 +841,7 @@ def _finished_inside(taught: _Taught, lived: _Lived, since: int, until: int) -> 
     end = _end(shots)
     stop = shots.day + np.round(end * shots.length).astype(np.int64)
     arrived = lived.arrived <= stop
-    told = arrived | (stop <= lived.record.watched[shots.goal])
+    told = stop <= lived.record.watched[shots.goal]
     wanted = (shots.day > since) & (shots.day <= until) & (stop <= lived.record.as_of) & told
     part = shots.where(wanted)
     came = np.where(arrived[wanted], (lived.arrived[wanted] - part.day) / np.maximum(part.length, 1), np.inf)
@@ -731,9 +876,16 @@ def _crossing(finished: Floats, end: Floats, chance: Floats) -> Floats:
     inside = np.clip(place, 1, ahead.size - 1)
     rows = np.arange(end.size)
     low, high = found[rows, inside - 1], found[rows, inside]
-    share = np.where(high > low, (chance - low) / np.maximum(high - low, 1e-12), 1.0)
+    low, high, wanted = (_log_odds(part) for part in (low, high, chance))
+    share = np.where(high > low, (wanted - low) / np.maximum(high - low, 1e-12), 1.0)
     time = ahead[inside - 1] + share * (ahead[inside] - ahead[inside - 1])
     return np.where((place < ahead.size) & (time <= end + 1e-9), time, np.inf)
+
+
+def _log_odds(chance: Floats) -> Floats:
+    """On this scale chances grow evenly with time: between two horizons a straight line misses least."""
+    inside = np.clip(chance, 1e-3, 1 - 1e-3)
+    return np.asarray(np.log(inside / (1 - inside)))
 
 
 def _dates_ahead(finished: Floats, end: Floats) -> dict[float, tuple[Floats, Floats]]:
