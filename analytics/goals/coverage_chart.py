@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, Final
 
 import plotly.graph_objects as go
@@ -241,7 +242,7 @@ def map_figure(
         yaxis={
             "tickmode": "array",
             "tickvals": rows,
-            "ticktext": [_two_lines(title) for title in titles(found.strategy, found.strategy, t)],
+            "ticktext": _labels(found.strategy, t),
             "range": [len(rows) + len(headings) - 0.4, -0.6],
             "tickfont": {"color": tokens.ink},
         },
@@ -331,13 +332,18 @@ def _lines(strategy: pl.DataFrame) -> tuple[list[float], dict[str | None, float]
     return rows, headings
 
 
-def _two_lines(title: str, width: int = 34) -> str:
-    """A title on at most two lines; the hover text has it whole."""
-    first, *rest = theme.lines(title, width)
-    if not rest:
-        return theme.written(first, width)
-    second = theme.shortened(" ".join(rest), width)
-    return f"{theme.written(first, 2 * width)}<br>{theme.written(second, 2 * width)}"
+def _labels(strategy: pl.DataFrame, t: Language, width: int = 34) -> list[str]:
+    """Titles on at most two lines, the second a due date where titles repeat; the hover text has them whole."""
+    twice = strategy["title"].is_duplicated().to_list()
+    labels = []
+    for (title, due_on), again in zip(strategy.select("title", "due_on").iter_rows(), twice, strict=True):
+        if again:
+            parts = [theme.shortened(title, width), t("due {day}", day=t.day(due_on))]
+        else:
+            first, *rest = theme.lines(title, width)
+            parts = [first, theme.shortened(" ".join(rest), width)]
+        labels.append("<br>".join(escape(part) for part in parts if part))
+    return labels
 
 
 def _beside(figure: go.Figure, text: str, *, y: float, colour: str, inside: bool = False) -> None:

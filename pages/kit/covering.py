@@ -291,7 +291,7 @@ def changes(reader: Reader, head: st.delta_generator.DeltaGenerator) -> None:
         )
         cards.remark(adjustment_chart.caution(t))
     if not released.value.directions.is_empty():
-        cards.section(t("What late changes did to the risk"), "")
+        cards.section(t("The delay probability before and after late changes"), "")
         for line in adjustment_chart.effect_takeaway(released, t).splitlines():
             cards.say(line)
         cards.table(
@@ -344,9 +344,9 @@ def _directions(reader: Reader, released: Released[Adjustment]) -> pl.DataFrame:
         .alias(t("Late change")),
         pl.col("changes").alias(t("Changes")),
         pl.col("goals").alias(t("Goals")),
-        pl.col("measured").alias(t("… with a delay probability")),
-        _per_cent("before", t("Delay probability before (%)")),
-        _per_cent("after", t("after (%)")),
+        pl.col("measured").alias(t("Measured")),
+        _per_cent("before", t("Before (%)")),
+        _per_cent("after", t("After (%)")),
         _per_cent("usual", t("Usual step (points)")),
         _per_cent("effect", t("Difference (points)")),
         _per_cent("effect_low", t("from")),
