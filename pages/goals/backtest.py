@@ -41,6 +41,7 @@ if not released.value.departments.is_empty():
         key=key,
         footer=footer,
         alt=local,
+        columns=honesty.columns(t),
     )
 when = chart.parts_takeaway(released, t)
 cards.section(t("How early does it know, and since when?"), when)
@@ -52,10 +53,19 @@ cards.table(
     key=(by, *key),
     footer=footer,
     alt=when,
+    columns=honesty.columns(t),
 )
 model = chart.model_takeaway(released, t)
 cards.section(t("Which model speaks, and why?"), model)
 if not released.value.ladder.is_empty():
-    cards.table(t, lambda: honesty.ladder(t, released), name="models", key=key, footer=footer, alt=model)
+    cards.table(
+        t,
+        lambda: honesty.ladder(t, released),
+        name="models",
+        key=key,
+        footer=footer,
+        alt=model,
+        columns=honesty.columns(t),
+    )
 cards.method(t, honesty.method(t, released))
 session.record("looked", "backtest")

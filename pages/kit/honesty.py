@@ -6,6 +6,7 @@ Tables, the words of the method, and the card about one owner; nothing is comput
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 import streamlit as st
@@ -155,6 +156,12 @@ def method(t: Language, released: Released[Backtest]) -> dict[str, str]:
     }
 
 
+def columns(t: Language) -> dict[str, Any]:
+    """How the columns with tenths of a percentage point are shown."""
+    tenths = st.column_config.NumberColumn(format="%.1f")
+    return {t("Mean gap (points)"): tenths, t("… by chance alone"): tenths}
+
+
 def owners_counted(t: Language, released: Released[Owners]) -> str:
     """How many owners the page is about, for the scope line."""
     return t.plural(
@@ -301,8 +308,7 @@ def _scores(t: Language) -> list[pl.Expr]:
 
 
 def _tenths(column: str) -> pl.Expr:
-    """Percentage points with one decimal, as written: a number would be shown with two."""
-    return pl.col(column).map_elements(lambda share: f"{100 * share:.1f}", return_dtype=pl.String)
+    return (100 * pl.col(column)).round(1)
 
 
 def _percent(column: str) -> pl.Expr:
