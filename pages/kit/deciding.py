@@ -113,6 +113,7 @@ def table(t: Language, decisions: pl.DataFrame) -> pl.DataFrame:
                 t("Why"): one["reason"] or _erased(t),
                 t("What was seen"): _seen(t, one),
                 t("Corrects no."): one["corrects"],
+                t("On"): one["key"],
             }
             for one in decisions.iter_rows(named=True)
         ],
@@ -184,24 +185,26 @@ def _done(t: Language, one: dict[str, Any]) -> str:
     if one["kind"] == FORGET_PERSON:
         return t("erased a person from the record")
     if one["kind"] != ACKNOWLEDGE_WARNING:
-        return t("{kind}: {key}", kind=one["kind"], key=one["key"])
-    if json.loads(one["body"]).get("taken_back"):
-        return t("took back that they knew of warning {warning}", warning=one["key"])
-    return t("acknowledged warning {warning}", warning=one["key"])
+        return str(one["kind"])
+    body = json.loads(one["body"])
+    if body.get("taken_back"):
+        return t("took an acknowledgement back")
+    if "goal_id" in body:
+        return t("acknowledged a warning about goal {goal}", goal=body["goal_id"])
+    return t("acknowledged a warning")
 
 
 def _seen(t: Language, one: dict[str, Any]) -> str:
     if one["kind"] == FORGET_PERSON:
         return ""
-    names = {
-        "goal_id": t("goal"),
-        "arose_on": t("since"),
-        "delay_percent": t("probability of delay (%)"),
-        "version": t("data version"),
-        "rules": t("rules"),
-    }
     body = json.loads(one["body"])
-    return " · ".join(f"{names[key]} {body[key]}" for key in names if body.get(key) is not None)
+    seen = {
+        "arose_on": t("since {day}", day=body.get("arose_on")),
+        "delay_percent": t("probability of delay {percent} %", percent=body.get("delay_percent")),
+        "version": t("data version {version}", version=body.get("version")),
+        "rules": t("rules {rules}", rules=body.get("rules")),
+    }
+    return " · ".join(words for key, words in seen.items() if body.get(key) is not None)
 
 
 def _erased(t: Language) -> str:

@@ -22,6 +22,7 @@ if not found.decisions.is_empty():
         key=(t, found.verified.head),
         footer=[str(found.verified.head), t("Downloaded by {name}", name=viewer.name)],
         alt=t("Who decided what, when and why, newest first."),
+        wide=t("Why"),
     )
     deciding.head(t, found)
 cards.method(t, deciding.method(t, found))

@@ -67,12 +67,13 @@ def test_who_decided_what_when_and_why_is_read_newest_first(open_app: Open, deci
     assert table["No."].to_list() == [3, 2, 1]
     assert table["As"].to_list() == ["Manager"] * 3
     assert table["Decision"].to_list() == [
-        "acknowledged warning G2/stale/2026-09-08",
-        "took back that they knew of warning G1/chance/2026-09-01",
-        "acknowledged warning G1/chance/2026-09-01",
+        "acknowledged a warning about goal G2",
+        "took an acknowledgement back",
+        "acknowledged a warning about goal G1",
     ]
+    assert table["On"].to_list() == ["G2/stale/2026-09-08", *["G1/chance/2026-09-01"] * 2]
     assert table["Why"].to_list() == ["On leave", "Wrong goal", "Spoke to the supplier"]
-    assert table["What was seen"][2] == "goal G1 · probability of delay (%) 71"
+    assert table["What was seen"][2] == "probability of delay 71 %"
     assert table["Corrects no."].to_list()[1] == 1
 
 
