@@ -333,7 +333,7 @@ def _lines(strategy: pl.DataFrame) -> tuple[list[float], dict[str | None, float]
 
 
 def _labels(strategy: pl.DataFrame, t: Language, width: int = 34) -> list[str]:
-    """Titles on at most two lines, the second a due date where titles repeat; the hover text has them whole."""
+    """Titles on at most two lines, the second a due date where titles repeat; hovering shows them whole."""
     twice = strategy["title"].is_duplicated().to_list()
     labels = []
     for (title, due_on), again in zip(strategy.select("title", "due_on").iter_rows(), twice, strict=True):
