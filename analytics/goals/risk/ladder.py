@@ -408,21 +408,25 @@ def _once(goal: Ints) -> float:
 
 
 def _choose(table: _Table, settled: Flags, bent: Mapping[str, Floats], fitted: tuple[str, ...]) -> str:
-    """The rung that did best on what was said ahead of time and is settled; untried ones do not speak."""
-    tried = [rung for rung in fitted if not np.isnan(bent[rung][settled]).all()] if settled.any() else []
-    if "logistic" in fitted and "logistic" not in tried:
-        # The first origin: nothing has been tried yet, and the pace rule alone is known to be poor.
-        return "logistic"
-    if not tried:
+    """The rung that did best on what was said ahead of time and is settled; untried trees do not speak."""
+    if "logistic" not in fitted:
         return "pace"
-    rows = settled & np.logical_and.reduce([~np.isnan(bent[rung]) for rung in tried])
+    rungs = [rung for rung in fitted if not np.isnan(bent[rung][settled]).all()]
+    if "logistic" not in rungs:
+        return "logistic"
+    rows = settled & np.logical_and.reduce([~np.isnan(bent[rung]) for rung in rungs])
     if len(np.unique(table.goal[rows])) < FEWEST_FOR_LOGISTIC.value:
-        tried = [rung for rung in tried if rung in ("pace", "logistic")]
-        rows = settled & np.logical_and.reduce([~np.isnan(bent[rung]) for rung in tried])
-    if not rows.any():
-        return tried[-1]
-    brier = {rung: _brier(bent[rung][rows], table.missed[rows]) for rung in tried}
-    return min(tried, key=lambda rung: brier[rung])
+        return "logistic"
+    error = {rung: (bent[rung][rows] - table.missed[rows]) ** 2 for rung in rungs}
+    best = min((rung for rung in rungs if rung != "pace"), key=lambda rung: error[rung].mean())
+    # The plain rule is known to be poor: on few goals it must have been better beyond chance.
+    return "pace" if _beyond_chance(error[best] - error["pace"], table.goal[rows]) else best
+
+
+def _beyond_chance(saved: Floats, goal: Ints) -> bool:
+    """Whether what was saved on each snapshot lies above nought, goals being what was drawn."""
+    each = np.bincount(np.unique(goal, return_inverse=True)[1], saved)
+    return bool(each.sum() > WIDTH * np.sqrt(len(each)) * each.std())
 
 
 def _interval(learnt: Learnt, features: Floats, delay: Floats) -> tuple[Floats, Floats]:
