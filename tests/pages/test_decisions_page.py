@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from data.access import Role
 from data.chain import Head
@@ -143,3 +144,32 @@ def test_opening_it_is_noted_in_the_access_log(open_app: Open, decided: Path) ->
         assert "decisions" in looked["object"].to_list()
         decisions = store.read_log(AUDITOR, action="decided")
     assert [Head.read(json.loads(detail)["head"]).entry for detail in decisions["detail"]] == [3, 2, 1]
+
+
+DECIDING = """
+import streamlit as st
+from data.access import Permission
+from data.ledger import ACKNOWLEDGE_WARNING, ConflictError
+from pages.kit import session
+viewer = session.require(Permission.ACKNOWLEDGE_WARNINGS)
+try:
+    session.decide(viewer, ACKNOWLEDGE_WARNING, key="W", body={}, reason="Known", expected=0)
+except ConflictError as conflict:
+    st.caption(str(conflict))
+"""
+
+
+def test_a_decision_made_on_a_page_stands_in_the_access_log_with_its_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENHAND_HOME", str(tmp_path))
+    app = AppTest.from_string(DECIDING).run()
+    assert not app.exception
+    with closing(Ledger(tmp_path)) as ledger, closing(Operations(tmp_path)) as store:
+        assert ledger.head().entry == 1
+        assert store.heads(AUDITOR) == (ledger.head(),)
+    app.run()  # the same press again
+    assert "You decided on this already" in words(app)
+    with closing(Ledger(tmp_path)) as ledger, closing(Operations(tmp_path)) as store:
+        assert ledger.head().entry == 1
+        assert len(store.heads(AUDITOR)) == 1
