@@ -1,7 +1,7 @@
 """How likely does a goal land, given the goals below it?
 
-Reads    one row per goal as it stands on a day (`standing`), what hangs below what, and the delay probability
-         of each open goal.
+Reads    one row per goal as it stands on a day, and the chance that each misses its due date, and that each
+         comes too late for the goal above it.
 Returns  one row per goal: the chance that it lands by the rule that holds for it; one row per goal and goal
          below: what it would gain and lose; for chosen goals the shared causes that carry their risk.
 
@@ -9,15 +9,16 @@ Every open goal carries a hidden load; it misses if the load exceeds what its de
 of one owner, of one department and under one goal share part of it (`analytics.goals.shared_risk`), so that
 they miss together more often than chance alone would have them. Loads are drawn some thousand times and each
 draw is rolled up: a goal lands by its *own* chance, when *all* below it land, when what they reached by
-*weight* comes to what is needed, or when *k of n* land. A goal that misses still brings part of the work
-that was left: the heavier its load, the less (`AFTER_A_MISS`, or the company's own past). What was done
-lands; what was given up or is overdue does not, even if it arrives before the goal above is due.
+*weight* comes to what is needed, or when *k of n* land. A goal that misses still brings part of the work that
+was left: the heavier its load, the less. What counts for the goal above is whether a goal is done by the day
+that one is due, be that before or after its own due date (`analytics.goals.aftermath`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -25,11 +26,11 @@ import polars as pl
 from scipy import sparse
 
 from analytics.disclosure import Cells
+from analytics.goals.aftermath import Quantiles
 from analytics.goals.landing_draws import (
     BATCH,
     Count,
     Loads,
-    Quantiles,
     come_if_missed,
     drawn,
     drawn_again,
@@ -38,16 +39,15 @@ from analytics.goals.landing_draws import (
 )
 from analytics.goals.landing_tree import (
     CANDIDATES,
-    UNSTATED,
     Flags,
     Floats,
     Integers,
     Rule,
     Tree,
+    checked,
     edges_of,
     grown,
     rolled_up,
-    rules_by_scope,
 )
 from analytics.goals.shared_risk import CAUSES, Parts
 from analytics.policy import AFTER_A_MISS
@@ -62,6 +62,9 @@ BAD_PERIOD: Final = 0.1
 """Share of a cause's draws that are called a bad period."""
 
 _MOST_CAUSES: Final = 6
+_NOTHING_LEARNT: Final[Mapping[str, Sequence[float]]] = MappingProxyType({})
+_DELAYS: Final = ("delay", "delay_low", "delay_high")
+_LATE: Final = ("late", "late_low", "late_high")
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,15 @@ class Landing:
         drawing; 0 where nothing was drawn), ``low``, ``high`` (chance if every goal below had its delay
         probability at the worse or better end of its 90 % interval; null where no intervals are given),
         ``lands_independent`` (if goals shared nothing), ``own``, ``own_low``, ``own_high`` (1 − its own delay
-        probability and its interval; 1 or 0 if settled), ``rule``, ``needed`` (share of the weight, or
-        number of goals; null by other rules), ``stated`` (somebody said so), ``children`` (goals that count
+        probability and its interval; 1 or 0 if settled), ``rule`` (null: nobody said), ``needed`` (share
+        of the weight, or number of goals; null by other rules), ``stated``, ``children`` (goals that count
         for it), ``loop`` (caught in one: its own chance), ``assumed`` (no delay probability was given: the
         mean of the others).
     children
         One row per open goal and goal that counts for it, sorted by ``parent_id`` and falling ``gain``:
-        ``goal_id``, ``state``, ``lands`` (of the goal below), ``gain`` (chance of the parent if this one
-        surely lands, less its chance now), ``loss`` (its chance now, less that if this one surely misses).
+        ``goal_id``, ``state``, ``lands`` (of the goal below, by its own due date), ``in_time`` (by the
+        parent's), ``gain`` (chance of the parent if this one surely comes in time, less its chance now),
+        ``loss`` (its chance now, less that if this one surely does not).
     by_rule
         One row per open goal with goals below and each of `CANDIDATES`: ``goal_id``, ``rule``, ``needed``
         (share), ``lands``.
@@ -115,7 +119,7 @@ def land(
     parts: Parts,
     seed: int,
     draws: int = 2_048,
-    unstated: Rule | Mapping[str, Rule] = UNSTATED,
+    unstated: Mapping[str, Sequence[float]] = _NOTHING_LEARNT,
     chosen: Collection[str] = (),
     alignments: pl.DataFrame | None = None,
     after_a_miss: Quantiles = AFTER_A_MISS,
@@ -127,9 +131,12 @@ def land(
     goals
         One row per goal: ``goal_id``, ``parent_id``, ``scope``, ``owner_id``, ``department_id``, ``weight``,
         ``rollup_rule`` and ``rollup_needed`` as in the contract, ``state`` (one of `STATES`), ``progress``
-        (share of the way; null: unknown) and ``elapsed`` (share of its time), as of `standing`.
+        (share of the way; null: unknown) and ``elapsed`` (share of its time), as
+        `analytics.goals.landing_backtest.standing` has them.
     chances
-        ``goal_id``, ``delay``, and where known ``delay_low``, ``delay_high``; other goals are left out.
+        ``goal_id``, ``delay``, and where known ``delay_low``, ``delay_high``; ``late``, ``late_low``,
+        ``late_high`` (chance not to be done when the goal above is due; where not given, an open goal counts
+        by its own due date and a missed one not at all), as `analytics.goals.aftermath.too_late` has them.
     parts
         What goals with a common cause share.
     seed
@@ -137,7 +144,8 @@ def land(
     draws
         Number of draws, rounded up to whole batches of 64.
     unstated
-        The rule of goals for which nobody said one; by scope, where it differs.
+        Scope → how likely each of `CANDIDATES` holds for goals of which nobody said when they count as
+        reached; each draw takes one. Every rule is as likely as any other for scopes not named.
     chosen
         Goals whose causes are wanted.
     alignments
@@ -161,14 +169,13 @@ def land(
         raise ValueError(f"draws must be at least 1; got {draws}")
     if min(parts) < 0 or sum(parts) >= 1:
         raise ValueError(f"parts must not be negative and leave something to chance; got {tuple(parts)}")
-    rules = rules_by_scope(unstated)
     if not (known := set(goals["state"].unique())) <= set(STATES):
         raise ValueError(f"state must be one of {', '.join(STATES)}; got {sorted(known - set(STATES))}")
     if goals["goal_id"].is_duplicated().any():
         raise ValueError("goals must have one row per goal_id")
     rows = _with_chances(goals.sort("goal_id"), chances)
     edges = edges_of(rows, alignments)
-    tree = grown(rows, edges, rules)
+    tree = grown(rows, edges, checked(unstated))
     watched = np.flatnonzero(rows["goal_id"].is_in(list(chosen)).to_numpy())
     loads = loads_of(tree, rows, parts, watched, after_a_miss)
     batches = -(-draws // BATCH)
@@ -188,34 +195,32 @@ def land(
 
 
 def _with_chances(goals: pl.DataFrame, chances: pl.DataFrame) -> pl.DataFrame:
-    """Goals with their delay probability; settled ones are certain."""
-    given = [name for name in ("delay", "delay_low", "delay_high") if name in chances.columns]
+    """Goals with their delay probability and the chance that they come too late for the goal above."""
+    given = [name for name in (*_DELAYS, *_LATE) if name in chances.columns]
     rows = goals.join(
         chances.select("goal_id", *given), on="goal_id", how="left", maintain_order="left"
-    ).with_columns(pl.lit(None, pl.Float64).alias(name) for name in {"delay_low", "delay_high"} - set(given))
-    is_open = pl.col("state") == "open"
+    ).with_columns(pl.lit(None, pl.Float64).alias(name) for name in {*_DELAYS, *_LATE} - set(given))
+    is_open, landed = pl.col("state") == "open", pl.col("state") == "landed"
     usual = rows.filter(is_open)["delay"].mean()
-    certain = pl.when(pl.col("state") == "landed").then(0.0).otherwise(1.0)
     return rows.with_columns(
         (is_open & pl.col("delay").is_null()).alias("assumed"),
-        *(
-            pl.when(is_open).then(pl.col(name)).otherwise(certain).alias(name)
-            for name in ("delay_low", "delay_high")
-        ),
         pl.when(is_open)
         .then(pl.col("delay").fill_null(0.5 if usual is None else usual))
-        .otherwise(certain)
+        .otherwise((~landed).cast(pl.Float64))
         .alias("delay"),
     ).with_columns(
-        # Without an interval of its own a goal has none.
-        pl.coalesce("delay_low", "delay").alias("_low"),
-        pl.coalesce("delay_high", "delay").alias("_high"),
+        # Without an interval of its own a goal has none; without a day of its own it counts when it lands.
+        pl.when(landed)
+        .then(0.0)
+        .otherwise(pl.coalesce(late, pl.when(is_open).then(delay), "delay"))
+        .alias(name)
+        for name, late, delay in zip(("_at", "_low", "_high"), _LATE, _DELAYS, strict=True)
     )
 
 
 def _goals(rows: pl.DataFrame, edges: pl.DataFrame, tree: Tree, count: Count) -> pl.DataFrame:
     n = rows.height
-    rolled = rolled_up(tree, n)
+    rolled = rolled_up(tree)
     own = 1.0 - rows["delay"].to_numpy()
     lands = np.where(rolled, count.lands, own)
 
@@ -224,24 +229,36 @@ def _goals(rows: pl.DataFrame, edges: pl.DataFrame, tree: Tree, count: Count) ->
         return np.where(rolled, np.clip(lands + count.beside[name] - count.sampled, 0.0, 1.0), otherwise)
 
     told = rows["delay_low"].is_not_null().any() and rows["delay_high"].is_not_null().any()
-    counted = np.isin(tree.rule, ("all", "k_of_n", "weighted"))
-    return rows.select(
-        "goal_id",
-        pl.Series("lands", lands),
-        pl.Series("error", np.where(rolled, _error(lands, count.draws), 0.0)),
-        pl.Series("low", beside("low", 1.0 - rows["_high"].to_numpy())),
-        pl.Series("high", beside("high", 1.0 - rows["_low"].to_numpy())),
-        pl.Series("lands_independent", beside("independent", own)),
-        pl.Series("own", own),
-        (1.0 - rows["_high"]).alias("own_low"),
-        (1.0 - rows["_low"]).alias("own_high"),
-        pl.Series("rule", tree.rule.tolist(), dtype=pl.String),
-        pl.Series("needed", np.where(counted, tree.needed, np.nan)).fill_nan(None),
-        pl.Series("stated", tree.stated),
-        pl.Series("children", np.bincount(edges["parent"].to_numpy(), minlength=n)),
-        pl.Series("loop", tree.loop),
-        "assumed",
-    ).with_columns(pl.when(pl.lit(bool(told))).then(pl.col("low", "high", "own_low", "own_high")))
+    is_open = pl.col("state") == "open"
+    return (
+        rows.select(
+            "goal_id",
+            pl.Series("lands", lands),
+            pl.Series("error", np.where(rolled, _error(lands, count.draws), 0.0)),
+            pl.Series("low", beside("low", np.full(n, np.nan))).fill_nan(None),
+            pl.Series("high", beside("high", np.full(n, np.nan))).fill_nan(None),
+            pl.Series("lands_independent", beside("independent", own)),
+            pl.Series("own", own),
+            *(
+                pl.when(is_open)
+                .then(1.0 - pl.coalesce(name, "delay"))
+                .otherwise(1.0 - pl.col("delay"))
+                .alias(to)
+                for name, to in (("delay_high", "own_low"), ("delay_low", "own_high"))
+            ),
+            pl.Series("rule", [rule or None for rule in tree.rule.tolist()], dtype=pl.String),
+            pl.Series("needed", tree.needed).fill_nan(None),
+            pl.Series("stated", tree.rule != ""),
+            pl.Series("children", np.bincount(edges["parent"].to_numpy(), minlength=n)),
+            pl.Series("loop", tree.loop),
+            "assumed",
+        )
+        .with_columns(
+            pl.when(pl.lit(bool(told))).then(pl.coalesce(name, f"own_{name}")).alias(name)
+            for name in ("low", "high")
+        )
+        .with_columns(pl.when(pl.lit(bool(told))).then(pl.col("own_low", "own_high")))
+    )
 
 
 def _error(share: Floats, draws: int) -> Floats:
@@ -256,16 +273,18 @@ def _children(rows: pl.DataFrame, tree: Tree, count: Count, lands: pl.Series) ->
     child = np.concatenate([nothing, *(level.child for level in tree.levels)])
     parent = np.concatenate([nothing, *(level.at[level.of] for level in tree.levels)])
     gain, loss = (np.concatenate([np.empty(0), *tipped]) for tipped in (count.gain, count.loss))
-    # What is settled can be tipped no more.
-    is_open = (rows["state"] == "open").to_numpy()[child]
+    in_time = np.where(rolled_up(tree), lands.to_numpy(), 1.0 - rows["_at"].to_numpy())
+    # What is settled for good can be tipped no more.
+    counts = ((rows["_at"] > 0.0) & (rows["_at"] < 1.0) | (rows["state"] == "open")).to_numpy()[child]
     return pl.DataFrame(
         {
             "parent_id": rows["goal_id"][parent],
             "goal_id": rows["goal_id"][child],
             "state": rows["state"][child],
             "lands": lands[child],
-            "gain": np.where(is_open, gain, 0.0),
-            "loss": np.where(is_open, loss, 0.0),
+            "in_time": in_time[child],
+            "gain": np.where(counts, gain, 0.0),
+            "loss": np.where(counts, loss, 0.0),
         }
     ).sort("parent_id", "gain", "goal_id", descending=[False, True, False])
 
@@ -312,8 +331,8 @@ def _carried(rows: pl.DataFrame, tree: Tree, loads: Loads, count: Count, watched
     sum.
     """
     weight, below = _ways(tree, rows.height, watched, count)
-    limit = limits(rows["delay"], loads)[0].astype(np.float64)
-    weight = weight[loads.who] * np.exp(-0.5 * limit * limit)[:, None]
+    limit = limits(rows["_at"], loads)[0].astype(np.float64)
+    weight = weight[loads.who] * (tree.by_itself[loads.who] * np.exp(-0.5 * limit * limit))[:, None]
     below = below[loads.who].astype(np.float64)
     shared, goals = [], []
     for part, cause, ids in zip(loads.parts, loads.cause.T, loads.ids, strict=True):
@@ -391,8 +410,9 @@ def _ways(tree: Tree, n: int, watched: Integers, count: Count) -> tuple[Floats, 
     weight[watched, np.arange(len(watched))] = 1.0
     below = weight > 0
     for level, gain, loss in reversed(list(zip(tree.levels, count.gain, count.loss, strict=True))):
-        counts = ~level.own[level.of]
+        counts = ~level.said.own[level.of]
         above, child = level.at[level.of][counts], level.child[counts]
         np.add.at(weight, child, weight[above] * (gain + loss)[counts, None])
         np.logical_or.at(below, child, below[above])
+    below[watched, np.arange(len(watched))] = False
     return weight, below

@@ -26,11 +26,11 @@ import polars as pl
 from scipy import special, stats
 
 from analytics.disclosure import Cells
+from analytics.goals.aftermath import Aftermath, aftermath, too_late
 from analytics.goals.landing import Landing, land
-from analytics.goals.landing_draws import Quantiles
-from analytics.goals.landing_tree import Rule
+from analytics.goals.landing_tree import CANDIDATES
 from analytics.goals.shared_risk import SharedRisk, shared_risk
-from analytics.policy import AFTER_A_MISS, CONFIDENCE, MINIMUM_PARENTS, SNAPSHOT_DAYS
+from analytics.policy import CONFIDENCE, MINIMUM_PARENTS, SNAPSHOT_DAYS
 
 REFERENCE: Final = (
     "Brier (1950), Mon. Weather Rev. 78(1); "
@@ -42,7 +42,6 @@ USABLE: Final = ("own", "rolled_up", "combined")
 
 _SURE: Final = 0.005
 _BINS: Final = 10
-_ENOUGH_MISSES: Final = 100
 _PULL: Final = (0.0, 0.5, 0.5)
 """Coefficients a combination starts from: both chances count alike, and nothing is added."""
 _PULL_SPREAD: Final = 0.5
@@ -73,8 +72,9 @@ class ParentBacktest:
     ----------
     parents
         One row per goal and day, sorted by both: ``parent_id``, ``scope``, ``seen_on``, ``elapsed``,
-        ``stated`` (somebody said the rule), ``own``, ``rolled_up``, ``independent`` (chances of landing),
-        ``combined`` (null on days by which too few were known to learn from), ``landed``, ``known_on``.
+        ``stated`` (somebody said the rule), ``learnt`` (a model had been, by then), ``own``, ``rolled_up``,
+        ``independent`` (chances of landing), ``combined`` (null on days by which too few were known to learn
+        from), ``landed``, ``due_on``, ``known_on``.
     methods
         One row per method of `METHODS` that said anything: ``method``, ``rows``, ``parents``, ``brier``,
         ``ece`` (ten bins of equal count, fewer where there are fewer than a hundred rows), ``said`` (mean
@@ -82,13 +82,13 @@ class ParentBacktest:
         above nought is better), ``saved_low``, ``saved_high`` (95 % interval, by goal).
     rules
         One row per scope and rule tried on goals for which nobody said one: ``scope``, ``rule``, ``needed``,
-        ``rows``, ``parents``, ``brier``, ``chosen``.
+        ``rows``, ``parents``, ``brier``, ``likely`` (how likely it holds; of a scope they add up to 1).
     unstated
-        Scope → the rule to go by where nobody said one.
+        Scope → how likely each of `CANDIDATES` holds where nobody said a rule.
     shared
         What goals share, from all that is known.
-    after_a_miss
-        How far a miss comes, from all that is known.
+    past
+        What becomes of goals around their due date, from all that is known.
     combination
         How to combine own and rolled-up chance, from all that is known; null: too little is.
     preferred
@@ -98,9 +98,9 @@ class ParentBacktest:
     parents: pl.DataFrame
     methods: pl.DataFrame
     rules: pl.DataFrame
-    unstated: Mapping[str, Rule]
+    unstated: Mapping[str, Sequence[float]]
     shared: SharedRisk
-    after_a_miss: Quantiles
+    past: Aftermath
     combination: Combination | None
     preferred: str
 
@@ -125,11 +125,11 @@ def parent_backtest(
     goals
         One row per goal as the contract has them.
     snapshots
-        ``goal_id``, ``seen_on``, ``due_on``, ``elapsed``, ``progress``, ``landed_on``, ``missed``,
-        ``known_on``, as `analytics.goals.risk.panel` has them.
+        ``goal_id``, ``seen_on``, ``due_on``, ``days_left``, ``elapsed``, ``progress``, ``landed_on``,
+        ``missed``, ``known_on``, as `analytics.goals.risk.panel` has them.
     said
-        ``goal_id``, ``seen_on``, ``elapsed``, ``delay``, ``missed``, ``known_on``, as
-        `analytics.goals.risk.ladder.Chances` has them.
+        ``goal_id``, ``seen_on``, ``elapsed``, ``due_on``, ``delay``, ``origin``,
+        ``missed``, ``known_on``, as `analytics.goals.risk.ladder.Chances` has them.
     as_of
         The last day anything is known of.
     seed
@@ -153,28 +153,30 @@ def parent_backtest(
     """
     if days < 1:
         raise ValueError(f"days must be at least 1; got {days}")
-    judged = _judged(goals, said)
+    judged = _judged(goals, said, as_of)
     parents, tried = _nothing()
     for day in _days(judged, days):
-        known = pl.col("known_on") <= day
-        standing_then = standing(goals, snapshots, on=day)
+        known = pl.col("due_on") <= day
+        then, past = standing(goals, snapshots, on=day), aftermath(snapshots, known_by=day)
         landing = land(
-            standing_then,
-            _latest(said, day).select("goal_id", "delay"),
+            then,
+            too_late(then, _latest(said, day).select("goal_id", "delay"), past, on=day),
             parts=shared_risk(said, goals, seed=seed, known_by=day).parts,
             seed=seed,
             draws=draws,
-            unstated=_chosen(_rules(tried.filter(known))),
+            unstated=_likely(_rules(tried.filter(known))),
             alignments=alignments,
-            after_a_miss=after_a_miss(snapshots, known_by=day),
+            after_a_miss=past.brings,
         )
         rows = _looked_back(judged, landing, day)
         learnt = _combination(parents.filter(known))
-        combined = None if learnt is None else learnt.chance(*_both(rows))
+        combined = np.full(rows.height, np.nan) if learnt is None else learnt.chance(*_both(rows))
         parents = pl.concat(
             [
                 parents,
-                rows.with_columns(pl.Series("combined", combined, dtype=pl.Float64)).select(parents.columns),
+                rows.with_columns(pl.Series("combined", combined, dtype=pl.Float64).fill_nan(None)).select(
+                    parents.columns
+                ),
             ]
         )
         tried = pl.concat([tried, _tried(judged, landing, day).select(tried.columns)])
@@ -183,9 +185,9 @@ def parent_backtest(
         parents.sort("parent_id", "seen_on"),
         _methods(parents),
         rules,
-        MappingProxyType(_chosen(rules)),
+        MappingProxyType(_likely(rules)),
         shared_risk(said, goals, seed=seed, known_by=as_of),
-        after_a_miss(snapshots, known_by=as_of),
+        aftermath(snapshots, known_by=as_of),
         _combination(parents),
         _preferred(parents),
     )
@@ -206,7 +208,11 @@ def standing(goals: pl.DataFrame, snapshots: pl.DataFrame, *, on: date) -> pl.Da
     Returns
     -------
     pl.DataFrame
-        One row per goal that had begun or was done by then, sorted by ``goal_id``.
+        One row per goal that had begun or was done by then, sorted by ``goal_id``: from the goal
+        ``parent_id``, ``scope``, ``owner_id``, ``department_id``, ``weight``, ``rollup_rule``,
+        ``rollup_needed``; ``state``,
+        ``progress`` (0 to 1), ``elapsed``, ``due_on`` (in force that day), ``given_up`` (of a missed goal:
+        before it was due).
     """
     seen = (
         snapshots.lazy()
@@ -214,7 +220,7 @@ def standing(goals: pl.DataFrame, snapshots: pl.DataFrame, *, on: date) -> pl.Da
         .sort("goal_id", "seen_on")
         .group_by("goal_id", maintain_order=True)
         .last()
-        .select("goal_id", "seen_on", "due_on", "elapsed", "progress", "landed_on")
+        .select("goal_id", "seen_on", pl.col("due_on").alias("_due"), "elapsed", "progress", "landed_on")
         .collect()
     )
     done = pl.coalesce("landed_on", pl.when(pl.col("status").cast(pl.String) == "done").then("completed_on"))
@@ -229,20 +235,23 @@ def standing(goals: pl.DataFrame, snapshots: pl.DataFrame, *, on: date) -> pl.Da
             "department_id",
             "weight",
             "rollup_needed",
+            "due_on",
             "completed_on",
         )
         .join(seen, on="goal_id", how="left", maintain_order="left")
         .with_columns(
             pl.when(done <= on)
             .then(pl.lit("landed"))
-            .when(recent & (pl.col("due_on") > on))
+            .when(recent & (pl.col("_due") > on))
             .then(pl.lit("open"))
             .when(pl.col("seen_on").is_not_null())
             .then(pl.lit("missed"))
-            .alias("state")
+            .alias("state"),
+            # Looked at no more though it was neither done nor due: somebody had given it up.
+            ((pl.col("_due") - pl.col("seen_on")).dt.total_days() > SNAPSHOT_DAYS.value).alias("given_up"),
         )
         .drop_nulls("state")
-        .with_columns(pl.col("progress").clip(0.0, 1.0))
+        .with_columns(pl.coalesce("_due", "due_on").alias("due_on"), pl.col("progress").clip(0.0, 1.0))
         .select(
             "goal_id",
             "parent_id",
@@ -255,51 +264,11 @@ def standing(goals: pl.DataFrame, snapshots: pl.DataFrame, *, on: date) -> pl.Da
             "state",
             "progress",
             "elapsed",
+            "due_on",
+            "given_up",
         )
         .sort("goal_id")
     )
-
-
-def after_a_miss(snapshots: pl.DataFrame, *, known_by: date) -> Quantiles:
-    """How much of the work that was left goals brought that missed, by the share of time passed.
-
-    Parameters
-    ----------
-    snapshots
-        As of `parent_backtest`.
-    known_by
-        Outcomes known later do not count.
-
-    Returns
-    -------
-    Quantiles
-        As `AFTER_A_MISS`, from which the lines with too few misses are taken.
-    """
-    ended = (
-        snapshots.lazy()
-        .filter(pl.col("missed") & (pl.col("known_on") <= known_by))
-        .select("goal_id", "seen_on", "elapsed", pl.col("progress").clip(0.0, 1.0))
-        .sort("goal_id", "seen_on")
-        .with_columns(
-            pl.col("progress").last().over("goal_id").alias("_final"),
-            (pl.col("seen_on") == pl.col("seen_on").last().over("goal_id")).alias("_last"),
-        )
-        .filter(~pl.col("_last"), pl.col("progress") < 1.0)
-        .select(
-            "elapsed",
-            ((pl.col("_final") - pl.col("progress")) / (1.0 - pl.col("progress")))
-            .clip(0.0, 1.0)
-            .alias("_share"),
-        )
-        .collect()
-    )
-    limits = [since for since, _ in AFTER_A_MISS]
-    found = []
-    for (since, usual), until in zip(AFTER_A_MISS, [*limits[1:], 2.0], strict=True):
-        mine = ended.filter(pl.col("elapsed").is_between(since, until, closed="left"))["_share"]
-        enough = len(mine) >= _ENOUGH_MISSES
-        found.append((since, tuple(np.quantile(mine.to_numpy(), np.linspace(0, 1, 11))) if enough else usual))
-    return tuple(found)
 
 
 def chances(landing: Landing, record: ParentBacktest) -> pl.DataFrame:
@@ -319,7 +288,7 @@ def chances(landing: Landing, record: ParentBacktest) -> pl.DataFrame:
         known), ``method`` (one of `USABLE`; ``own`` where nothing counts for a goal).
     """
     goals = landing.goals
-    below = pl.col("rule") != "own"
+    below = pl.col("rule").fill_null("") != "own"
     counted = (
         goals["goal_id"].is_in(landing.children["parent_id"].implode()) & goals.select(below).to_series()
     )
@@ -346,28 +315,42 @@ def chances(landing: Landing, record: ParentBacktest) -> pl.DataFrame:
 def _nothing() -> tuple[pl.DataFrame, pl.DataFrame]:
     """What was said and tried before the first day."""
     about = {"parent_id": pl.String, "scope": pl.String, "seen_on": pl.Date}
-    outcome = {"landed": pl.Boolean, "known_on": pl.Date}
+    outcome = {"landed": pl.Boolean, "due_on": pl.Date, "known_on": pl.Date}
     chance = dict.fromkeys(METHODS, pl.Float64)
     return (
-        pl.DataFrame(schema={**about, "elapsed": pl.Float64, "stated": pl.Boolean, **chance, **outcome}),
+        pl.DataFrame(
+            schema={
+                **about,
+                "elapsed": pl.Float64,
+                "stated": pl.Boolean,
+                "learnt": pl.Boolean,
+                **chance,
+                **outcome,
+            }
+        ),
         pl.DataFrame(
             schema={**about, "rule": pl.String, "needed": pl.Float64, "lands": pl.Float64, **outcome}
         ),
     )
 
 
-def _judged(goals: pl.DataFrame, said: pl.DataFrame) -> pl.DataFrame:
-    """What was said of goals with goals below them, where it is known what became of them."""
+def _judged(goals: pl.DataFrame, said: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """What was said of goals with goals below them that have since come due.
+
+    Of goals not yet due only those that landed early are known; they would flatter whatever is judged.
+    """
     above = goals.select(pl.col("goal_id").alias("parent_id"), pl.col("scope").cast(pl.String)).join(
         goals.select("parent_id"), on="parent_id", how="semi"
     )
     return (
-        said.filter(pl.col("missed").is_not_null())
+        said.filter(pl.col("missed").is_not_null(), pl.col("due_on") <= as_of)
         .select(
             pl.col("goal_id").alias("parent_id"),
             "seen_on",
+            "due_on",
             "elapsed",
             (1.0 - pl.col("delay")).alias("own"),
+            pl.col("origin").is_not_null().alias("learnt"),
             (~pl.col("missed")).alias("landed"),
             "known_on",
         )
@@ -399,7 +382,8 @@ def _latest(said: pl.DataFrame, day: date) -> pl.DataFrame:
 def _looked_back(judged: pl.DataFrame, landing: Landing, day: date) -> pl.DataFrame:
     """Goals still open on the day whose chance came from below, beside what became of them."""
     below = landing.goals.filter(
-        pl.col("rule") != "own", pl.col("goal_id").is_in(landing.children["parent_id"].implode())
+        pl.col("rule").fill_null("") != "own",
+        pl.col("goal_id").is_in(landing.children["parent_id"].implode()),
     )
     return (
         _latest(judged, day)
@@ -434,34 +418,59 @@ def _tried(judged: pl.DataFrame, landing: Landing, day: date) -> pl.DataFrame:
 
 
 def _rules(tried: pl.DataFrame) -> pl.DataFrame:
-    """How each rule did by scope, and the best of them where enough goals are known."""
-    return (
-        tried.group_by("scope", "rule", "needed")
-        .agg(
-            pl.len().cast(pl.Int64).alias("rows"),
-            pl.col("parent_id").n_unique().cast(pl.Int64).alias("parents"),
-            (pl.col("lands") - pl.col("landed").cast(pl.Float64)).pow(2).mean().alias("brier"),
-        )
-        .with_columns(
-            (
-                (pl.col("brier") == pl.col("brier").min().over("scope"))
-                & (pl.col("parents") >= MINIMUM_PARENTS.value)
-            ).alias("chosen")
-        )
-        .sort("scope", "brier", "rule", "needed")
+    """How each rule did by scope, and how likely it is the one behind what became of the goals.
+
+    A goal lands by one of the rules, nobody knows by which: the likelihoods are those of a mixture, found by
+    expectation and maximisation, with each rule counted once more than it was found.
+    """
+    wide = tried.with_columns(
+        pl.when("landed").then("lands").otherwise(1.0 - pl.col("lands")).alias("_true"),
+        (1.0 / (pl.len().over("parent_id") / len(CANDIDATES))).alias("_each"),
+    ).sort("scope", "parent_id", "seen_on", maintain_order=True)
+    likely = {}
+    for (scope,), rows in wide.group_by("scope", maintain_order=True):
+        # Rows come in the order of the candidates, day by day.
+        came_true = rows["_true"].to_numpy().reshape(-1, len(CANDIDATES)).clip(_SURE, 1.0)
+        each = rows["_each"].to_numpy().reshape(-1, len(CANDIDATES))[:, :1]
+        shares = np.full(len(CANDIDATES), 1.0 / len(CANDIDATES))
+        for _ in range(200):
+            behind = came_true * shares
+            found = 1.0 + (each * behind / behind.sum(axis=1, keepdims=True)).sum(axis=0)
+            shares = found / found.sum()
+        likely[scope] = shares
+    judged = tried.group_by("scope", "rule", "needed", maintain_order=True).agg(
+        pl.len().cast(pl.Int64).alias("rows"),
+        pl.col("parent_id").n_unique().cast(pl.Int64).alias("parents"),
+        (pl.col("lands") - pl.col("landed").cast(pl.Float64)).pow(2).mean().alias("brier"),
+    )
+    known = pl.DataFrame(
+        [
+            (scope, rule.name, rule.needed, float(share))
+            for scope, shares in likely.items()
+            for rule, share in zip(CANDIDATES, shares, strict=True)
+        ],
+        schema={"scope": pl.String, "rule": pl.String, "needed": pl.Float64, "likely": pl.Float64},
+        orient="row",
+    )
+    return known.join(judged, on=["scope", "rule", "needed"], maintain_order="left").select(
+        "scope", "rule", "needed", "rows", "parents", "brier", "likely"
     )
 
 
-def _chosen(rules: pl.DataFrame) -> dict[str, Rule]:
-    """The rule to go by, by scope; the usual one where too few are known."""
-    best = rules.filter("chosen").unique("scope", keep="first", maintain_order=True)
+def _likely(rules: pl.DataFrame) -> dict[str, Sequence[float]]:
+    """How likely each rule is by scope, in the order of `CANDIDATES`."""
     return {
-        scope: Rule(rule, needed) for scope, rule, needed in best.select("scope", "rule", "needed").rows()
+        str(scope): rows["likely"].to_list()
+        for (scope,), rows in rules.group_by("scope", maintain_order=True)
     }
 
 
 def _combination(known: pl.DataFrame) -> Combination | None:
-    """Learn how to combine, from goals whose outcome is known; None from too few or of one outcome only."""
+    """Learn how to combine, from goals whose outcome is known; None from too few or of one outcome only.
+
+    What was said before anything had been learnt teaches nothing about what is said afterwards.
+    """
+    known = known.filter("learnt")
     landed = known["landed"].cast(pl.Float64).to_numpy()
     if known["parent_id"].n_unique() < MINIMUM_PARENTS.value or landed.min() == landed.max():
         return None

@@ -19,11 +19,13 @@ import numpy.typing as npt
 import polars as pl
 from scipy import special
 
+from analytics.goals.aftermath import Quantiles
 from analytics.goals.landing_tree import (
     CANDIDATES,
     HAIR,
     Flags,
     Floats,
+    Held,
     Integers,
     Level,
     Singles,
@@ -39,8 +41,6 @@ ASIDE: Final = 4
 _STEPS: Final = 64
 _ROWS: Final = 4_096
 _SURE: Final = 1e-4
-
-Quantiles = Sequence[tuple[float, Sequence[float]]]
 
 
 class World(NamedTuple):
@@ -86,12 +86,13 @@ class Loads:
 def loads_of(
     tree: Tree, rows: pl.DataFrame, parts: Parts, chosen: Integers, after_a_miss: Quantiles
 ) -> Loads:
-    own = (rows["state"] == "open").to_numpy()
+    own = ((rows["_at"] > 0.0) & (rows["_at"] < 1.0)).to_numpy()
     needed = np.zeros(len(own), dtype=np.bool_)
     needed[chosen] = True
     for level in tree.levels:
-        own[level.at[~level.own]] = False
         needed[level.child] = True
+        needed[level.at] = True
+    own &= tree.by_itself > 0.0
     who = np.flatnonzero(own & needed)
     mine = rows[who]
     codes = [mine[name].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1 for name in COLUMNS]
@@ -142,8 +143,9 @@ def drawn(
     watched: Integers,
 ) -> tuple[Count, Flags]:
     """Draw loads batch by batch, roll each up, and count; beside it, when the goals watched land."""
-    common, alone = _streams(seed)
-    limit = {name: limits(rows[name], loads) for name in ("delay", "_low", "_high")}
+    common, alone, rules = _streams(seed)
+    choices = [_choices(level.likely, batches, rules) for level in tree.levels]
+    limit = {name: limits(rows[name], loads) for name in ("_at", "_low", "_high")}
     count = Count.over(tree, rows.height, batches)
     world = _settled(rows)
     seen = [np.zeros((len(watched), 0), dtype=np.bool_)]
@@ -152,29 +154,38 @@ def drawn(
         rest = alone.standard_normal((len(loads.who), BATCH), dtype=np.float32)
         load = loads.whole(shared, rest)
         aside = batch % ASIDE == 0
-        _play(world, loads, load, limit["delay"])
-        count.main(world, _climb(tree, world), forced, aside=aside)
+        holding = [level.held(choice[:, batch]) for level, choice in zip(tree.levels, choices, strict=True)]
+        _play(world, loads, load, limit["_at"])
+        count.main(world, _climb(tree, world, holding), forced, aside=aside)
         seen.append(world.landed[watched] > 0)
         if aside:
             for name, z, at in (
                 ("low", load, limit["_high"]),
                 ("high", load, limit["_low"]),
-                ("independent", rest, limit["delay"]),
+                ("independent", rest, limit["_at"]),
             ):
                 _play(world, loads, z, at)
-                count.aside(name, _climb(tree, world))
+                count.aside(name, _climb(tree, world, holding))
     return count, np.concatenate(seen, axis=1)
 
 
-def _streams(seed: int) -> tuple[np.random.Generator, np.random.Generator]:
-    """One stream for what is shared, which can be drawn once more by itself, and one for the rest."""
-    common, alone = np.random.SeedSequence(seed).spawn(2)
-    return np.random.Generator(np.random.SFC64(common)), np.random.Generator(np.random.SFC64(alone))
+def _streams(seed: int) -> list[np.random.Generator]:
+    """Streams for what is shared, which can be drawn once more by itself, for the rest, and for rules."""
+    return [np.random.Generator(np.random.SFC64(one)) for one in np.random.SeedSequence(seed).spawn(3)]
+
+
+def _choices(likely: Floats, batches: int, rng: np.random.Generator) -> Integers:
+    """A rule for each goal and batch, over all batches as often as it is likely."""
+    places = np.argsort(rng.random((len(likely), batches)), axis=1)
+    at = (places + rng.random((len(likely), 1))) / batches
+    limits = np.cumsum(likely, axis=1)[:, :-1]
+    chosen: Integers = (at[:, :, None] >= limits[:, None, :]).sum(axis=2)
+    return chosen
 
 
 def _settled(rows: pl.DataFrame) -> World:
     """A batch in which what is settled stands, and the rest is still to be filled in."""
-    landed = (rows["state"] == "landed").to_numpy()
+    landed = (rows["_at"] <= 0.0).to_numpy()
     come = np.where(landed, 1.0, rows["progress"].fill_null(0.0).clip(0.0, 1.0).to_numpy())
     return World(*(np.repeat(x.astype(np.float32)[:, None], BATCH, axis=1) for x in (landed, come)))
 
@@ -207,37 +218,37 @@ class Rolled(NamedTuple):
     """A level in one batch: how many land below each goal, the share of the weight reached, who lands."""
 
     level: Level
+    held: Held
     number: Singles
     share: Singles
     lands: Flags
 
 
-def _climb(tree: Tree, world: World) -> Iterator[Rolled]:
+def _climb(tree: Tree, world: World, holding: Sequence[Held]) -> Iterator[Rolled]:
     """Roll a batch up level by level; each level is told once what is below it is settled."""
-    for level in tree.levels:
+    for level, held in zip(tree.levels, holding, strict=True):
         number = level.by_number @ world.landed
         share = level.by_share @ world.progress
-        needed = level.needed[:, None]
-        lands = np.where(level.by_weight[:, None], share >= needed - HAIR, number >= needed)
-        own = level.own[:, None]
+        by_weight, own, needed = held.by_weight[:, None], held.own[:, None], held.needed[:, None]
+        lands = np.where(by_weight, share >= needed - HAIR, number >= needed)
         lands = np.where(own, world.landed[level.at] > 0, lands)
-        come = np.where(level.by_weight[:, None], share / needed, _furthest(level, world.progress))
+        come = np.where(by_weight, share / needed, _furthest(level, held, world.progress))
         come = np.where(own, world.progress[level.at], np.minimum(come, 1.0))
         world.landed[level.at] = lands
         world.progress[level.at] = np.where(lands, 1.0, come)
-        yield Rolled(level, number, share, lands)
+        yield Rolled(level, held, number, share, lands)
 
 
-def _furthest(level: Level, progress: Singles) -> Singles:
+def _furthest(level: Level, held: Held, progress: Singles) -> Singles:
     """Mean progress of as many of the goals below as are needed, the furthest first."""
     size = level.size[:, None].astype(np.float32)
     found: Singles = np.asarray((level.by_number @ progress) / size, dtype=np.float32)
-    some: Flags = ~level.by_weight & ~level.own & (level.needed < level.size)
+    some: Flags = ~held.by_weight & ~held.own & (held.needed < level.size)
     for many in np.unique(level.size[some]):
         at = np.flatnonzero(some & (level.size == many))
         child = level.child[level.start[at][:, None] + np.arange(many)]
         below = np.sort(progress[child], axis=1)
-        needed = level.needed[at, None]
+        needed = held.needed[at, None]
         counts = np.arange(many) >= many - needed
         found[at] = np.einsum("psb,ps->pb", below, counts / needed)
     return found
@@ -293,7 +304,7 @@ class Count:
     def main(self, world: World, climbed: Iterator[Rolled], forced: Singles, *, aside: bool) -> None:
         """Count a batch: who lands, by which rules, and whom each goal below would tip."""
         for i, rolled in enumerate(climbed):
-            level, number, share, lands = rolled
+            level, _, number, share, lands = rolled
             landing = lands.sum(axis=1)
             self.lands[level.at] += landing / self.draws
             if aside:
@@ -322,11 +333,11 @@ class Count:
 
 def _tipped(rolled: Rolled, some: slice, world: World, forced: Singles) -> tuple[Integers, Integers]:
     """In how many draws each goal below would make the one above land, or miss, by itself."""
-    level, number, share, lands = rolled
+    level, held, number, share, lands = rolled
     child, of = level.child[some], level.of[some]
-    landed, needed = world.landed[child], level.needed[of][:, None]
+    landed, now = world.landed[child], lands[of]
+    by_weight, own, needed = held.by_weight[of, None], held.own[of, None], held.needed[of, None]
     weight = level.weight[some][:, None]
-    by_weight, own, now = level.by_weight[of][:, None], level.own[of][:, None], lands[of]
     if_lands = np.where(
         by_weight,
         share[of] + weight * (1.0 - world.progress[child]) >= needed - HAIR,
@@ -344,7 +355,7 @@ def drawn_again(
     loads: Loads, wanted: set[tuple[int, int]], batches: int, seed: int
 ) -> dict[tuple[int, int], Singles]:
     """The loads of some causes in every draw, from the same stream as before."""
-    common, _ = _streams(seed)
+    common = _streams(seed)[0]
     found: dict[tuple[int, int], list[Singles]] = {one: [] for one in wanted}
     if wanted:
         for _ in range(batches):

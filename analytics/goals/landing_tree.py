@@ -7,7 +7,7 @@ Returns  goals by level, each with what hangs below it as sparse rows, so that a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -17,7 +17,6 @@ import polars as pl
 from scipy import sparse
 
 from analytics.policy import HALF_OF_GOALS, UNSTATED_ROLLUP
-from data.contracts.goals import ROLLUP_RULES
 
 HAIR: Final = 1e-5
 """What rounding may take from a share."""
@@ -35,7 +34,6 @@ class Rule(NamedTuple):
     needed: float = 1.0
 
 
-UNSTATED: Final = Rule("weighted", UNSTATED_ROLLUP.value)
 CANDIDATES: Final = (
     Rule("own"),
     Rule("all"),
@@ -46,14 +44,31 @@ CANDIDATES: Final = (
     Rule("k_of_n", 0.5),
     Rule("k_of_n", 0.7),
 )
-"""Rules tried on every goal with goals below it."""
+"""Rules that may hold for a goal of which nobody said when it counts as reached."""
+
+EVEN: Final = (1.0 / len(CANDIDATES),) * len(CANDIDATES)
+"""Each of `CANDIDATES` as likely as any other."""
+
+
+class Held(NamedTuple):
+    """The rule by which each goal of a level is rolled up: by weight, by its own chance, or else by number.
+
+    ``needed`` is a share of the weight or a number of goals.
+    """
+
+    by_weight: Flags
+    own: Flags
+    needed: Singles
 
 
 @dataclass(frozen=True)
 class Level:
     """Goals whose goals below have all been rolled up; edges are sorted by goal above.
 
-    ``at``, ``child`` and ``parent`` are rows of goals; ``of`` is the place of an edge's parent in ``at``.
+    ``at`` and ``child`` are rows of goals, ``of`` the place of an edge's parent in ``at``, ``start`` the
+    first edge of each; ``weight`` an edge's share of all weight below its parent. ``said`` is the rule
+    somebody stated; where nobody did (``unsaid``, places in ``at``), ``likely`` has how likely each of
+    `CANDIDATES` is.
     """
 
     at: Integers
@@ -62,46 +77,60 @@ class Level:
     weight: Singles
     start: Integers
     size: Integers
-    by_weight: Flags
-    own: Flags
-    needed: Singles
     by_number: sparse.csr_array
     by_share: sparse.csr_array
+    said: Held
+    unsaid: Integers
+    likely: Floats
+
+    def held(self, chosen: Integers) -> Held:
+        """The rules that hold when those nobody stated are ``chosen`` (places in `CANDIDATES`)."""
+        if not len(self.unsaid):
+            return self.said
+        by_weight, own, needed = self.said.by_weight.copy(), self.said.own.copy(), self.said.needed.copy()
+        names = np.array([rule.name for rule in CANDIDATES])[chosen]
+        by_weight[self.unsaid], own[self.unsaid] = names == "weighted", names == "own"
+        size = self.size[self.unsaid]
+        table = np.stack(
+            [
+                np.full(len(size), rule.needed) if rule.name == "weighted" else number_needed(rule, size)
+                for rule in CANDIDATES
+            ]
+        )
+        needed[self.unsaid] = table[chosen, np.arange(len(size))]
+        return Held(by_weight, own, needed)
 
 
 @dataclass(frozen=True)
 class Tree:
     """What is rolled up, and in which order; the rest by row of goals.
 
-    ``rule`` is the rule's name, ``needed`` a share of the weight or a number of goals.
+    ``rule`` is the rule's name (empty: nobody said), ``needed`` a share of the weight or a number of goals,
+    ``by_itself`` how likely a goal lands by its own chance whatever is below it.
     """
 
     levels: tuple[Level, ...]
     loop: Flags
-    rule: npt.NDArray[np.object_]
+    rule: npt.NDArray[np.str_]
     needed: Floats
-    stated: Flags
+    by_itself: Floats
 
 
-def rules_by_scope(unstated: Rule | Mapping[str, Rule]) -> Mapping[str | None, Rule]:
-    """The rule where nobody said one, by scope; under None for every other scope.
+def checked(unstated: Mapping[str, Sequence[float]]) -> Mapping[str, Sequence[float]]:
+    """How likely each of `CANDIDATES` is, by scope.
 
     Raises
     ------
     ValueError
-        If a rule is unknown or asks for a share that does not lie between 0 and 1.
+        If a scope does not name a likelihood for each, or they do not add up to one.
     """
-    if isinstance(unstated, Rule):
-        unstated = {"": unstated}
-    rules: dict[str | None, Rule] = {scope or None: rule for scope, rule in unstated.items()}
-    rules.setdefault(None, UNSTATED)
-    for rule in rules.values():
-        if rule.name not in ROLLUP_RULES or not 0 < rule.needed <= 1:
+    for scope, likely in unstated.items():
+        if len(likely) != len(CANDIDATES) or min(likely) < 0 or abs(sum(likely) - 1.0) > 1e-6:
             raise ValueError(
-                f"unstated must be one of {', '.join(ROLLUP_RULES)} with a needed share between 0 and 1; "
-                f"got {rule}"
+                f"unstated must give {len(CANDIDATES)} likelihoods that add up to 1; "
+                f"got {likely} for {scope!r}"
             )
-    return rules
+    return unstated
 
 
 def edges_of(rows: pl.DataFrame, alignments: pl.DataFrame | None) -> pl.DataFrame:
@@ -126,7 +155,7 @@ def edges_of(rows: pl.DataFrame, alignments: pl.DataFrame | None) -> pl.DataFram
     )
 
 
-def grown(rows: pl.DataFrame, edges: pl.DataFrame, rules: Mapping[str | None, Rule]) -> Tree:
+def grown(rows: pl.DataFrame, edges: pl.DataFrame, unstated: Mapping[str, Sequence[float]]) -> Tree:
     """Arrange goals level by level; only open goals outside of loops are rolled up.
 
     Parameters
@@ -135,8 +164,8 @@ def grown(rows: pl.DataFrame, edges: pl.DataFrame, rules: Mapping[str | None, Ru
         Goals, a row each.
     edges
         What counts for what, by row, as of `edges_of`.
-    rules
-        As of `rules_by_scope`.
+    unstated
+        As of `checked`.
     """
     n = rows.height
     child, parent = edges["child"].to_numpy(), edges["parent"].to_numpy()
@@ -147,61 +176,37 @@ def grown(rows: pl.DataFrame, edges: pl.DataFrame, rules: Mapping[str | None, Ru
     counts = is_open[parent] & ~loop[parent]
     child, parent, weight = child[counts], parent[counts], edges["weight"].to_numpy()[counts]
     size = np.bincount(parent, minlength=n)
-    names, needed, stated = _holding(rows, size, rules)
-    names[loop & is_open] = "own"
+    rule, needed = _stated(rows, size)
+    rule[loop] = "own"
+    scopes = rows["scope"].cast(pl.String).to_list()
+    likely = np.array([unstated.get(scope, EVEN) for scope in scopes]).reshape(n, len(CANDIDATES))
+    unsaid = rule == ""
     depth = _depths(child, parent, n)
     share = _shares(parent, weight, n)
     levels = []
     for level in range(1, int(depth.max(initial=0)) + 1):
         mine = depth[parent] == level
-        levels.append(_level(child[mine], parent[mine], share[mine], names=names, needed=needed))
-    return Tree(tuple(levels), loop, names, needed, stated)
+        levels.append(_level(child[mine], parent[mine], share[mine], rule=rule, needed=needed, likely=likely))
+    alone = np.where(unsaid, likely[:, CANDIDATES.index(Rule("own"))], rule == "own")
+    return Tree(tuple(levels), loop, rule, needed, np.where(size > 0, alone, 1.0))
 
 
-def _holding(
-    rows: pl.DataFrame, size: Integers, rules: Mapping[str | None, Rule]
-) -> tuple[npt.NDArray[np.object_], Floats, Flags]:
-    """The rule that holds for each goal: its name, the share or number needed, whether somebody said it."""
-    scope, rule = pl.col("scope").cast(pl.String), pl.col("rollup_rule").cast(pl.String)
-    usual = {name: value for name, value in rules.items() if name is not None}
-    many = pl.col("_size").clip(lower_bound=1)
-    held = rows.select(
-        rule.is_not_null().alias("stated"),
-        pl.coalesce(
-            rule,
-            scope.replace_strict(
-                {key: value.name for key, value in usual.items()},
-                default=rules[None].name,
-                return_dtype=pl.String,
-            ),
-        ).alias("rule"),
+def _stated(rows: pl.DataFrame, size: Integers) -> tuple[npt.NDArray[np.str_], Floats]:
+    """The rule somebody stated for each goal, and the share or number it needs."""
+    rule, many = pl.col("rollup_rule").cast(pl.String), pl.col("_size").clip(lower_bound=1)
+    stated = rows.with_columns(pl.Series("_size", size)).select(
+        rule.alias("rule"),
         pl.when(rule == "weighted")
-        .then((pl.col("rollup_needed").fill_null(100 * UNSTATED_ROLLUP.value) / 100).clip(0.01, 1.0))
+        .then((pl.col("rollup_needed") / 100).fill_null(UNSTATED_ROLLUP.value).clip(0.01, 1.0))
         .when(rule == "k_of_n")
-        .then(pl.col("rollup_needed"))
-        .when(rule.is_null())
-        .then(
-            scope.replace_strict(
-                {key: value.needed for key, value in usual.items()},
-                default=rules[None].needed,
-                return_dtype=pl.Float64,
-            )
-        )
-        .alias("needed"),
-        pl.Series("_size", size),
-    )
-    number = (
-        pl.when(pl.col("rule") == "all")
+        .then(pl.col("rollup_needed").fill_null((HALF_OF_GOALS.value * many).ceil()).clip(1, many))
+        .when(rule == "all")
         .then(many)
-        .when("stated")
-        .then(pl.col("needed").fill_null((HALF_OF_GOALS.value * many).ceil()))
-        .otherwise((pl.col("needed") * many - HAIR).ceil())
-        .clip(1, many)
+        .alias("needed"),
     )
-    held = held.with_columns(
-        pl.when(pl.col("rule") == "weighted").then("needed").otherwise(number).alias("needed")
+    return stated["rule"].fill_null("").to_numpy().astype(np.str_), stated["needed"].to_numpy().astype(
+        np.float64
     )
-    return held["rule"].to_numpy().astype(object), held["needed"].to_numpy(), held["stated"].to_numpy()
 
 
 def _depths(child: Integers, parent: Integers, n: int) -> Integers:
@@ -236,24 +241,26 @@ def _level(
     parent: Integers,
     share: Floats,
     *,
-    names: npt.NDArray[np.object_],
+    rule: npt.NDArray[np.str_],
     needed: Floats,
+    likely: Floats,
 ) -> Level:
     at, of, size = np.unique(parent, return_inverse=True, return_counts=True)
-    shape, start = (len(at), len(names)), np.concatenate([[0], np.cumsum(size)])
+    shape, start = (len(at), len(rule)), np.concatenate([[0], np.cumsum(size)])
     single = share.astype(np.float32)
+    unsaid = np.flatnonzero(rule[at] == "")
     return Level(
-        at,
-        child,
-        of,
-        single,
-        start[:-1],
-        size,
-        np.equal(names[at], "weighted"),
-        np.equal(names[at], "own"),
-        needed[at].astype(np.float32),
-        sparse.csr_array((np.ones(len(child), dtype=np.float32), child, start), shape=shape),
-        sparse.csr_array((single, child, start), shape=shape),
+        at=at,
+        child=child,
+        of=of,
+        weight=single,
+        start=start[:-1],
+        size=size,
+        by_number=sparse.csr_array((np.ones(len(child), dtype=np.float32), child, start), shape=shape),
+        by_share=sparse.csr_array((single, child, start), shape=shape),
+        said=Held(rule[at] == "weighted", rule[at] == "own", needed[at].astype(np.float32)),
+        unsaid=unsaid,
+        likely=likely[at[unsaid]],
     )
 
 
@@ -264,9 +271,7 @@ def number_needed(rule: Rule, size: Integers) -> Floats:
     return number
 
 
-def rolled_up(tree: Tree, n: int) -> Flags:
-    """The goals whose chance comes from below."""
-    rolled = np.zeros(n, dtype=np.bool_)
-    for level in tree.levels:
-        rolled[level.at[~level.own]] = True
+def rolled_up(tree: Tree) -> Flags:
+    """The goals whose chance comes from below, or may."""
+    rolled: Flags = tree.by_itself < 1.0
     return rolled

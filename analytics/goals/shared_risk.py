@@ -9,7 +9,8 @@ goal misses if the load exceeds what its delay probability leaves it. What two g
 of their loads. The delay probability is taken as it was said, so that only what it did not foresee counts:
 two goals of a bad owner that were both said to miss tell nothing, two that were said to land and missed do.
 
-Parts are estimated by composite likelihood: the joint outcome of two goals under a bivariate normal, over
+Goals with goals below them are left out: what they share comes from below. Parts are estimated by composite
+likelihood: the joint outcome of two goals under a bivariate normal, over
 pairs that share something and were looked at in the same weeks, when neither outcome was known. Standard
 errors allow for all that hangs together within a department. A part is never negative; a cause with too few
 pairs keeps the value of `analytics.policy`, and says so.
@@ -107,7 +108,7 @@ def shared_risk(
     ----------
     said
         One row per goal and day: ``goal_id``, ``seen_on``, ``elapsed``, ``delay``, ``missed`` (null: not
-        known), ``known_on``.
+        known), ``due_on`` (in force that day).
     goals
         One row per goal: ``goal_id``, ``owner_id``, ``department_id``, ``parent_id`` (null: none).
     seed
@@ -115,7 +116,7 @@ def shared_risk(
     elapsed
         Each goal is taken as it was said nearest to this share of its time.
     known_by
-        Outcomes known later do not count. None: all that are known.
+        Goals due later do not count, even if they landed early. None: all whose outcome is known.
     most_pairs
         Pairs looked at for each cause.
 
@@ -133,9 +134,10 @@ def shared_risk(
         raise ValueError(f"elapsed must be between 0 and 1; got {elapsed}")
     if most_pairs < MINIMUM_SHARED_PAIRS.value:
         raise ValueError(f"most_pairs must be at least {MINIMUM_SHARED_PAIRS.value:.0f}; got {most_pairs}")
-    once = _once(said, elapsed, known_by).join(
-        goals.select("goal_id", *COLUMNS), on="goal_id", maintain_order="left"
+    lowest = goals.select("goal_id", *COLUMNS).join(
+        goals.select(pl.col("parent_id").alias("goal_id")), on="goal_id", how="anti"
     )
+    once = _once(said, elapsed, known_by).join(lowest, on="goal_id", maintain_order="left")
     causes = np.column_stack([_codes(once[name]) for name in COLUMNS])
     first, second = _pairs(causes, _day(once), np.random.default_rng(seed), most_pairs)
     shares = ((causes[first] == causes[second]) & (causes[first] >= 0)).astype(np.float64)
@@ -224,7 +226,8 @@ def _once(said: pl.DataFrame, elapsed: float, known_by: date | None) -> pl.DataF
     """Each past goal on one day, as near as can be to the share of its time asked for."""
     known = pl.col("missed").is_not_null() & pl.col("delay").is_not_null()
     if known_by is not None:
-        known &= (pl.col("known_on") <= known_by).fill_null(value=False)
+        # By the due date: of goals not yet due, only those that landed early are known.
+        known &= (pl.col("due_on") <= known_by).fill_null(value=False)
     away = (pl.col("elapsed") - elapsed).abs()
     return (
         said.lazy()
