@@ -47,10 +47,10 @@ REFERENCE: Final = (
 )
 
 VERDICTS: Final = (
-    "honest",  # what was said and what came agree, as far as can be told, and that is closely
+    "honest",  # what was said and what came agree, and that they differ much is ruled out
     "too_high",  # surely said more misses than came, by what matters
     "too_low",  # surely said fewer misses than came, by what matters
-    "cannot_tell",  # a difference that matters is neither shown nor ruled out
+    "cannot_tell",  # a large difference is neither shown nor ruled out
 )
 PARTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -577,7 +577,7 @@ def _verdicts(frame: pl.DataFrame, half: str) -> pl.DataFrame:
         .then(pl.lit("too_high"))
         .when(off)
         .then(pl.lit("too_low"))
-        .when(pl.col(half) > CALIBRATION_KNOWN.value)
+        .when(pl.col("difference").abs() + pl.col(half) > CALIBRATION_KNOWN.value)
         .then(pl.lit("cannot_tell"))
         .otherwise(pl.lit("honest"))
     )

@@ -333,8 +333,8 @@ def besides(t: Language) -> str:
 def coaching(t: Language) -> str:
     """How a talk could begin."""
     return t(
-        "A way to begin: take two of these goals together and ask what was known at half time that could have "
-        "moved the stated confidence."
+        "A way to begin: take two of these goals together and ask what was known at half time that could "
+        "have moved the stated confidence."
     )
 
 

@@ -126,9 +126,9 @@ def method(t: Language, released: Released[Backtest]) -> dict[str, str]:
         ),
         t("Readings"): t(
             "“Says too much” or “too little”: the difference is at least {gap} percentage points and more "
-            "than chance, with {rate} % false discoveries among those read together. “The data cannot "
-            "tell”: more than {known} points stay open either way, or fewer than {goals} goals came due; "
-            "how well goals are told apart needs {each} that missed and as many that landed.",
+            "than chance, with {rate} % false discoveries among those read together. “The data cannot tell”: "
+            "a difference of more than {known} points is neither shown nor ruled out, or fewer than {goals} "
+            "goals came due; how well goals are told apart needs {each} that missed and as many that landed.",
             gap=round(100 * CALIBRATION_GAP.value),
             rate=round(100 * FALSE_DISCOVERY.value),
             known=round(100 * CALIBRATION_KNOWN.value),
