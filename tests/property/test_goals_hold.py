@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from analytics.goals.adjustment import adjustment
+from analytics.goals.coverage import coverage
 from analytics.goals.pace import OPEN, PRESETS, STATUSES, UNKNOWN, pace
 from analytics.goals.rollup import COUNTED, rollup
 from analytics.goals.tree import tree
@@ -264,3 +266,99 @@ def test_the_order_of_alignments_does_not_matter(
     again = rollup(pace(*record, as_of=as_of, alignments=served[order]))
     assert_frame_equal(found.strategy, again.strategy)
     assert_frame_equal(found.circles, again.circles)
+
+
+def as_contract(goals: pl.DataFrame) -> pl.DataFrame:
+    """The goals with the columns that only their records have."""
+    text, number = pl.lit(None, pl.String), pl.lit(1, pl.Int64)
+    return goals.with_columns(
+        text.alias("metric"),
+        pl.lit("2026H1").alias("cycle_id"),
+        pl.col("start_on").alias("agreed_on"),
+        number.alias("version"),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(records(), alignments(), days)
+def test_coverage_agrees_with_the_tree_and_with_itself(
+    record: tuple[pl.DataFrame, pl.DataFrame], served: pl.DataFrame, as_of: date
+) -> None:
+    found = pace(*record, as_of=as_of, alignments=served)
+    everywhere = {"D1": "D1", "D2": "D2"}
+    covered = coverage(as_contract(record[0]), found, branches=everywhere)
+    summed = rollup(found)
+    assert covered.strategy.select("goal_id", "taken_up").rows() == (
+        summed.strategy.select("goal_id", "taken_up").rows()
+    )
+    # Departments count no goal twice for one strategic goal, and none that is not counted for it.
+    by_department = covered.uptake.group_by("strategic_id").agg((pl.col("own") + pl.col("individual")).sum())
+    counted = covered.strategy.join(by_department, left_on="goal_id", right_on="strategic_id")
+    assert (counted["own"] <= counted["goals"]).all()
+    assert covered.goals.height == found.goals["open"].sum()
+    # Who reaches nothing sees no goal one by one, and the same of the strategy.
+    nobody = coverage(as_contract(record[0]), found, branches=everywhere, reached=frozenset())
+    assert_frame_equal(nobody.strategy, covered.strategy)
+    for frame in (
+        nobody.uptake,
+        nobody.goals,
+        nobody.weights,
+        nobody.silent,
+        nobody.circles,
+        nobody.departments,
+    ):
+        assert frame.is_empty()
+
+
+@st.composite
+def adjustments(draw: st.DrawFn) -> pl.DataFrame:
+    """Any change of anything, sensible or not."""
+    told = []
+    keys = st.tuples(
+        st.sampled_from([f"G{i}" for i in range(8)]),
+        st.integers(0, 200),
+        st.sampled_from(["target", "due_on", "status", "weight"]),
+    )
+    values = {
+        "target": st.sampled_from(["10", "100", "x", None]),
+        "due_on": st.sampled_from(["2026-02-01", "2026-05-01", "soon", None]),
+        "status": st.sampled_from(["active", "abandoned"]),
+        "weight": st.none(),
+    }
+    for goal, day, changed in draw(st.lists(keys, max_size=12, unique=True)):
+        old, new = draw(values[changed]), draw(values[changed])
+        moment = datetime(2026, 1, 1) + timedelta(days=day)
+        reason = draw(st.sampled_from(["why", " ", None]))
+        told.append((goal, moment, changed, old, new, reason, draw(st.sampled_from(["E1", "E9", None]))))
+    return pl.DataFrame(
+        told,
+        schema={
+            "goal_id": pl.String,
+            "changed_at": pl.Datetime,
+            "field": pl.String,
+            "old_value": pl.String,
+            "new_value": pl.String,
+            "reason": pl.String,
+            "approved_by": pl.String,
+        },
+        orient="row",
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(records(), adjustments(), days)
+def test_every_change_up_to_the_day_is_kept_once_and_every_late_one_counted_once(
+    record: tuple[pl.DataFrame, pl.DataFrame], changes: pl.DataFrame, as_of: date
+) -> None:
+    goals = as_contract(record[0])
+    found = adjustment(goals, changes, as_of=as_of, branches={"D1": "D1", "D2": "D2"})
+    set_up = goals.filter(pl.col("status") != "draft", pl.col("start_on") <= as_of)
+    kept = changes.filter(pl.col("changed_at").cast(pl.Date) <= as_of).join(set_up, on="goal_id", how="semi")
+    assert found.steps.height == kept.height
+    late = found.steps.filter("late")
+    for frame in (found.directions, found.reasons, found.approvals):
+        assert frame["changes"].sum() == late.height
+    assert found.total["late"].item() == late["goal_id"].n_unique()
+    assert found.total["late"].item() <= found.total["goals"].item() <= set_up.height
+    assert found.outcomes["goals"].sum() <= set_up.height
+    assert (found.outcomes["missed"] <= found.outcomes["goals"]).all()

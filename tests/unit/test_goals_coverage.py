@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -12,11 +13,18 @@ from analytics.disclosure import release
 from analytics.goals import adjustment_chart, coverage_chart, setting_chart
 from analytics.goals.adjustment import APPROVALS, DIRECTIONS, ENDED, TIMES, Adjustment, adjustment
 from analytics.goals.coverage import LACKS, Coverage, coverage
-from analytics.goals.pace import pace
+from analytics.goals.pace import GoalPace, pace
 from analytics.goals.setting import FACTS, Setting, setting
 from analytics.goals.tree import NO_ALIGNMENTS
 from analytics.language import Language
 from data.contracts.goals import SCOPES
+from data.demo import SEED
+from data.demo.aims import Aims, aim
+from data.demo.company import PLANS
+from data.demo.company import found as found_company
+from data.demo.draws import stream
+from data.demo.people import populate
+from data.demo.tracking import LATE_DEPARTMENT
 
 EN = Language("en")
 AS_OF = date(2026, 6, 30)
@@ -688,3 +696,56 @@ def test_every_word_of_the_results_can_be_said() -> None:
     assert set(adjustment_chart.direction_words(EN)) == {*DIRECTIONS, ENDED}
     assert set(adjustment_chart.approval_words(EN)) == set(APPROVALS)
     assert set(adjustment_chart.time_words(EN)) == set(TIMES)
+
+
+@cache
+def demo() -> tuple[Aims, GoalPace]:
+    plan = PLANS["small"]
+    made = found_company(plan, stream(SEED, "company"))
+    ambitions = aim(made, *populate(made, size="small", seed=SEED), plan, seed=SEED)
+    as_of: date = ambitions.check_ins["checked_at"].cast(pl.Date).max()  # type: ignore[assignment]
+    return ambitions, pace(
+        ambitions.goals.with_columns(pl.col("baseline", "target").cast(pl.Float64)),
+        ambitions.check_ins.with_columns(pl.col("value", "target").cast(pl.Float64)),
+        as_of=as_of,
+        changes=ambitions.changes,
+        alignments=ambitions.alignments,
+    )
+
+
+def test_every_hole_planted_in_the_demo_company_is_found() -> None:
+    ambitions, paced = demo()
+    everywhere = {department: department for department in ambitions.goals["department_id"].drop_nulls()}
+    found = coverage(ambitions.goals, paced, branches=everywhere)
+    running = set(paced.goals.filter("open")["goal_id"])
+    # Of the strategic goals that are open those planted as taken up by nobody, and no other.
+    left = set(found.strategy.filter(~pl.col("taken_up"))["goal_id"])
+    assert left == set(ambitions.not_taken_up) & set(found.strategy["goal_id"])
+    assert left
+    assert set(ambitions.stale_branches) <= set(found.silent["goal_id"])
+    for lack in ("no_owner", "no_metric", "no_data_source", "no_cadence"):
+        listed = set(found.goals.filter(pl.col("lacks").list.contains(lack))["goal_id"])
+        assert listed == set(ambitions.holes[lack]) & running, lack
+    # A goal without a target that has goals below it is summed up from them and lacks nothing.
+    targetless = set(found.goals.filter(pl.col("lacks").list.contains("no_target"))["goal_id"])
+    assert targetless <= set(ambitions.holes["no_target"])
+    wrong = set(ambitions.holes["wrong_weights"]) & running
+    owners = {
+        owner
+        for owner, scope in ambitions.goals.filter(pl.col("goal_id").is_in(wrong))
+        .select("owner_id", "scope")
+        .iter_rows()
+        if owner is not None
+    }
+    assert owners <= set(found.weights["owner_id"])
+
+
+def test_the_department_planted_to_set_its_goals_late_is_the_latest() -> None:
+    ambitions, paced = demo()
+    everywhere = {
+        department: LATE_DEPARTMENT if department.startswith(LATE_DEPARTMENT) else "elsewhere"
+        for department in ambitions.goals["department_id"].drop_nulls()
+    }
+    found = setting(ambitions.goals, paced, branches=everywhere).departments
+    late = {row[0]: row[1:] for row in found.select("department_id", "late_low", "late_high").rows()}
+    assert late[LATE_DEPARTMENT][0] > late["elsewhere"][1]
