@@ -420,8 +420,11 @@ def _forget(asked: argparse.Namespace) -> int:
         return _no_decisions()
     with closing(Ledger(home())) as ledger, closing(Operations(home())) as store:
         viewer = local_viewer(Role.DATA_STEWARD)
+        # As whom they were told things: by sign-in, or, in local mode and by letters, by role and id.
+        letters = {local_viewer(role, employee_id=asked.person).subject for role in Role}
+        for subject in {asked.person, *letters, *ledger.signed_in_as(asked.person)}:
+            store.forget(subject)
         made = ledger.forget(viewer, asked.person, reason=asked.reason, reasons_of=asked.reason_of)
-        store.forget(asked.person)
         store.record(viewer, "decided", made.kind, {"head": str(Head(made.entry, made.digest))})
     _say(f"The person is erased from the decisions; decision {made.entry} says so.")
     _say("Backups keep what they hold, and the access log names whoever was here for a year, as it has to.")

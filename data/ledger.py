@@ -103,6 +103,8 @@ CREATE TRIGGER people_are_never_changed BEFORE UPDATE ON people
 CREATE TRIGGER reasons_are_never_changed BEFORE UPDATE ON reasons
     BEGIN SELECT RAISE(ABORT, 'reasons are never changed'); END;
 """
+_OF_PERSON: Final = "FROM people WHERE :person <> '' AND :person IN (id, employee_id)"
+"""Nobody goes by no id: an empty one would be everybody whose employee id is not known."""
 _LAST: Final = "SELECT entry, digest FROM decisions ORDER BY entry DESC LIMIT 1"
 _FRAME: Final[Columns] = {
     "entry": pl.Int64,
@@ -343,9 +345,7 @@ class Ledger(Store):
             self._keyed(write, _Person.deciding(viewer))
             people = [
                 keyed
-                for (keyed,) in write.execute(
-                    "SELECT keyed FROM people WHERE ? IN (id, employee_id) ORDER BY keyed", (person,)
-                )
+                for (keyed,) in write.execute(f"SELECT keyed {_OF_PERSON} ORDER BY keyed", {"person": person})
             ]
             if not people:
                 raise Problem(
@@ -381,6 +381,11 @@ class Ledger(Store):
             # What was deleted is overwritten with noughts, but the log still holds the pages from before.
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return self._decisions("d.entry = ?", (made.entry,))[0]
+
+    def signed_in_as(self, person: str) -> frozenset[str]:
+        """As whom a person signed in when they decided: what else is kept about them goes by that name."""
+        rows = self._rows(f"SELECT id {_OF_PERSON} AND namespace = 'signed_in'", {"person": person})
+        return frozenset(subject for (subject,) in rows)
 
     # --- looking back -----------------------------------------------------------------------------
 

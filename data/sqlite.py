@@ -129,7 +129,7 @@ class Store(ABC):
                     self._connection.execute("ROLLBACK")
                 raise
 
-    def _rows(self, query: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, values: tuple[object, ...] | Mapping[str, object]) -> list[tuple[Any, ...]]:
         with self._lock:
             self._still_there()
             return self._connection.execute(query, values).fetchall()

@@ -491,6 +491,8 @@ def test_an_erased_person_is_in_no_file_and_the_chain_stays_whole(ledger: Ledger
 
 def test_a_person_is_found_by_sign_in_as_well_as_by_employee_id(ledger: Ledger) -> None:
     acknowledge(ledger, by=PARTNER)
+    assert ledger.signed_in_as("E0007") == {PARTNER.subject}
+    assert ledger.signed_in_as("") == frozenset()
     ledger.forget(HR, PARTNER.subject, reason="x")
     assert ledger.history(ACKNOWLEDGE_WARNING, "G1/chance/2026-09-01")[0].name is None
 
@@ -544,11 +546,13 @@ def test_erasing_takes_the_permission_and_somebody_to_erase(ledger: Ledger) -> N
     for role in set(Role) - {Role.HR_LEADERSHIP, Role.DATA_STEWARD}:
         with pytest.raises(Problem, match="does not allow"):
             ledger.forget(viewer(role), "E0042", reason="x")
-    with pytest.raises(Problem, match="No decision is by or about E9"):
-        ledger.forget(HR, "E9", reason="x")
+    acknowledge(ledger, "W2", by=viewer(Role.EXECUTIVE, "Dana", None))
+    for nobody in ("E9", "", "employee"):  # Dana's employee id is not known: the empty one is not hers
+        with pytest.raises(Problem, match=f"No decision is by or about {nobody}"):
+            ledger.forget(HR, nobody, reason="x")
     with pytest.raises(Problem, match="Say why"):
         ledger.forget(HR, "E0042", reason=" ")
-    assert ledger.head().entry == 1
+    assert ledger.head().entry == 2
 
 
 # --- the file -----------------------------------------------------------------------------------------
