@@ -15,11 +15,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from data.contracts.goals import ROLLUP_RULES
 from data.demo.catalogue import STRATEGY
 from data.demo.company import CYCLES, SNAPSHOTS, Company, Flags, Plan
 from data.demo.courses import NEVER, OUTCOMES, TRAJECTORIES, Course, Owners, run
 from data.demo.draws import lasting_normal, stream
-from data.demo.goal_tree import Tree, grow
+from data.demo.goal_tree import NO_RULE, WEIGHTED, Tree, grow
 from data.demo.judging import worth
 from data.demo.people import PERFORMANCE_SD, History, Traits
 from data.demo.tracking import dates, track
@@ -39,7 +40,8 @@ class Aims:
         As their contracts have them; ``goals`` holds what is in force on the as-of day.
     truth
         One row per goal, the running ones included: ``trajectory``, ``outcome`` (as of that day, against the
-        due date in force), ``first_due_on``, ``would_land_on`` (null: never, or given up before),
+        due date in force), ``rule`` and ``needed`` (by which it runs, whether the export says so or not; null
+        where nothing hangs below), ``first_due_on``, ``would_land_on`` (null: never, or given up before),
         ``lands_on_time`` (by ``first_due_on``: the promise as it was made), ``lands_by_due`` (by the date in
         force now), ``owner_shock``, ``department_shock``, ``team_shock`` (change of its log pace by what it
         shares with other goals, on average until first due).
@@ -131,6 +133,10 @@ def _truth(tree: Tree, course: Course) -> pl.DataFrame:
             "goal_id": tree.goal_id,
             "trajectory": np.array(TRAJECTORIES)[course.trajectory],
             "outcome": np.array(OUTCOMES)[course.outcome],
+            "rule": pl.Series(np.array(ROLLUP_RULES)[np.maximum(tree.rule, 0)]).set(
+                pl.Series(tree.rule == NO_RULE), None
+            ),
+            "needed": pl.Series(tree.needed).set(pl.Series(tree.rule < WEIGHTED), None),
             "first_due_on": dates(course.first_due),
             "would_land_on": dates(np.where(never, 0, course.landing)).set(pl.Series(never), None),
             "lands_on_time": ~never & (course.landing <= course.first_due),

@@ -166,6 +166,9 @@ def test_what_is_exported_of_a_rule_is_the_rule_or_nothing() -> None:
     assert 0.6 < stated[rule > OWN].mean() < 0.8
     names = np.array(["own", "all", "weighted", "k_of_n"])[np.maximum(rule, 0)]
     assert told["rollup_rule"].to_numpy()[stated].tolist() == names[stated].tolist()
+    truth = told.join(aims("medium").truth, on="goal_id", maintain_order="left")
+    assert truth["rule"].is_not_null().to_numpy().tolist() == (rule >= OWN).tolist()
+    assert truth.filter(pl.col("rollup_rule") != pl.col("rule")).is_empty()
     counted = stated & (rule >= WEIGHTED)
     assert told["rollup_needed"].is_not_null().to_numpy().tolist() == counted.tolist()
     assert told["rollup_needed"].to_numpy()[counted].tolist() == tree.needed[counted].tolist()
