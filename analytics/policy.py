@@ -427,8 +427,8 @@ CALIBRATION_KNOWN: Final = Threshold(
     0.1,
     date(2026, 11, 22),
     "Our choice: twice the gap that matters",
-    "Where the data do not rule out that a probability is off by more than ten percentage points, they cannot "
-    "tell.",
+    "Where the data do not rule out that a probability is off by more than ten percentage points, they "
+    "cannot tell.",
 )
 MINIMUM_FINISHED_GOALS: Final = Threshold(
     5,
