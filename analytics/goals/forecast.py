@@ -85,10 +85,12 @@ _SHRINKAGE: Final = 3.0
 """Goals that weigh as much as the expectation nobody has taught."""
 _BLOCKS: Final = (0.4, 0.8)
 """Of what was known, the first part teaches expectations, the second their errors, the latest the levels."""
-_TRIED: Final = np.concatenate([[0.0], np.linspace(0.2, 0.98, 40), [1.0]])
+_TRIED: Final = np.concatenate([[0.0], np.arange(0.3, 0.99, 0.03), [1.0]])
+_MOST_TRIED: Final = 2_000
+"""Forecasts a horizon on which levels are tried."""
 _LEVEL_POOLING: Final = 50.0
 """Goals of the latest part that count as much as the level itself."""
-_MOST_GOALS: Final = 8_000
+_MOST_GOALS: Final = 4_000
 """Past goals learnt from; more would not be told from these."""
 _PERIOD: Final = 91
 _PERIODS: Final = 8
@@ -619,7 +621,8 @@ def _learn(lived: _Lived, origin: int) -> Forecasting:
         weights[horizon] = _expectation(lived, rows[known <= first], horizon, ahead)
         later = rows[(known > first) & (known <= second)]
         table, seen = _errors(lived, later, horizon, weights[horizon])
-        latest.append(rows[known > second])
+        last = rows[known > second]
+        latest.append(last[:: max(1, -(-last.size // _MOST_TRIED))])
         tables.append(table)
         counts.append(seen)
     shares, seen = np.stack(tables), np.stack(counts)
