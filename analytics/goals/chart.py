@@ -151,7 +151,7 @@ def disagreement(released: Released[GoalPace], chances: Released[Chances], t: La
     missing = fine.filter(pl.col("delay") > _LIKELIER_THAN_NOT).height
     landing = risky.filter(pl.col("delay") < _LIKELIER_THAN_NOT).height
     said = []
-    if not fine.is_empty():
+    if missing:
         said.append(
             t.plural(
                 "The rule “{rule}” calls {total} goals on track; {n} of them is more likely to miss than "
@@ -163,13 +163,18 @@ def disagreement(released: Released[GoalPace], chances: Released[Chances], t: La
                 total=fine.height,
             )
         )
-    if not risky.is_empty():
+    elif not fine.is_empty():
+        said.append(
+            t(
+                "Of the goals that the rule “{rule}” calls on track none is more likely to miss than not.",
+                rule=rule,
+            )
+        )
+    if landing:
         said.append(
             t.plural(
-                "Of {total} goals it calls at risk that are not yet due, {n} is more likely to arrive than "
-                "not.",
-                "Of {total} goals it calls at risk that are not yet due, {n} are more likely to arrive than "
-                "not.",
+                "Of {total} goals not yet due that it calls at risk, {n} is more likely to arrive than not.",
+                "Of {total} goals not yet due that it calls at risk, {n} are more likely to arrive than not.",
                 landing,
                 total=risky.height,
             )

@@ -15,6 +15,7 @@ from analytics import theme
 from analytics.disclosure import Released, release
 from analytics.goals import chart
 from analytics.goals.pace import PRESETS, STATUSES, UNKNOWN, GoalHistory, GoalPace, history, pace
+from analytics.goals.risk.ladder import Chances
 from analytics.goals.rollup import RollUp, rollup
 from analytics.goals.tree import children_of, path_above, tree
 from analytics.language import Language
@@ -616,3 +617,39 @@ def test_five_thousand_goals_with_sixty_thousand_check_ins_are_quick() -> None:
         times.append(perf_counter() - start)
     # Some 30 ms on a quiet machine; the bound is 150.
     assert min(times) < 0.15
+
+
+def stated(**delays: float) -> Released[Chances]:
+    """Delay probabilities of goals, and nothing said before."""
+    now = pl.DataFrame(
+        {"goal_id": list(delays), "delay": list(delays.values())},
+        schema={"goal_id": pl.String, "delay": pl.Float64},
+    )
+    return release(Chances(pl.DataFrame(), now, pl.DataFrame(), {}, AS_OF), as_of=AS_OF)
+
+
+def test_where_the_rule_and_the_delay_probability_part_ways_is_said() -> None:
+    # Half of the time has passed: 50 and 60 are on track, 10 is nine times the pace.
+    paced = release(found(at(a=50.0, b=60.0, c=10.0, d=10.0), a={}, b={}, c={}, d={}), as_of=AS_OF)
+    assert chart.disagreement(paced, stated(a=0.7, b=0.2, c=0.9, d=0.3), EN) == (
+        "The rule “Work left against time left” calls 2 goals on track; 1 of them is more likely to miss "
+        "than not. Of 2 goals not yet due that it calls at risk, 1 is more likely to arrive than not."
+    )
+    assert chart.disagreement(paced, stated(c=0.1, d=0.8), EN) == (
+        "Of 2 goals that the rule “Work left against time left” calls at risk, 1 is more likely to arrive "
+        "than not."
+    )
+    assert chart.disagreement(paced, stated(a=0.2, b=0.3, d=0.8), EN) == (
+        "Of the goals that the rule “Work left against time left” calls on track none is more likely to miss "
+        "than not."
+    )
+
+
+def test_without_a_delay_probability_nothing_is_set_beside_the_rule() -> None:
+    paced = release(found(at(a=50.0), a={}), as_of=AS_OF)
+    assert chart.disagreement(paced, stated(), EN) == ""
+
+
+def test_closed_goals_are_not_set_beside_their_delay_probability() -> None:
+    paced = release(found(a={"status": "done"}), as_of=AS_OF)
+    assert chart.disagreement(paced, stated(a=0.9), EN) == ""
