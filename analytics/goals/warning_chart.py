@@ -263,18 +263,22 @@ def _touched(new: pl.DataFrame, t: Language, known: Known) -> str:
     touched = served.unique(maintain_order=True).to_list()
     if not touched:
         return ""
-    if len(touched) == 1:
-        return (
-            t.plural(
-                "{n} of them touches the strategic goal “{title}”.",
-                "{n} of them touch the strategic goal “{title}”.",
-                served.len(),
-                title=known.goals[touched[0]],
-            )
-            if new.height > 1
-            else t("It touches the strategic goal “{title}”.", title=known.goals[touched[0]])
+    if len(touched) > 1:
+        return t("They touch {n} strategic goals.", n=len(touched))
+    title = known.goals[touched[0]]
+    if served.len() == new.height:
+        return t.plural(
+            "It touches the strategic goal “{title}”.",
+            "They touch the strategic goal “{title}”.",
+            new.height,
+            title=title,
         )
-    return t("They touch {n} strategic goals.", n=len(touched))
+    return t.plural(
+        "{n} of them touches the strategic goal “{title}”.",
+        "{n} of them touch the strategic goal “{title}”.",
+        served.len(),
+        title=title,
+    )
 
 
 def _heaviest(waiting: pl.DataFrame, t: Language, known: Known) -> str:
