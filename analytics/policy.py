@@ -574,3 +574,15 @@ MINIMUM_MISSES: Final = Threshold(
     "Our choice: a share of a hundred goals is known to within ten percentage points",
     "From fewer than a hundred goals that missed nobody can say how far they came, or how long after.",
 )
+LANDS_LIKELY: Final = Threshold(
+    0.7,
+    date(2026, 11, 22),
+    "Same as the limit of the owner's own confidence: Google re:Work, OKR grades",
+    "A goal that lands in at least seven of ten such cases is likely to land.",
+)
+LANDS_UNLIKELY: Final = Threshold(
+    0.4,
+    date(2026, 11, 22),
+    "Same as the limit of the owner's own confidence: Google re:Work, OKR grades",
+    "A goal that lands in fewer than four of ten such cases is unlikely to land.",
+)
