@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import ClassVar, Final, NamedTuple
 
@@ -51,11 +52,15 @@ from analytics.goals.landing_tree import (
 )
 from analytics.goals.shared_risk import CAUSES, Parts
 from analytics.policy import AFTER_A_MISS
+from data.contracts.goals import PERSPECTIVES
 
 REFERENCE: Final = (
     "Vasicek (2002), The distribution of loan portfolio value, Risk 15(12); "
     "Li (2000), J. Fixed Income 9(4). doi:10.3905/jfi.2000.319253 (one load each, shared causes)"
 )
+
+HOLES: Final = ("not_taken_up", "silent", "weights", "no_data_source", "no_cadence", "no_target", "no_owner")
+"""What a strategic goal or the branch below it may lack."""
 
 STATES: Final = ("open", "landed", "missed")
 BAD_PERIOD: Final = 0.1
@@ -194,6 +199,148 @@ def land(
     )
 
 
+@dataclass(frozen=True)
+class GoalLanding:
+    """One goal and what hangs below it.
+
+    Attributes
+    ----------
+    goal
+        One row: ``goal_id``, ``title``, ``chance``, ``low``, ``high``, ``method`` (to go by, as
+        `analytics.goals.landing_backtest.chances` has them), and from `Landing.goals` ``lands``,
+        ``lands_independent``, ``own``, ``rule``, ``needed``, ``stated``, ``children``, ``loop``.
+    children
+        As `Landing.children`, with ``title`` (null: beyond the reader's reach); falling by what they could tip.
+    by_rule, risks, causes
+        As in `Landing`.
+    """
+
+    goal: pl.DataFrame
+    children: pl.DataFrame
+    by_rule: pl.DataFrame
+    risks: pl.DataFrame
+    causes: pl.DataFrame
+
+    cells: ClassVar[tuple[Cells, ...]] = ()
+
+
+@dataclass(frozen=True)
+class StrategyMap:
+    """The strategic goals with their chances.
+
+    Attributes
+    ----------
+    goals
+        One row per strategic goal, by perspective as the contract orders them, none last, the least likely
+        first: ``goal_id``, ``title``, ``perspective``, ``chance``, ``low``, ``high``, ``change`` (chance now,
+        less that of last time; null: none known), ``holes`` (names out of `HOLES`).
+    since
+        The day of last time; None: there was none.
+    """
+
+    goals: pl.DataFrame
+    since: date | None
+
+    cells: ClassVar[tuple[Cells, ...]] = ()
+
+
+def goal_landing(
+    landing: Landing, chances: pl.DataFrame, *, goal_id: str, titles: pl.DataFrame
+) -> GoalLanding:
+    """Look at one goal.
+
+    Parameters
+    ----------
+    landing
+        Chances of all goals.
+    chances
+        Those to go by: ``goal_id``, ``chance``, ``low``, ``high``, ``method``.
+    goal_id
+        The goal.
+    titles
+        ``goal_id``, ``title`` of the goals within the reader's reach.
+
+    Returns
+    -------
+    GoalLanding
+        Other frames than the first are empty for a goal with nothing below it.
+
+    Raises
+    ------
+    ValueError
+        If the goal is not among them.
+    """
+    goal = landing.goals.filter(goal_id=goal_id)
+    if goal.is_empty():
+        raise ValueError(f"goal_id must be one of the goals; got {goal_id!r}")
+    columns = ("lands", "lands_independent", "own", "rule", "needed", "stated", "children", "loop")
+    names = titles.select("goal_id", "title")
+    return GoalLanding(
+        goal.select("goal_id", *columns)
+        .join(chances.select("goal_id", "chance", "low", "high", "method"), on="goal_id", how="left")
+        .join(names, on="goal_id", how="left"),
+        landing.children.filter(parent_id=goal_id)
+        .join(names, on="goal_id", how="left")
+        .sort(pl.col("gain") + pl.col("loss"), "goal_id", descending=[True, False]),
+        *(
+            frame.filter(pl.col("goal_id") == goal_id)
+            for frame in (landing.by_rule, landing.risks, landing.causes)
+        ),
+    )
+
+
+def strategy_map(
+    strategic: pl.DataFrame,
+    chances: pl.DataFrame,
+    *,
+    holes: pl.DataFrame,
+    earlier: pl.DataFrame | None = None,
+    since: date | None = None,
+) -> StrategyMap:
+    """Put the strategic goals beside one another.
+
+    Parameters
+    ----------
+    strategic
+        ``goal_id``, ``title``, ``perspective`` (null: none named).
+    chances
+        ``goal_id``, ``chance``, ``low``, ``high``.
+    holes
+        ``goal_id``, ``hole`` (one of `HOLES`), a row each.
+    earlier
+        ``goal_id``, ``chance`` of last time.
+    since
+        The day of last time.
+
+    Returns
+    -------
+    StrategyMap
+        One row per strategic goal.
+
+    Raises
+    ------
+    ValueError
+        If a hole is unknown.
+    """
+    if unknown := sorted(set(holes["hole"]) - set(HOLES)):
+        raise ValueError(f"hole must be one of {', '.join(HOLES)}; got {', '.join(unknown)}")
+    before = earlier if earlier is not None else chances.clear()
+    return StrategyMap(
+        strategic.select("goal_id", "title", pl.col("perspective").cast(pl.Enum(PERSPECTIVES)))
+        .join(chances.select("goal_id", "chance", "low", "high"), on="goal_id", how="left")
+        .join(before.select("goal_id", pl.col("chance").alias("_before")), on="goal_id", how="left")
+        .join(
+            holes.unique().sort("hole").group_by("goal_id").agg(pl.col("hole").alias("holes")),
+            on="goal_id",
+            how="left",
+        )
+        .with_columns((pl.col("chance") - pl.col("_before")).alias("change"), pl.col("holes").fill_null([]))
+        .drop("_before")
+        .sort("perspective", "chance", "title", "goal_id", nulls_last=True),
+        since,
+    )
+
+
 def _with_chances(goals: pl.DataFrame, chances: pl.DataFrame) -> pl.DataFrame:
     """Goals with their delay probability and the chance that they come too late for the goal above."""
     given = [name for name in (*_DELAYS, *_LATE) if name in chances.columns]
@@ -311,16 +458,11 @@ class _Carried(NamedTuple):
     row for each owner, department or goal above.
     """
 
+    whole: Floats
     alone: Floats
     shared: tuple[Floats, ...]
     goals: tuple[Floats, ...]
     open_goals: Floats
-
-    @property
-    def whole(self) -> Floats:
-        """All of the variance."""
-        shared: Floats = np.concatenate(self.shared).sum(axis=0)
-        return self.alone + shared
 
 
 def _carried(rows: pl.DataFrame, tree: Tree, loads: Loads, count: Count, watched: Integers) -> _Carried:
@@ -341,7 +483,8 @@ def _carried(rows: pl.DataFrame, tree: Tree, loads: Loads, count: Count, watched
         shared.append(part * (of @ weight) ** 2)
         goals.append(of @ below)
     alone = (loads.alone[:, None] * weight**2).sum(axis=0)
-    return _Carried(alone, tuple(shared), tuple(goals), below.sum(axis=0))
+    whole = alone + np.concatenate(shared).sum(axis=0)
+    return _Carried(whole, alone, tuple(shared), tuple(goals), below.sum(axis=0))
 
 
 def _risks(names: pl.Series, carried: _Carried) -> pl.DataFrame:

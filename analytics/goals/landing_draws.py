@@ -54,9 +54,9 @@ class World(NamedTuple):
 class Loads:
     """The goals that land by their own chance, by row, and what their loads are made of.
 
-    ``cause`` holds their owner, department and parent by number, -1 for none; ``alone`` is what of each load
-    nothing is shared of; ``brings`` is the part of the work left that a miss brings, by stage of the goal
-    (``stage``) and in steps from the heaviest load to the lightest that misses.
+    ``cause`` holds their owner, department and parent by number, -1 for none or one that no other has;
+    ``alone`` is what of each load nothing is shared of; ``brings`` is the part of the work left that a miss
+    brings, by stage of the goal (``stage``) and in steps from the heaviest load to the lightest that misses.
     """
 
     who: Integers
@@ -94,7 +94,8 @@ def loads_of(
         needed[level.at] = True
     own &= tree.by_itself > 0.0
     who = np.flatnonzero(own & needed)
-    mine = rows[who]
+    # What no two of these goals have in common is no shared cause.
+    mine = rows[who].with_columns(pl.when(pl.len().over(name) > 1).then(name).alias(name) for name in COLUMNS)
     codes = [mine[name].rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1 for name in COLUMNS]
     cause = np.column_stack(codes)
     shares = np.where(cause >= 0, np.array(parts), 0.0)
