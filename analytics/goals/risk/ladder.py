@@ -168,7 +168,7 @@ class Learnt:
         return calibration.apply(model.delay(features))
 
 
-def chances(panel: Panel, *, seed: int = 0) -> Chances:
+def chances(panel: Panel, *, seed: int = 0, origins: int = ORIGINS) -> Chances:
     """Learn, choose, calibrate and speak.
 
     Parameters
@@ -177,6 +177,8 @@ def chances(panel: Panel, *, seed: int = 0) -> Chances:
         What could be known about each goal on each day.
     seed
         Of the trees and of the draw of goals where there are more than `MOST_TO_LEARN` snapshots.
+    origins
+        On how many days in the past all is learnt anew, about.
 
     Returns
     -------
@@ -185,13 +187,13 @@ def chances(panel: Panel, *, seed: int = 0) -> Chances:
     """
     # Threads that wait for each other are slower than one where the cores are shared with other work.
     with threadpool_limits(1):
-        return _spoken(panel, _roll(panel, seed=seed), seed=seed)
+        return _spoken(panel, _roll(panel, seed=seed, origins=origins), seed=seed)
 
 
-def learn(panel: Panel, *, seed: int = 0) -> Learnt:
+def learn(panel: Panel, *, seed: int = 0, origins: int = ORIGINS) -> Learnt:
     """What `chances` learns up to the panel's last day, for scoring snapshots of later days."""
     with threadpool_limits(1):
-        return _roll(panel, seed=seed).learnt
+        return _roll(panel, seed=seed, origins=origins).learnt
 
 
 def _spoken(panel: Panel, rolled: _Rolled, *, seed: int) -> Chances:
@@ -254,11 +256,11 @@ def _table(panel: Panel) -> _Table:
     )
 
 
-def _roll(panel: Panel, *, seed: int) -> _Rolled:
+def _roll(panel: Panel, *, seed: int, origins: int) -> _Rolled:
     """Learn at each origin and speak about the days up to the next."""
     table = _table(panel)
     as_of = _day(panel.as_of)
-    origins = _origins(table, as_of)
+    days_of_learning = _origins(table, as_of, origins)
     n = len(table.goal)
     # What each rung said before it was calibrated, and after; NaN where it could not speak yet.
     raw = {rung: np.full(n, np.nan) for rung in RUNGS}
@@ -267,7 +269,7 @@ def _roll(panel: Panel, *, seed: int) -> _Rolled:
     spoke = np.full(n, -1, dtype=np.int64)
     chosen = np.full(n, -1, dtype=np.int64)
     learnt = Learnt({}, "pace", 0.4, None)
-    bounds = [-(10**7), *origins]
+    bounds = [-(10**7), *days_of_learning]
     for at, origin in enumerate(bounds):
         until = bounds[at + 1] if at + 1 < len(bounds) else 10**7
         learnt = _learn(table, origin, raw, bent, spoke, seed=seed)
@@ -281,7 +283,7 @@ def _roll(panel: Panel, *, seed: int) -> _Rolled:
         low[rows], high[rows] = _interval(learnt, features, bent[learnt.chosen][rows])
         base[rows], spoke[rows], chosen[rows] = learnt.base, at, RUNGS.index(learnt.chosen)
     delay = np.choose(np.maximum(chosen, 0), [bent[rung] for rung in RUNGS]) if n else np.empty(0)
-    days = [None, *(_date(day) for day in origins)]
+    days = [None, *(_date(day) for day in days_of_learning)]
     said = panel.snapshots.select(
         "goal_id",
         "seen_on",
@@ -299,10 +301,10 @@ def _roll(panel: Panel, *, seed: int) -> _Rolled:
         "known_on",
     )
     ladder = _compared(table, bent, base, as_of, learnt.chosen)
-    return _Rolled(table, said, learnt, ladder, tuple(_date(day) for day in origins))
+    return _Rolled(table, said, learnt, ladder, tuple(_date(day) for day in days_of_learning))
 
 
-def _origins(table: _Table, as_of: int) -> list[int]:
+def _origins(table: _Table, as_of: int, most: int) -> list[int]:
     """Days with equally many snapshots between them, from the first with goals enough to learn from."""
     settled = np.sort(table.known[_last_of_each(table) & (table.due < as_of)])
     settled = settled[~np.isnan(settled)]
@@ -312,7 +314,7 @@ def _origins(table: _Table, as_of: int) -> list[int]:
     first = int(settled[fewest - 1]) + 1
     if first >= as_of:
         return [as_of]
-    steps = min(ORIGINS, max(1, (as_of - first) // 14))
+    steps = min(most, max(1, (as_of - first) // 14))
     later = table.seen[table.seen >= first]
     days = np.quantile(later, np.arange(1, steps) / steps).round() if len(later) else np.empty(0)
     return sorted({first, *(int(day) for day in days if first < day < as_of), as_of})
