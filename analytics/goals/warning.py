@@ -415,9 +415,9 @@ def _running(goals: pl.DataFrame, told: pl.DataFrame, moves: pl.DataFrame, as_of
     )
     closed = (
         pl.when(pl.col("status") == "done")
-        .then(pl.coalesce("completed_on", "_last", "due_on"))
+        .then(pl.coalesce("completed_on", pl.min_horizontal(pl.coalesce("_last", "due_on"), pl.lit(as_of))))
         .when(pl.col("status") == "abandoned")
-        .then(pl.coalesce("_dropped", "_last", "due_on"))
+        .then(pl.min_horizontal(pl.coalesce("_dropped", "_last", "due_on"), pl.lit(as_of)))
     )
     return (
         goals.with_columns(pl.col("status", "scope", "kind").cast(pl.String))

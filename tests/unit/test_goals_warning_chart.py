@@ -77,8 +77,8 @@ def row(**changed: Any) -> dict[str, Any]:
         (
             {"kind": "scope", "target_before": 80.0, "target_after": 1200.5, "approved_by": "E9"},
             (
-                "On 11 May 2026 the target was made harder: from 80 pieces to 1,200.5 pieces. Ida approved it. "
-                "No reason was given."
+                "On 11 May 2026 the target was made harder: from 80 pieces to 1,200.5 pieces. Ida approved "
+                "it. No reason was given."
             ),
         ),
         (
