@@ -325,8 +325,7 @@ LADDER = pl.DataFrame(
     [
         (
             LADDER,
-            "Penalised logistic regression speaks now: of what was said ahead of time, its error was the "
-            "smallest",
+            "of what was said ahead of time, its error was the smallest",
         ),
         (LADDER.with_columns(brier=pl.col("brier").reverse()), "the error of Pace rule was a little smaller"),
         (LADDER.filter("chosen"), "too few finished goals to try anything richer"),
