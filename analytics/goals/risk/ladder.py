@@ -44,6 +44,8 @@ REFERENCE: Final = "Choetkiertikul et al. (2018), IEEE Trans. Softw. Eng. 44(6).
 
 ORIGINS: Final = 10
 """Days in the past on which all is learnt anew."""
+_APART: Final = 28
+"""Days between origins at least."""
 MOST_TO_LEARN: Final = 40_000
 """Snapshots a model learns from at most; whole goals are drawn, and more teach it nothing measurable."""
 WIDTH: Final = 1.645
@@ -305,19 +307,25 @@ def _roll(panel: Panel, *, seed: int, origins: int) -> _Rolled:
 
 
 def _origins(table: _Table, as_of: int, most: int) -> list[int]:
-    """Days with equally many snapshots between them, from the first with goals enough to learn from."""
-    settled = np.sort(table.known[_last_of_each(table) & (table.due < as_of)])
-    settled = settled[~np.isnan(settled)]
+    """Days to learn anew: when many goals have just come due, and between them where many are looked at."""
+    last = _last_of_each(table) & (table.due < as_of) & ~np.isnan(table.known)
+    settled = np.sort(table.known[last])
     fewest = int(FEWEST_FOR_LOGISTIC.value)
     if len(settled) < fewest:
         return [as_of] if len(settled) else []
     first = int(settled[fewest - 1]) + 1
-    if first >= as_of:
-        return [as_of]
-    steps = min(most, max(1, (as_of - first) // 14))
-    later = table.seen[table.seen >= first]
-    days = np.quantile(later, np.arange(1, steps) / steps).round() if len(later) else np.empty(0)
-    return sorted({first, *(int(day) for day in days if first < day < as_of), as_of})
+    due, seen = table.due[last] + 1, table.seen[table.seen >= first]
+    at = np.arange(1, most + 1) / (most + 1)
+    # Once many have come due, misses are known as well as early landings; of those between, fewer matter.
+    wanted = [np.quantile(due, at)]
+    if len(seen):
+        wanted.append(np.quantile(seen, at))
+    kept = [first]
+    for day in np.concatenate(wanted).round().astype(np.int64):
+        apart = min(abs(int(day) - other) for other in [*kept, as_of])
+        if first < day < as_of and apart >= _APART and len(kept) < most:
+            kept.append(int(day))
+    return sorted({*kept, as_of} if first < as_of else {as_of})
 
 
 def _last_of_each(table: _Table) -> Flags:
