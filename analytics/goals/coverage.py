@@ -22,7 +22,7 @@ import polars as pl
 
 from analytics.disclosure import Cells
 from analytics.goals.pace import GoalPace
-from analytics.goals.rollup import rollup
+from analytics.goals.rollup import branches as silent_or_not
 from analytics.goals.tree import tree
 from analytics.policy import WEIGHT_TOLERANCE
 from data.contracts.goals import PERSPECTIVES
@@ -132,7 +132,6 @@ def coverage(
     ).join(alive.select("goal_id", "scope", "owner_id", "branch_id"), on="goal_id")
     mine = pl.lit(value=True) if reached is None else pl.col("goal_id").is_in(list(reached))
     uptake = _uptake(serving.filter(mine))
-    summed = rollup(found)
     weights, weighted = _weights(goals, found.goals.filter(mine))
     return Coverage(
         strategy=_strategy(strategic, serving),
@@ -141,7 +140,8 @@ def coverage(
         goals=_lacking(goals, found.goals.filter("open", mine)),
         weights=weights,
         weighted=weighted,
-        silent=summed.branches.filter("silent", mine)
+        silent=silent_or_not(found, hung)
+        .filter("silent", mine)
         .drop("silent")
         .sort("silent_days", "goal_id", descending=[True, False]),
         circles=hung.circles.filter(mine)

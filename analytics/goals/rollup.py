@@ -91,20 +91,18 @@ def rollup(found: GoalPace) -> RollUp:
         Frames may be empty; a goal in a loop is listed in ``loops`` and counts for its department only.
     """
     hung = tree(found.goals, found.alignments)
-    placed = hung.goals.select("goal_id", "depth", "path", "strategic_id", "loop")
-    goals = found.goals.join(placed, on="goal_id", how="left", maintain_order="left")
+    goals = _placed(found, hung)
     perspective = goals.select(pl.col("goal_id").alias("strategic_id"), pl.col("perspective").alias("_above"))
     goals = goals.join(perspective, on="strategic_id", how="left", maintain_order="left").with_columns(
         pl.coalesce("perspective", "_above").cast(pl.Enum(PERSPECTIVES)).alias("perspective")
     )
     strategic = goals.filter("open", pl.col("goal_id") == pl.col("strategic_id"))
-    in_force = pl.col("strategic_id").is_in(strategic["goal_id"].implode()).fill_null(value=False)
     counted = goals.filter(
-        pl.col("status") != "draft", pl.col("open") | in_force | (pl.col("due_on") >= found.as_of)
+        pl.col("status") != "draft", pl.col("open") | pl.col("in_force") | (pl.col("due_on") >= found.as_of)
     )
-    under = counted.filter(in_force & (pl.col("goal_id") != pl.col("strategic_id")))
+    under = _under(goals)
     return RollUp(
-        _strategy(strategic, under, _from_elsewhere(hung, counted), _progress(found.goals)),
+        _strategy(strategic, under, _from_elsewhere(hung, goals), _progress(found.goals)),
         _branches(goals, under),
         _counts(counted.drop_nulls("perspective"), "perspective").sort("perspective"),
         _counts(counted.drop_nulls("department_id"), "department_id").sort("department_id"),
@@ -115,6 +113,38 @@ def rollup(found: GoalPace) -> RollUp:
     )
 
 
+def branches(found: GoalPace, hung: GoalTree) -> pl.DataFrame:
+    """What hangs directly below open strategic goals, as `RollUp` has it in ``branches``.
+
+    Parameters
+    ----------
+    found
+        Result of `analytics.goals.pace.pace`.
+    hung
+        The tree of its goals.
+    """
+    goals = _placed(found, hung)
+    return _branches(goals, _under(goals))
+
+
+def _placed(found: GoalPace, hung: GoalTree) -> pl.DataFrame:
+    """Goals with their place, and whether they are part of an open strategic goal."""
+    goals = found.goals.join(
+        hung.goals.select("goal_id", "depth", "path", "strategic_id", "loop"),
+        on="goal_id",
+        how="left",
+        maintain_order="left",
+    )
+    strategic = goals.filter("open", pl.col("goal_id") == pl.col("strategic_id"))["goal_id"]
+    in_force = pl.col("strategic_id").is_in(strategic.implode()).fill_null(value=False)
+    return goals.with_columns(in_force.alias("in_force"))
+
+
+def _under(goals: pl.DataFrame) -> pl.DataFrame:
+    """What is part of an open strategic goal, drafts left out."""
+    return goals.filter("in_force", pl.col("status") != "draft", pl.col("goal_id") != pl.col("strategic_id"))
+
+
 def _counts(goals: pl.DataFrame, by: str) -> pl.DataFrame:
     return goals.group_by(by).agg(
         pl.len().cast(pl.Int64).alias("goals"),
@@ -123,9 +153,9 @@ def _counts(goals: pl.DataFrame, by: str) -> pl.DataFrame:
     )
 
 
-def _from_elsewhere(hung: GoalTree, counted: pl.DataFrame) -> pl.DataFrame:
+def _from_elsewhere(hung: GoalTree, goals: pl.DataFrame) -> pl.DataFrame:
     """How many goals serve each strategic goal without being part of it."""
-    alive = counted.filter(pl.col("status") != "abandoned").select("goal_id")
+    alive = goals.filter(~pl.col("status").cast(pl.String).is_in(["draft", "abandoned"])).select("goal_id")
     return (
         hung.serves.filter("aligned")
         .join(alive, on="goal_id", how="semi")

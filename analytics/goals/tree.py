@@ -27,7 +27,8 @@ from analytics.disclosure import Cells
 NO_ALIGNMENTS: Final = pl.DataFrame(
     schema={"goal_id": pl.String, "serves_goal_id": pl.String, "share": pl.Float64}
 )
-_PAIRS: Final = {"goal_id": pl.String, "strategic_id": pl.String}
+_BITS: Final = 62
+"""Strategic goals that are followed at once, a bit of a whole number each."""
 
 
 @dataclass(frozen=True)
@@ -283,31 +284,33 @@ def _serves(placed: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
 
 def _all_ways_up(placed: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     """Goal and strategic goal for every way up; the links close no circle."""
-    above: dict[str, list[str]] = {}
-    waiting: dict[str, int] = dict.fromkeys(placed["goal_id"].to_list(), 0)
-    under: dict[str, list[str]] = {}
-    for goal, higher in links.select("goal_id", "above_id").iter_rows():
-        above.setdefault(goal, []).append(higher)
-        under.setdefault(higher, []).append(goal)
-        waiting[goal] += 1
-    strategic = set(placed.filter(pl.col("goal_id") == pl.col("strategic_id"))["goal_id"])
-    nothing: frozenset[str] = frozenset()
-    reaches: dict[str, frozenset[str]] = {}
-    ready = [goal for goal, open_links in waiting.items() if open_links == 0]
-    while ready:
-        goal = ready.pop()
-        # Most goals are part of one goal and serve no other: they share its set.
-        ways = [reaches[higher] for higher in above.get(goal, ())]
-        found = ways[0] if len(ways) == 1 else nothing.union(*ways)
-        reaches[goal] = found | {goal} if goal in strategic else found
-        for lower in under.get(goal, ()):
-            waiting[lower] -= 1
-            if waiting[lower] == 0:
-                ready.append(lower)
+    known = placed.select("goal_id").with_row_index("_at")
+    ways = links.join(known, on="goal_id").join(
+        known.rename({"goal_id": "above_id", "_at": "_above"}), on="above_id"
+    )
+    low, high = ways["_at"].to_numpy(), ways["_above"].to_numpy()
+    strategic = np.flatnonzero(
+        (placed["goal_id"] == placed["strategic_id"]).fill_null(value=False).to_numpy()
+    )
+    goals: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+    served: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+    # A bit per strategic goal: all of a batch go down every link at once, until none has a new one.
+    for first in range(0, len(strategic), _BITS):
+        batch = strategic[first : first + _BITS]
+        reaches = np.zeros(placed.height, dtype=np.int64)
+        reaches[batch] = np.left_shift(1, np.arange(len(batch)))
+        while True:
+            before = reaches.copy()
+            np.bitwise_or.at(reaches, low, before[high])
+            if (reaches == before).all():
+                break
+        for bit, strategy in enumerate(batch):
+            below_it = np.flatnonzero(reaches & np.left_shift(1, bit))
+            goals.append(below_it)
+            served.append(np.full(len(below_it), strategy))
     return pl.DataFrame(
         {
-            "goal_id": [goal for goal, found in reaches.items() for _ in found],
-            "strategic_id": [strategy for found in reaches.values() for strategy in found],
-        },
-        schema=_PAIRS,
+            "goal_id": placed["goal_id"].gather(np.concatenate(goals)),
+            "strategic_id": placed["goal_id"].gather(np.concatenate(served)),
+        }
     )
