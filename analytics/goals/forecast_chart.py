@@ -169,10 +169,13 @@ def forecast_figure(
             hoverinfo="skip",
         )
     _label_bands(figure, bands, tokens, t)
+    there = (
+        bands["middle"].to_list().index(goal["target"]) if goal["target"] in bands["middle"] else len(days)
+    )
     figure.add_scatter(
         name=t("Middle"),
-        x=days,
-        y=bands["middle"].to_list(),
+        x=days[: there + 1],
+        y=bands["middle"].to_list()[: there + 1],
         mode="lines",
         line={"color": tokens.accent, "width": 2, "dash": "dot"},
         customdata=bands.select("low_90", "high_90").rows(),
@@ -275,7 +278,12 @@ def coverage_figure(released: Released[Forecasting], t: Language, mode: theme.Mo
             "showgrid": False,
             "title": {"text": t("Foretold in the quarter from")},
         },
-        yaxis={"title": {"text": t("Came true")}, "tickformat": ".0%", "range": [0.3, 1.02]},
+        yaxis={
+            "title": {"text": t("Came true")},
+            "tickformat": ".0%",
+            "range": [0.3, 1.02],
+            "showgrid": False,
+        },
     )
     return figure
 
