@@ -325,11 +325,17 @@ def count_words(found: pl.DataFrame, t: Language) -> str:
 # --- what past warnings were worth -------------------------------------------------------------------
 
 
+def can_tell(released: Released[LeadTimes]) -> bool:
+    """Whether enough goals missed, and were warned of, to say what warnings are worth."""
+    own = _overall(released.value).get("delay")
+    return own is not None and min(own["missed"], own["warned"]) >= WARNING_MISSES.value
+
+
 def worth(released: Released[LeadTimes], t: Language) -> str:
     """What became of goals that were warned of, and the pace rule beside it."""
     found = _overall(released.value)
     own = found.get("delay")
-    if own is None or own["missed"] < WARNING_MISSES.value or own["warned"] < WARNING_MISSES.value:
+    if own is None or not can_tell(released):
         return t(
             "The data cannot tell yet what warnings are worth: {missed} goals that missed are known, and "
             "{warned} that were warned of. It takes {n} of each.",
@@ -396,7 +402,7 @@ def limit_words(found: LeadTimes | EarlyWarnings, t: Language) -> str:
 def worth_figure(released: Released[LeadTimes], t: Language, mode: theme.Mode) -> go.Figure:
     """Share of misses warned of in time, of misses warned of at all, and of warnings that were right."""
     found = _overall(released.value)
-    if not found:
+    if not can_tell(released):
         return theme.nothing(worth(released, t), mode)
     tokens = theme.TOKENS[mode]
     days = int(WARNING_LEAD.value)
@@ -457,7 +463,7 @@ def worth_figure(released: Released[LeadTimes], t: Language, mode: theme.Mode) -
 def lead_figure(released: Released[LeadTimes], t: Language, mode: theme.Mode) -> go.Figure:
     """How many of the misses had been warned of, by days before the due date."""
     cases = released.value.cases.filter("missed")
-    if cases.is_empty():
+    if not can_tell(released):
         return theme.nothing(worth(released, t), mode)
     tokens = theme.TOKENS[mode]
     figure = theme.figure(mode, height=340)

@@ -51,16 +51,17 @@ answering.acknowledged(t, viewer, released, answers, known=known)
 
 worth = chart.worth(past, t)
 cards.section(t("What were warnings of delay worth so far?"), worth)
-load.picture(lambda: chart.worth_figure(past, t, mode), key=("worth", *key), alt=worth)
-load.picture(lambda: chart.lead_figure(past, t, mode), key=("lead", *key), alt=worth)
-with st.expander(t("By quarter")):
-    cards.table(
-        t,
-        lambda: chart.worth_table(past, t),
-        name="past-warnings",
-        key=("worth", *key),
-        footer=footer,
-        alt=worth,
-    )
+if chart.can_tell(past):
+    load.picture(lambda: chart.worth_figure(past, t, mode), key=("worth", *key), alt=worth)
+    load.picture(lambda: chart.lead_figure(past, t, mode), key=("lead", *key), alt=worth)
+    with st.expander(t("By quarter")):
+        cards.table(
+            t,
+            lambda: chart.worth_table(past, t),
+            name="past-warnings",
+            key=("worth", *key),
+            footer=footer,
+            alt=worth,
+        )
 cards.method(t, methods.warnings(t, released, chart.limit_words(released.value, t)))
 session.record("looked", "warnings")

@@ -30,7 +30,7 @@ from pages.kit import cards, filters, session
 HEAVIEST: Final = 4
 """Warnings told in full: what a screen holds."""
 
-_INTENT: Final = "answer_meant"
+MEANT: Final = "answer_meant"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class _Intent:
+class Intent:
     """What somebody meant by a press, and what they saw."""
 
     warning_id: str
@@ -80,7 +80,7 @@ def answers(t: Language, released: Released[EarlyWarnings]) -> Answers:
 
 def settle(t: Language, viewer: Viewer, version: str, released: Released[EarlyWarnings]) -> None:
     """Decide what the last press meant, if there was one and it may still be decided."""
-    meant: _Intent | None = st.session_state.pop(_INTENT, None)
+    meant: Intent | None = st.session_state.pop(MEANT, None)
     if meant is None:
         return
     rows = released.value.standing.filter(warning_id=meant.warning_id)
@@ -267,7 +267,7 @@ def _acknowledging(t: Language, row: Mapping[str, Any], found: Answers) -> None:
             height=96,
         )
         # What the person sees now is what they answer, whatever the next run finds.
-        meant = _Intent(warning_id, warning_id, found.revisions[warning_id], reason_key, None)
+        meant = Intent(warning_id, warning_id, found.revisions[warning_id], reason_key, None)
         st.form_submit_button(t("Record it"), key=f"acknowledge_{warning_id}", on_click=_mean, args=(meant,))
         cards.remark(t("Your name, the time and the reason are kept, and cannot be changed afterwards."))
 
@@ -293,12 +293,12 @@ def _taking_back(t: Language, rows: pl.DataFrame, found: Answers, known: Known) 
     reason_key = f"reason_back_{chosen}"
     with st.form(f"form_back_{chosen}", border=False):
         st.text_area(t("Why"), key=reason_key, max_chars=LONGEST_REASON, placeholder="", height=80)
-        meant = _Intent(chosen, decision.key, decision.revision, reason_key, decision.entry)
+        meant = Intent(chosen, decision.key, decision.revision, reason_key, decision.entry)
         st.form_submit_button(t("Take it back"), key=f"take_back_{chosen}", on_click=_mean, args=(meant,))
 
 
-def _mean(meant: _Intent) -> None:
-    st.session_state[_INTENT] = meant
+def _mean(meant: Intent) -> None:
+    st.session_state[MEANT] = meant
 
 
 def _by(t: Language, decision: Decision) -> str:

@@ -134,7 +134,7 @@ def warned(company: Company, *, as_of: date = AS_OF) -> EarlyWarnings:
     return early_warnings(said.filter(pl.col("seen_on") <= as_of), goals, told, as_of=as_of, changes=changed)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(companies())
 def test_a_warning_arises_once_in_the_life_of_its_goal_and_ends_after_it_arose(company: Company) -> None:
     found = warned(company).warnings
@@ -147,7 +147,7 @@ def test_a_warning_arises_once_in_the_life_of_its_goal_and_ends_after_it_arose(c
     assert (found["known_as"].list.first() == found["warning_id"]).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(companies())
 def test_nothing_stands_about_a_goal_that_is_over(company: Company) -> None:
     found = warned(company).standing.join(company[1], on="goal_id", how="left", suffix="_of_goal")
@@ -155,7 +155,7 @@ def test_nothing_stands_about_a_goal_that_is_over(company: Company) -> None:
     assert found.filter(pl.col("status") != "active").is_empty()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(companies())
 def test_two_warnings_of_a_kind_never_stand_at_once_but_for_news(company: Company) -> None:
     lasting = warned(company).warnings.filter(pl.col("kind").is_in(["chance", "stale"]))
@@ -166,14 +166,14 @@ def test_two_warnings_of_a_kind_never_stand_at_once_but_for_news(company: Compan
     assert spells.filter(pl.col("ended_on") > pl.col("next")).is_empty()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(companies(), st.randoms())
 def test_the_order_of_rows_does_not_matter(company: Company, random: object) -> None:
     turned = tuple(frame.reverse() for frame in company)
     assert_frame_equal(warned(company).warnings, warned(turned).warnings)  # type: ignore[arg-type]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(companies())
 def test_of_each_strategic_goal_no_more_than_all_rests_on_the_goals_directly_below(company: Company) -> None:
     found = (
@@ -191,7 +191,7 @@ def test_of_each_strategic_goal_no_more_than_all_rests_on_the_goals_directly_bel
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(companies(), st.integers(0, 180))
 def test_what_stood_on_a_day_is_still_known_to_have_arisen(company: Company, days: int) -> None:
     """As long as nothing that was said by then is said otherwise later."""
@@ -212,7 +212,7 @@ def test_what_stood_on_a_day_is_still_known_to_have_arisen(company: Company, day
     assert set(then["warning_id"]) <= set(later["warning_id"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(companies())
 def test_narrowing_takes_away_and_adds_nothing(company: Company) -> None:
     found = warned(company)
@@ -221,7 +221,7 @@ def test_narrowing_takes_away_and_adds_nothing(company: Company) -> None:
     assert since(kept, NEW_YEAR).height == kept.standing.height
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(companies())
 def test_warned_days_lie_between_the_two_limits_or_beyond(company: Company) -> None:
     said = company[0]
@@ -230,7 +230,7 @@ def test_warned_days_lie_between_the_two_limits_or_beyond(company: Company) -> N
     assert found.filter(pl.col("warned"), pl.col("delay") < pl.col("limit") - 0.15 - 1e-9).is_empty()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(companies())
 def test_shares_of_past_warnings_lie_in_their_intervals(company: Company) -> None:
     found = lead_times(company[0], as_of=AS_OF).measures
