@@ -40,6 +40,7 @@ from analytics.goals.landing_draws import (
 )
 from analytics.goals.landing_tree import (
     CANDIDATES,
+    EVEN,
     Flags,
     Floats,
     Integers,
@@ -59,7 +60,17 @@ REFERENCE: Final = (
     "Li (2000), J. Fixed Income 9(4). doi:10.3905/jfi.2000.319253 (one load each, shared causes)"
 )
 
-HOLES: Final = ("not_taken_up", "silent", "weights", "no_data_source", "no_cadence", "no_target", "no_owner")
+HOLES: Final = (
+    "not_taken_up",
+    "silent",
+    "weights",
+    "no_owner",
+    "no_metric",
+    "no_target",
+    "no_data_source",
+    "no_cadence",
+    "no_cycle",
+)
 """What a strategic goal or the branch below it may lack."""
 
 STATES: Final = ("open", "landed", "missed")
@@ -68,6 +79,9 @@ BAD_PERIOD: Final = 0.1
 
 _MOST_CAUSES: Final = 6
 _NOTHING_LEARNT: Final[Mapping[str, Sequence[float]]] = MappingProxyType({})
+_WIDTH: Final = 1.645
+_TAIL: Final = 0.05
+_ROUNDING: Final = 1e-9
 _DELAYS: Final = ("delay", "delay_low", "delay_high")
 _LATE: Final = ("late", "late_low", "late_high")
 
@@ -81,7 +95,9 @@ class Landing:
     goals
         One row per goal, sorted by ``goal_id``: ``lands`` (chance), ``error`` (standard error of the
         drawing; 0 where nothing was drawn), ``low``, ``high`` (chance if every goal below had its delay
-        probability at the worse or better end of its 90 % interval; null where no intervals are given),
+        probability at the worse or better end of its 90 % interval, with the error of the drawing; where
+        nobody said the rule, at least as far as nine in ten of the likely rules reach; null where no
+        intervals are given),
         ``lands_independent`` (if goals shared nothing), ``own``, ``own_low``, ``own_high`` (1 − its own delay
         probability and its interval; 1 or 0 if settled), ``rule`` (null: nobody said), ``needed`` (share
         of the weight, or number of goals; null by other rules), ``stated``, ``children`` (goals that count
@@ -94,7 +110,7 @@ class Landing:
         ``loss`` (its chance now, less that if this one surely does not).
     by_rule
         One row per open goal with goals below and each of `CANDIDATES`: ``goal_id``, ``rule``, ``needed``
-        (share), ``lands``.
+        (share), ``likely`` (how likely it would hold if nobody had said a rule), ``lands``.
     risks
         One row per chosen goal and kind of cause (`CAUSES` and ``alone``): ``goal_id``, ``kind``, ``share``
         of the variance of its outcome, to the first order.
@@ -186,13 +202,14 @@ def land(
     batches = -(-draws // BATCH)
     forced = come_if_missed(rows, after_a_miss)
     count, landed = drawn(tree, rows, loads, forced, seed=seed, batches=batches, watched=watched)
-    found = _goals(rows, edges, tree, count)
+    by_rule = _by_rule(rows, tree, count, unstated)
+    found = _goals(rows, edges, tree, count, by_rule)
     carried = _carried(rows, tree, loads, count, watched)
     names = rows["goal_id"][watched]
     return Landing(
         found,
         _children(rows, tree, count, found["lands"]),
-        _by_rule(rows, tree, count),
+        by_rule,
         _risks(names, carried),
         _causes(names, carried, loads, landed, seed),
         count.draws,
@@ -210,7 +227,8 @@ class GoalLanding:
         `analytics.goals.landing_backtest.chances` has them), and from `Landing.goals` ``lands``,
         ``lands_independent``, ``own``, ``rule``, ``needed``, ``stated``, ``children``, ``loop``.
     children
-        As `Landing.children`, with ``title`` (null: beyond the reader's reach); falling by what they could tip.
+        As `Landing.children`, with ``title`` (null: beyond the reader's reach); by how much they could tip,
+        falling.
     by_rule, risks, causes
         As in `Landing`.
     """
@@ -330,7 +348,10 @@ def strategy_map(
         .join(chances.select("goal_id", "chance", "low", "high"), on="goal_id", how="left")
         .join(before.select("goal_id", pl.col("chance").alias("_before")), on="goal_id", how="left")
         .join(
-            holes.unique().sort("hole").group_by("goal_id").agg(pl.col("hole").alias("holes")),
+            holes.unique()
+            .sort(pl.col("hole").cast(pl.Enum(HOLES)))
+            .group_by("goal_id", maintain_order=True)
+            .agg(pl.col("hole").alias("holes")),
             on="goal_id",
             how="left",
         )
@@ -365,54 +386,76 @@ def _with_chances(goals: pl.DataFrame, chances: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _goals(rows: pl.DataFrame, edges: pl.DataFrame, tree: Tree, count: Count) -> pl.DataFrame:
-    n = rows.height
+def _goals(
+    rows: pl.DataFrame, edges: pl.DataFrame, tree: Tree, count: Count, by_rule: pl.DataFrame
+) -> pl.DataFrame:
     rolled = rolled_up(tree)
     own = 1.0 - rows["delay"].to_numpy()
-    lands = np.where(rolled, count.lands, own)
+    # What none of so many draws has shown is not impossible.
+    never = 0.5 / (count.draws + 1.0)
+    lands = np.where(rolled, np.clip(count.lands, never, 1.0 - never), own)
+    error = np.where(rolled, np.sqrt(lands * (1.0 - lands) / count.draws), 0.0)
 
-    def beside(name: str, otherwise: Floats) -> Floats:
+    def beside(name: str) -> Floats:
         # As a difference between equal draws, which is known better than either chance.
-        return np.where(rolled, np.clip(lands + count.beside[name] - count.sampled, 0.0, 1.0), otherwise)
+        return np.clip(lands + count.beside[name] - count.sampled, 0.0, 1.0)
 
-    told = rows["delay_low"].is_not_null().any() and rows["delay_high"].is_not_null().any()
-    is_open = pl.col("state") == "open"
-    return (
-        rows.select(
-            "goal_id",
-            pl.Series("lands", lands),
-            pl.Series("error", np.where(rolled, _error(lands, count.draws), 0.0)),
-            pl.Series("low", beside("low", np.full(n, np.nan))).fill_nan(None),
-            pl.Series("high", beside("high", np.full(n, np.nan))).fill_nan(None),
-            pl.Series("lands_independent", beside("independent", own)),
-            pl.Series("own", own),
-            *(
-                pl.when(is_open)
-                .then(1.0 - pl.coalesce(name, "delay"))
-                .otherwise(1.0 - pl.col("delay"))
-                .alias(to)
-                for name, to in (("delay_high", "own_low"), ("delay_low", "own_high"))
-            ),
-            pl.Series("rule", [rule or None for rule in tree.rule.tolist()], dtype=pl.String),
-            pl.Series("needed", tree.needed).fill_nan(None),
-            pl.Series("stated", tree.rule != ""),
-            pl.Series("children", np.bincount(edges["parent"].to_numpy(), minlength=n)),
-            pl.Series("loop", tree.loop),
-            "assumed",
-        )
-        .with_columns(
-            pl.when(pl.lit(bool(told))).then(pl.coalesce(name, f"own_{name}")).alias(name)
-            for name in ("low", "high")
-        )
-        .with_columns(pl.when(pl.lit(bool(told))).then(pl.col("own_low", "own_high")))
+    is_open, told = pl.col("state") == "open", pl.lit(bool(rows["delay_low"].is_not_null().any()))
+    found = rows.select(
+        "goal_id",
+        pl.Series("lands", lands),
+        pl.Series("error", error),
+        pl.Series("_low", lands - np.hypot(lands - beside("low"), _WIDTH * error)),
+        pl.Series("_high", lands + np.hypot(beside("high") - lands, _WIDTH * error)),
+        pl.Series("lands_independent", np.where(rolled, beside("independent"), own)),
+        pl.Series("own", own),
+        *(
+            pl.when(told)
+            .then(1.0 - pl.when(is_open).then(pl.coalesce(delay, "delay")).otherwise("delay"))
+            .alias(name)
+            for name, delay in (("own_low", "delay_high"), ("own_high", "delay_low"))
+        ),
+        pl.Series("rule", [rule or None for rule in tree.rule.tolist()], dtype=pl.String),
+        pl.Series("needed", tree.needed).fill_nan(None),
+        pl.Series("stated", tree.rule != ""),
+        pl.Series("children", np.bincount(edges["parent"].to_numpy(), minlength=rows.height)),
+        pl.Series("loop", tree.loop),
+        "assumed",
+    ).join(_between_rules(by_rule), on="goal_id", how="left", maintain_order="left")
+    below, unsaid = pl.Series(rolled), ~pl.col("stated")
+    low = pl.min_horizontal("_low", pl.when(unsaid).then("_least")).clip(lower_bound=0.0)
+    high = pl.max_horizontal("_high", pl.when(unsaid).then("_most")).clip(upper_bound=1.0)
+    return found.select(
+        "goal_id",
+        "lands",
+        "error",
+        pl.when(told).then(pl.when(below).then(low).otherwise("own_low")).alias("low"),
+        pl.when(told).then(pl.when(below).then(high).otherwise("own_high")).alias("high"),
+        "lands_independent",
+        "own",
+        "own_low",
+        "own_high",
+        "rule",
+        "needed",
+        "stated",
+        "children",
+        "loop",
+        "assumed",
     )
 
 
-def _error(share: Floats, draws: int) -> Floats:
-    """Standard error of a share of draws, not nought where all of them agree."""
-    near = (share * draws + 0.5) / (draws + 1.0)
-    error: Floats = np.sqrt(near * (1.0 - near) / draws)
-    return error
+def _between_rules(by_rule: pl.DataFrame) -> pl.DataFrame:
+    """Between which chances nine in ten of the likely rules lie, for each goal."""
+    upto = pl.col("likely").cum_sum().over("goal_id")
+    return (
+        by_rule.sort("goal_id", "lands")
+        .with_columns(upto.alias("_upto"))
+        .group_by("goal_id")
+        .agg(
+            pl.col("lands").filter(pl.col("_upto") >= _TAIL - _ROUNDING).first().alias("_least"),
+            pl.col("lands").filter(pl.col("_upto") >= 1.0 - _TAIL - _ROUNDING).first().alias("_most"),
+        )
+    )
 
 
 def _children(rows: pl.DataFrame, tree: Tree, count: Count, lands: pl.Series) -> pl.DataFrame:
@@ -436,18 +479,28 @@ def _children(rows: pl.DataFrame, tree: Tree, count: Count, lands: pl.Series) ->
     ).sort("parent_id", "gain", "goal_id", descending=[False, True, False])
 
 
-def _by_rule(rows: pl.DataFrame, tree: Tree, count: Count) -> pl.DataFrame:
+def _by_rule(
+    rows: pl.DataFrame, tree: Tree, count: Count, unstated: Mapping[str, Sequence[float]]
+) -> pl.DataFrame:
     at = np.concatenate([np.empty(0, dtype=np.int64), *(level.at for level in tree.levels)])
     tried = np.concatenate([np.empty((0, len(CANDIDATES))), *count.tried])
     tried[:, CANDIDATES.index(Rule("own"))] = 1.0 - rows["delay"].to_numpy()[at]
+    scopes = rows["scope"].cast(pl.String)[at].to_list()
     return pl.DataFrame(
         {
             "goal_id": rows["goal_id"][np.repeat(at, len(CANDIDATES))],
             "rule": [rule.name for rule in CANDIDATES] * len(at),
             "needed": [rule.needed for rule in CANDIDATES] * len(at),
+            "likely": [share for scope in scopes for share in unstated.get(scope, EVEN)],
             "lands": tried.ravel(),
         },
-        schema={"goal_id": pl.String, "rule": pl.String, "needed": pl.Float64, "lands": pl.Float64},
+        schema={
+            "goal_id": pl.String,
+            "rule": pl.String,
+            "needed": pl.Float64,
+            "likely": pl.Float64,
+            "lands": pl.Float64,
+        },
     ).sort("goal_id", maintain_order=True)
 
 
