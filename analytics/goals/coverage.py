@@ -75,6 +75,8 @@ class Coverage:
         ``silent_days``.
     circles
         Goals within reach that lie on a circle: ``circle``, ``goal_id``, ``title``.
+    whole
+        Whether every goal of the company is within reach.
     as_of
         The day the goals are looked at.
     """
@@ -87,6 +89,7 @@ class Coverage:
     weighted: int
     silent: pl.DataFrame
     circles: pl.DataFrame
+    whole: bool
     as_of: date
 
     cells: ClassVar[tuple[Cells, ...]] = (
@@ -147,6 +150,7 @@ def coverage(
         circles=hung.circles.filter(mine)
         .join(found.goals.select("goal_id", "title"), on="goal_id", how="left")
         .sort("circle", "goal_id"),
+        whole=reached is None or reached.issuperset(found.goals["goal_id"]),
         as_of=found.as_of,
     )
 

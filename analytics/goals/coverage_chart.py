@@ -142,7 +142,17 @@ def map_takeaway(released: Released[Coverage], t: Language, names: Mapping[str, 
             "Each of the {n} departments shown serves at least one strategic goal.",
             found.departments.height,
         )
-    return t.joined([first, _thinnest(found, t)])
+    return t.joined([first, _thinnest(found, t) if found.whole else _served(found, t)])
+
+
+def _served(found: Coverage, t: Language) -> str:
+    """How many of the strategic goals are served within reach, where that is not the whole company."""
+    return t.plural(
+        "Of {total} strategic goals {n} is served from here.",
+        "Of {total} strategic goals {n} are served from here.",
+        found.uptake["strategic_id"].n_unique(),
+        total=found.strategy.height,
+    )
 
 
 def _thinnest(found: Coverage, t: Language) -> str:
@@ -394,8 +404,8 @@ def holes(released: Released[Coverage], t: Language, names: Mapping[str, str]) -
         *(
             Hole(
                 t.plural(
-                    "Nobody has updated its one goal in time",
-                    "Nobody has updated its {n} goals in time",
+                    "Silent branch of {n} goal",
+                    "Silent branch of {n} goals",
                     row["goals"],
                 ),
                 row["title"],

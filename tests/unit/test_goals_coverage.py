@@ -196,6 +196,18 @@ def test_whether_anybody_took_a_goal_up_is_looked_at_in_the_whole_company() -> N
     assert set(found.goals["goal_id"]) == {"grow", "learn", "serve", "alone"}
 
 
+def test_from_within_a_part_of_the_company_no_goal_is_said_to_rest_on_few() -> None:
+    rows = {**STRATEGY, "o": {**STRATEGY["o"], "parent_id": "grow"}}
+    whole = coverage_chart.map_takeaway(release(covered(rows), as_of=AS_OF), EN, {})
+    part = covered(rows, reached=frozenset({"s", "s1", "o"}))
+    assert "“Goal serve” rests on the goals of one department." in whole
+    said = coverage_chart.map_takeaway(release(part, as_of=AS_OF), EN, {})
+    assert said == (
+        "Each of the 2 departments shown serves at least one strategic goal. "
+        "Of 3 strategic goals 1 is served from here."
+    )
+
+
 def test_a_department_that_serves_no_strategic_goal_is_found() -> None:
     found = covered(STRATEGY)  # o is part of nothing and aligned to nothing
     assert dict(found.departments.rows()) == {"SAL": 1, "OPS": 0, "RND": 1}
