@@ -477,7 +477,9 @@ class _Taught:
     def of(cls, forecasting: Forecasting) -> _Taught:
         weights = forecasting.expectations["weight"].to_numpy().reshape(len(HORIZONS), len(_FEATURES))
         bins = forecasting.bins
-        falls, errors = (np.array(bins[name].to_list(), dtype=np.float64) for name in ("falls", "errors"))
+        falls, errors = (
+            bins[name].explode().to_numpy().reshape(bins.height, -1) for name in ("falls", "errors")
+        )
         stays, arrives = bins["unmoved"].to_numpy(), bins["finished"].to_numpy()
         shares = np.column_stack([falls, stays, errors, arrives])
         levels = forecasting.levels["used"].to_numpy().reshape(len(NEAR), len(STATES), len(LEVELS))

@@ -69,7 +69,8 @@ def forecast_note(released: Released[Fan], t: Language) -> str:
         [
             t(
                 "On each day 9 of 10 goals like it stood within the light band and 5 of 10 within the dark "
-                "one. Between two updates a goal counts as standing where it was last seen."
+                "one. The thick line at the target is the range of 90 % for the finish. Between two updates a "
+                "goal counts as standing where it was last seen."
             ),
             rests if found.goals else "",
         ]
@@ -147,7 +148,8 @@ def forecast_figure(
 ) -> go.Figure:
     """One goal over time with where it may go: the dark band holds 5 of 10 goals like it, the light 9 of 10.
 
-    Check-ins, straight line, targets, due date and today as in `analytics.goals.chart.pace_figure`.
+    The thick line at the target is the range of finish dates. Check-ins, straight line, targets, due date and
+    today as in `analytics.goals.chart.pace_figure`.
     """
     found, tokens = released.value, theme.TOKENS[mode]
     figure = pace_figure(history, t, mode)
@@ -183,6 +185,15 @@ def forecast_figure(
             "%{x|%Y-%m-%d}<br>%{y:.4~g} [%{customdata[0]:.4~g}, %{customdata[1]:.4~g}]<extra></extra>"
         ),
     )
+    if goal["earliest"] is not None:
+        figure.add_scatter(
+            name=t("Range of finish dates"),
+            x=[goal["earliest"], goal["latest"] or goal["until"]],
+            y=[goal["target"]] * 2,
+            mode="lines",
+            line={"color": tokens.accent, "width": 3},
+            hovertemplate="%{x|%Y-%m-%d}<extra></extra>",
+        )
     if goal["middle"] is not None:
         figure.add_scatter(
             name=t("Expected finish"),
@@ -358,7 +369,7 @@ def _in_unit(bands: pl.DataFrame, baseline: float, target: float) -> pl.DataFram
 
 
 def _label_bands(figure: go.Figure, bands: pl.DataFrame, tokens: theme.Tokens, t: Language) -> None:
-    """Name each band at its lower edge, where it is widest."""
+    """Name each band under its lower edge, where it is widest."""
     for level in (_OUTER, _INNER):
         low, high = (bands[f"{end}_{round(100 * level)}"] for end in ("low", "high"))
         at = (high - low).abs().arg_max()
@@ -369,7 +380,7 @@ def _label_bands(figure: go.Figure, bands: pl.DataFrame, tokens: theme.Tokens, t
             text=percent(level, t),
             x=bands["day"][at],
             y=low[at],
-            yanchor="bottom" if rising else "top",
+            yanchor="top" if rising else "bottom",
             showarrow=False,
             font={"color": tokens.accent, "size": 12},
         )
