@@ -14,6 +14,7 @@ probabilities at an origin is learnt from statements made at earlier origins. A 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -33,6 +34,7 @@ from analytics.goals.risk.rungs import (
     Lived,
     Model,
     Pace,
+    blended,
     boosting,
     logistic,
     pace,
@@ -46,6 +48,9 @@ ORIGINS: Final = 10
 """Days in the past on which all is learnt anew."""
 _APART: Final = 28
 """Days between origins at least."""
+_SIDE_BY_SIDE: Final = 2
+_NEVER: Final = -(10**7)
+"""A day before all others."""
 MOST_TO_LEARN: Final = 40_000
 """Snapshots a model learns from at most; whole goals are drawn, and more teach it nothing measurable."""
 WIDTH: Final = 1.645
@@ -271,18 +276,16 @@ def _roll(panel: Panel, *, seed: int, origins: int) -> _Rolled:
     spoke = np.full(n, -1, dtype=np.int64)
     chosen = np.full(n, -1, dtype=np.int64)
     learnt = Learnt({}, "pace", 0.4, None)
-    bounds = [-(10**7), *days_of_learning]
-    for at, origin in enumerate(bounds):
-        until = bounds[at + 1] if at + 1 < len(bounds) else 10**7
-        learnt = _learn(table, origin, raw, bent, spoke, seed=seed)
-        rows = np.flatnonzero((table.seen >= origin) & (table.seen < until) if at else table.seen < until)
-        if not len(rows):
-            continue
-        features = table.features[rows]
-        for rung, (model, calibration) in learnt.models.items():
-            raw[rung][rows] = model.delay(features)
-            bent[rung][rows] = calibration.apply(raw[rung][rows])
-        low[rows], high[rows] = _interval(learnt, features, bent[learnt.chosen][rows])
+    spans = _spans(table, days_of_learning)
+    # What is learnt on one day does not wait for another; only what is made of it does.
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        fits = list(pool.map(lambda span: _fit(table, *span, seed=seed), spans))
+    for at, ((origin, rows), fit) in enumerate(zip(spans, fits, strict=True)):
+        learnt = _learn(table, origin, fit, raw=raw, bent=bent, spoke=spoke)
+        for rung, (_, calibration) in learnt.models.items():
+            raw[rung][rows] = fit[rung][1]
+            bent[rung][rows] = calibration.apply(fit[rung][1])
+        low[rows], high[rows] = _interval(learnt, table.features[rows], bent[learnt.chosen][rows])
         base[rows], spoke[rows], chosen[rows] = learnt.base, at, RUNGS.index(learnt.chosen)
     delay = np.choose(np.maximum(chosen, 0), [bent[rung] for rung in RUNGS]) if n else np.empty(0)
     days = [None, *(_date(day) for day in days_of_learning)]
@@ -334,39 +337,64 @@ def _last_of_each(table: _Table) -> Flags:
     return last
 
 
+def _spans(table: _Table, origins: list[int]) -> list[tuple[int, Ints]]:
+    """Each origin with the snapshots up to the next; before the first, nothing has been learnt."""
+    bounds = [_NEVER, *origins]
+    ends = [*origins, -_NEVER]
+    return [
+        (origin, np.flatnonzero((table.seen >= origin) & (table.seen < end)))
+        for origin, end in zip(bounds, ends, strict=True)
+    ]
+
+
+def _settled(table: _Table, origin: int) -> Flags:
+    """Snapshots whose outcome was known by a day.
+
+    Only those whose due date had passed: of the others the early landings are known and the misses not.
+    """
+    return (table.seen < origin) & (table.due < origin) & (table.known < origin)
+
+
+def _fit(table: _Table, origin: int, rows: Ints, *, seed: int) -> dict[str, tuple[Model, Floats]]:
+    """Every rung there is enough for, by what was known before the day, and what it says of snapshots."""
+    settled, features = _settled(table, origin), table.features[rows]
+    goals = len(np.unique(table.goal[settled]))
+    plain = pace(
+        table.features[settled],
+        table.missed[settled],
+        weight=_once(table.goal[settled]),
+        column=table.pace_column,
+    )
+    fitted: dict[str, tuple[Model, Floats]] = {"pace": (plain, plain.delay(features))}
+    if goals < FEWEST_FOR_LOGISTIC.value:
+        return fitted
+    lived = _lived(table, np.flatnonzero(table.seen < origin), origin, seed)
+    cut = parts(np.where(lived.known_to >= 1.0, lived.landed_at, np.nan))
+    lines = logistic(lived, cut, elapsed=table.elapsed_column)
+    fitted["logistic"] = (lines, lines.delay(features))
+    if goals < FEWEST_FOR_BOOSTING.value:
+        return fitted
+    trees = boosting(lived, cut, seed=seed)
+    fitted["boosting"] = (trees, trees.delay(features))
+    fitted["blend"] = (Blend((lines, trees)), blended(fitted["logistic"][1], fitted["boosting"][1]))
+    return fitted
+
+
 def _learn(
     table: _Table,
     origin: int,
+    fit: Mapping[str, tuple[Model, Floats]],
+    *,
     raw: Mapping[str, Floats],
     bent: Mapping[str, Floats],
     spoke: Ints,
-    *,
-    seed: int,
 ) -> Learnt:
-    """Fit every rung there is enough for, on what was known before the day; calibrate and choose."""
-    before = table.seen < origin
-    # Only goals whose due date has passed: of the others the early landings are known and the misses not.
-    settled = before & (table.due < origin) & (table.known < origin)
-    goals = np.unique(table.goal[settled])
+    """Calibrate and choose, by what was said ahead of time and is settled."""
+    settled = _settled(table, origin)
     lost = table.missed[settled & _latest(table, settled)]
     share = float((lost.sum() + 2.0) / (len(lost) + 5.0))
-    models: dict[str, Model] = {
-        "pace": pace(
-            table.features[settled],
-            table.missed[settled],
-            weight=_once(table.goal[settled]),
-            column=table.pace_column,
-        )
-    }
-    if len(goals) >= FEWEST_FOR_LOGISTIC.value:
-        lived = _lived(table, np.flatnonzero(before), origin, seed)
-        cut = parts(np.where(lived.known_to >= 1.0, lived.landed_at, np.nan))
-        models["logistic"] = logistic(lived, cut, elapsed=table.elapsed_column)
-        if len(goals) >= FEWEST_FOR_BOOSTING.value:
-            models["boosting"] = boosting(lived, cut, seed=seed)
-            models["blend"] = Blend((models["logistic"], models["boosting"]))
     calibrated: dict[str, tuple[Model, Calibration]] = {}
-    for rung, model in models.items():
+    for rung, (model, _) in fit.items():
         told = settled & ~np.isnan(raw[rung])
         enough = rung != "pace" and len(np.unique(table.goal[told])) >= FEWEST_FOR_LOGISTIC.value
         found = (
@@ -377,9 +405,9 @@ def _learn(
         calibrated[rung] = (model, found)
     return Learnt(
         MappingProxyType(calibrated),
-        _choose(table, settled, bent, tuple(models)),
+        _choose(table, settled, bent, tuple(fit)),
         share,
-        _date(origin) if len(goals) else None,
+        _date(origin) if len(lost) else None,
     )
 
 

@@ -176,7 +176,12 @@ class Blend:
 
     def delay(self, features: Floats) -> Floats:
         """Chance of a miss."""
-        return np.asarray(expit(np.mean([_logit(model.delay(features)) for model in self.models], axis=0)))
+        return blended(*(model.delay(features) for model in self.models))
+
+
+def blended(*stated: Floats) -> Floats:
+    """The mean of probabilities on the log-odds scale."""
+    return np.asarray(expit(np.mean([_logit(one) for one in stated], axis=0)))
 
 
 @dataclass(frozen=True)
