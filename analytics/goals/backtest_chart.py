@@ -285,8 +285,8 @@ def below(released: Released[Backtest], t: Language) -> str:
     left = released.value.left_out
     said = t(
         "On the line, goals miss as often as was said; under it less often, above it more often. Bars at the "
-        "foot: how often what was said. Vertical lines: where the true share likely lies, "
-        "given that statements about one goal, one owner and one team go together."
+        "foot: how often each probability was said. Vertical lines: where the true share likely lies, given "
+        "that statements about one goal, one owner and one team go together."
     )
     waiting = t.plural(
         "{n} statement waits for its due date.", "{n} statements wait for their due date.", left["not_due"]

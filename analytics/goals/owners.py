@@ -427,7 +427,12 @@ def _judged(found: pl.DataFrame, chance: float) -> pl.DataFrame:
     unusual = (pl.col("usual_rate") <= FALSE_SIGN_RATE.value) & (chance <= CHANCE_SPREAD.value)
     beyond = (pl.col("low") > practical) | (pl.col("high") < -practical)
     flagged = enough & beyond & unusual
-    return found.with_columns(
+    # Nobody lands more than all of their goals, or fewer than none.
+    possible = (
+        pl.col(name).clip(pl.col("stated") - 1.0, pl.col("stated")).alias(name)
+        for name in ("excess", "low", "high")
+    )
+    return found.with_columns(possible).with_columns(
         pl.when(~enough)
         .then(pl.lit("cannot_tell"))
         .when(flagged & (pl.col("excess") > 0))

@@ -292,7 +292,7 @@ def reading(row: Row, t: Language, *, name: str) -> str:
     places = {
         "who": name,
         "stated": percent(row["stated"], t),
-        "landed": percent(row["landed"], t),
+        "landed": round(row["landed"] * row["n_goals"]),
         "n": row["n_goals"],
         "low": points(row["low"]),
         "high": points(row["high"]),

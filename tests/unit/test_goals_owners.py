@@ -230,6 +230,14 @@ def test_the_order_of_rows_does_not_matter(company: tuple[Owners, pl.DataFrame])
     assert_frame_equal(turned.promises, company[0].promises)
 
 
+def test_nobody_is_said_to_land_more_than_all_or_fewer_than_none(
+    company: tuple[Owners, pl.DataFrame],
+) -> None:
+    told = company[0].owners
+    assert (told["high"] <= told["stated"] + 1e-12).all()
+    assert (told["low"] >= told["stated"] - 1.0 - 1e-12).all()
+
+
 def test_every_goal_behind_a_reading_is_listed(company: tuple[Owners, pl.DataFrame]) -> None:
     found, _ = company
     listed = (
@@ -264,6 +272,7 @@ def test_a_reading_says_stated_landed_and_the_interval(company: tuple[Owners, pl
     over = found.owners.filter(verdict="over_promises").row(0, named=True)
     said = chart.reading(over, EN, name="Ana")
     assert said.startswith(f"Ana stated {round(100 * over['stated'])} % on average at half time; ")
+    assert f"{round(over['landed'] * 12)} of 12 goals landed" in said
     assert f"too sure by {round(100 * over['low'])} to {round(100 * over['high'])} points" in said
     under = found.owners.filter(verdict="holds_back").row(0, named=True)
     near, far = round(-100 * under["high"]), round(-100 * under["low"])
