@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -17,11 +18,8 @@ from analytics.goals.risk.ladder import Chances, auc, chances, ece, learn
 from analytics.goals.risk.panel import DRIVERS, FEATURES, Panel, panel
 from analytics.goals.risk.posterior import posterior
 from analytics.goals.risk.rungs import Lived, Parts, boosting, logistic, pace, parts
-from data.demo import SEED
-from data.demo.aims import Aims, aim
-from data.demo.company import AS_OF, PLANS, found
-from data.demo.draws import stream
-from data.demo.people import populate
+from data.demo.company import AS_OF
+from tests.goal_company import aims, seen
 
 START = date(2026, 1, 1)
 GOAL = {
@@ -52,8 +50,8 @@ SCHEMA = {
 }
 
 
-def goals(*changed: dict[str, object]) -> pl.DataFrame:
-    return pl.DataFrame([GOAL | one for one in changed or ({},)], schema_overrides=SCHEMA)
+def goals(*changed: Mapping[str, object]) -> pl.DataFrame:
+    return pl.DataFrame([{**GOAL, **one} for one in changed or ({},)], schema_overrides=SCHEMA)
 
 
 def check_ins(*rows: tuple[str, int, float, float | None, float | None]) -> pl.DataFrame:
@@ -177,26 +175,12 @@ def test_an_owners_record_holds_what_was_settled_before_the_day() -> None:
 
 
 @cache
-def company() -> Aims:
-    plan = PLANS["small"]
-    firm = found(plan, stream(SEED, "company"))
-    history, traits = populate(firm, size="small", seed=SEED)
-    return aim(firm, history, traits, plan, seed=SEED)
-
-
-@cache
-def seen() -> Panel:
-    made = company()
-    return panel(made.goals, made.check_ins, as_of=AS_OF, changes=made.changes)
-
-
-@cache
 def learnt() -> Chances:
-    return chances(seen())
+    return chances(seen("small"))
 
 
 def test_nothing_later_than_a_snapshot_enters_its_measurements() -> None:
-    made = company()
+    made = aims("small")
     kept = made.goals.filter(pl.col("status") != "abandoned")  # nobody wrote down when they were given up
     day = date(2025, 10, 20)
     now = panel(kept, made.check_ins, as_of=AS_OF, changes=made.changes).snapshots
@@ -233,7 +217,7 @@ def test_statements_come_from_models_that_had_learnt_before_the_day() -> None:
 
 
 def test_every_open_goal_has_a_probability_today() -> None:
-    made = company()
+    made = aims("small")
     open_now = made.goals.filter(
         pl.col("status") == "active", pl.col("due_on") > AS_OF, pl.col("start_on") <= AS_OF
     )
@@ -241,7 +225,7 @@ def test_every_open_goal_has_a_probability_today() -> None:
 
 
 def test_the_same_data_give_the_same_probabilities() -> None:
-    one, other = chances(seen(), origins=2), chances(seen(), origins=2)
+    one, other = chances(seen("small"), origins=2), chances(seen("small"), origins=2)
     assert_frame_equal(one.said, other.said)
     assert_frame_equal(one.now, other.now)
 
@@ -264,11 +248,11 @@ def test_a_goal_that_stands_still_is_told_so() -> None:
 
 @pytest.mark.parametrize(("n", "rung"), [(0, "pace"), (5, "pace"), (20, "logistic")])
 def test_with_few_goals_something_is_said_with_its_width(n: int, rung: str) -> None:
-    settled = seen().snapshots.filter(pl.col("due_on") < date(2026, 6, 1))
+    settled = seen("small").snapshots.filter(pl.col("due_on") < date(2026, 6, 1))
     # Goals of the first half-year, so that all are settled before the running ones begin.
     ids = settled["goal_id"].unique().sort().gather_every(7).head(n)
     running = learnt().now["goal_id"].head(30)
-    few = seen().snapshots.filter(pl.col("goal_id").is_in([*ids, *running]))
+    few = seen("small").snapshots.filter(pl.col("goal_id").is_in([*ids, *running]))
     spoken = chances(Panel(few, FEATURES, DRIVERS, AS_OF))
     assert spoken.now.height == 30
     assert set(spoken.now["rung"]) == {rung}
@@ -364,7 +348,7 @@ def test_the_interval_is_as_wide_as_past_periods_differed() -> None:
 
 
 def test_shuffled_outcomes_have_no_skill() -> None:
-    shots = seen().snapshots
+    shots = seen("small").snapshots
     ids = shots.select("goal_id", "missed", "landed_on", "known_on").unique("goal_id").sort("goal_id")
     order = np.random.default_rng(2).permutation(ids.height)
     shuffled = shots.drop("missed", "landed_on", "known_on").join(
@@ -397,6 +381,6 @@ def test_auc_and_ece_are_what_hand_arithmetic_says() -> None:
 
 
 def test_what_is_learnt_scores_later_snapshots() -> None:
-    model = learn(seen(), origins=1)
-    features = seen().snapshots.select(pl.col(FEATURES).fill_null(float("nan"))).head(5).to_numpy()
+    model = learn(seen("small"), origins=1)
+    features = seen("small").snapshots.select(pl.col(FEATURES).fill_null(float("nan"))).head(5).to_numpy()
     assert ((model.delay(features) > 0) & (model.delay(features) < 1)).all()
