@@ -26,15 +26,32 @@ from typing import ClassVar, Final
 
 import numpy as np
 import polars as pl
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from analytics.disclosure import Cells
-from analytics.goals.course import ARRIVED, HOLDING, NEVER, Flags, Floats, Ints, Record, dates, days, recorded
+from analytics.goals.course import ARRIVED, HOLDING, Floats, Record, dates, days, recorded
+from analytics.goals.precedents import (
+    ELAPSED_NODES,
+    FEATURES,
+    HEADINGS,
+    HORIZONS,
+    LEVELS,
+    MARKS,
+    NEAR,
+    REACH,
+    STATES,
+    STAYS,
+    Lived,
+    Shots,
+    Taught,
+    between,
+    look,
+    looked_back,
+    teach,
+)
 from analytics.policy import (
     CONFIDENCE,
-    FORECAST_POOLING,
     FORECAST_REACH,
-    FORECAST_SPREAD,
     MINIMUM_FORECAST_GOALS,
 )
 
@@ -44,9 +61,6 @@ REFERENCE: Final = (
     "Guan (2023), Biometrika 110(1). doi:10.1093/biomet/asac040"
 )
 
-LEVELS: Final = (0.5, 0.8, 0.9)
-HORIZONS: Final = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5)
-"""How far ahead, as shares of the planned time."""
 REFUSALS: Final = (
     "holds_level",
     "first_measurement",
@@ -58,43 +72,10 @@ REFUSALS: Final = (
     "arrived",
     "long_overdue",
 )
-STATES: Final = ("moving", "stalled", "not_begun")
-NEAR: Final = (("near", 0.2), ("middle", 0.5), ("far", FORECAST_REACH.value))
-"""Names of horizons for the check, each up to a share of the planned time."""
 ELAPSED: Final = (("early", 1 / 3), ("midway", 2 / 3), ("late", FORECAST_REACH.value))
 
-_REACH: Final = FORECAST_REACH.value
-_NODES: Final = np.linspace(0, 1.25, 11)
-_HEADINGS: Final = np.array([0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.2])
-_MARKS: Final = 1.6 * np.sinh(4 * np.linspace(-1, 1, 121)) / np.sinh(4)
-"""Errors between which is counted: fine around nought, where short forecasts err."""
-_DROPS: Final = np.linspace(-1.5, 0, 61)
-"""Falls between which is counted, as shares of what had been reached: a target that grows takes its share."""
-_LEAST_FALLEN: Final = 0.1
-"""What has come less far than this falls as if it had come so far."""
-_FALLS: Final = 0.2
-"""Share of goals taken to fall back, as targets grow, before any goal has shown it: anywhere to nothing."""
-_STAYS: Final = _DROPS.size - 1
-"""Place of the share that stays among all shares: falls by size, stays, rises by error, arrives."""
-_STEP: Final = 0.1
-"""Past goals are looked at each tenth of their planned time."""
-_WINDOW: Final = 0.2
-"""Share of the planned time over which the recent pace is taken."""
-_STALLED: Final = 0.005
-_SHRINKAGE: Final = 3.0
-"""Goals that weigh as much as the expectation nobody has taught."""
-_BLOCKS: Final = (0.4, 0.8)
-"""Of what was known, the first part teaches expectations, the second their errors, the latest the levels."""
-_TRIED: Final = np.concatenate([[0.0], np.arange(0.3, 0.99, 0.03), [1.0]])
-_MOST_TRIED: Final = 2_000
-"""Forecasts a horizon on which levels are tried."""
-_LEVEL_POOLING: Final = 50.0
-"""Goals of the latest part that count as much as the level itself."""
-_MOST_GOALS: Final = 4_000
-"""Past goals learnt from; more would not be told from these."""
 _PERIOD: Final = 91
 _PERIODS: Final = 8
-_FEATURES: Final = ("constant", "progress", "elapsed", "so_far", "needed", "recent", "silence", *STATES[1:])
 
 
 @dataclass(frozen=True)
@@ -223,8 +204,8 @@ def learn(
     Forecasting
         The wide default if there are no past goals.
     """
-    lived = _lived(recorded(goals, check_ins, as_of=as_of, changes=changes), seed)
-    learnt = _learn(lived, lived.record.as_of)
+    lived = looked_back(recorded(goals, check_ins, as_of=as_of, changes=changes), seed)
+    learnt = _written(teach(lived, lived.record.as_of), as_of)
     if not check:
         return learnt
     coverage = _coverage(list(_rolled(lived)))
@@ -255,9 +236,9 @@ def hindsight(
         horizon), ``finished`` (chance stated of having arrived), ``middle``, and ``low_…`` and ``high_…``
         for each of `LEVELS`.
     """
-    lived = _lived(recorded(goals, check_ins, as_of=as_of, changes=changes), seed)
+    lived = looked_back(recorded(goals, check_ins, as_of=as_of, changes=changes), seed)
     since = int(days(pl.Series([forecasting.learnt_to]))[0])
-    return _foretold(_Taught.of(forecasting), lived, since, lived.record.as_of)
+    return _foretold(_read(forecasting), lived, since, lived.record.as_of)
 
 
 def finish(
@@ -322,7 +303,7 @@ def fan(
     goal = found.join(record.goals.select("goal_id", "kind", "baseline", "target"), on="goal_id")
     bands = pl.DataFrame(schema={"day": pl.Date, "finished": pl.Float64, **_BANDS})
     if goal["refused"][0] is None:
-        bands = _bands(_Taught.of(forecasting), record)
+        bands = _bands(_read(forecasting), record)
     return Fan(goal, bands, forecasting.goals, forecasting.checked, as_of)
 
 
@@ -347,413 +328,50 @@ _COVERAGE: Final = {
 }
 
 
-@dataclass(frozen=True)
-class _Shots:
-    """Goals looked at: one entry per goal and day, from the record by the end of that day."""
-
-    goal: Ints
-    day: Ints
-    stood: Floats
-    elapsed: Floats
-    length: Ints
-    due: Ints
-    features: Floats
-    state: Ints
-
-    def where(self, wanted: Flags | Ints) -> _Shots:
-        return _Shots(
-            self.goal[wanted],
-            self.day[wanted],
-            self.stood[wanted],
-            self.elapsed[wanted],
-            self.length[wanted],
-            self.due[wanted],
-            self.features[wanted],
-            self.state[wanted],
-        )
-
-
-@dataclass(frozen=True)
-class _Lived:
-    """Past looks and what came of them.
-
-    ``reached`` is progress by shot and horizon, NaN where beyond the reach or no longer watched; ``known``
-    the day of it; ``arrived`` the day of arrival.
-    """
-
-    record: Record
-    shots: _Shots
-    reached: Floats
-    known: Ints
-    arrived: Ints
-
-
-def _lived(record: Record, seed: int) -> _Lived:
-    """Look at each past goal every tenth of its planned time while it was open and on its way."""
-    every = np.flatnonzero(~record.goals["draft"].to_numpy() & (record.start < record.as_of))
-    if every.size > _MOST_GOALS:
-        every = np.sort(np.random.default_rng(seed).choice(every, _MOST_GOALS, replace=False))
-    start, due = record.planned(every, record.start[every])
-    steps = np.arange(1, round(_REACH / _STEP))
-    day = start[:, None] + np.round(_STEP * steps * (due - start)[:, None]).astype(np.int64)
-    goal = np.repeat(every, steps.size)
-    shots = _shots(record, goal, day.ravel())
-    shot = shots.where(_forecastable(record, shots) & _open(record, shots))
-    arrived, ever = record.arrivals.after(shot.goal, shot.day)
-    arrival = np.where(ever, np.nan_to_num(arrived), NEVER).astype(np.int64)
-    ahead = np.asarray(HORIZONS)
-    known = shot.day[:, None] + np.round(ahead * shot.length[:, None]).astype(np.int64)
-    flat = np.repeat(shot.goal, ahead.size)
-    stood = record.standing(flat, known.ravel()).reshape(known.shape)
-    there = arrival[:, None] <= known
-    # Of a goal that will be given up, an arrival before would be seen and its absence would not.
-    watched = known <= record.watched[shot.goal][:, None]
-    seen = watched & (known <= record.as_of) & (shot.elapsed[:, None] + ahead <= _REACH + 1e-9)
-    reached = np.where(seen, np.where(there, 1.0, np.minimum(stood, 1.0)), np.nan)
-    return _Lived(record, shot, reached, known, arrival)
-
-
-def _open(record: Record, shots: _Shots) -> Flags:
-    """Whether each goal was watched on the day and not yet done."""
-    watched = (shots.day <= record.watched[shots.goal]) & (shots.day < record.done[shots.goal])
-    return np.asarray(watched & (shots.day <= record.as_of))
-
-
-def _forecastable(record: Record, shots: _Shots) -> Flags:
-    """Whether a share of the way can be told and has room to grow."""
-    kind = record.goals["kind"].to_numpy()[shots.goal] if shots.goal.size else np.empty(0, dtype=object)
-    base, target = record.way(shots.goal, shots.day)
-    told = record.progress.by(shots.goal, shots.day)[1]
-    way = target - base
-    wrong = ((kind == "increase") & (way < 0)) | ((kind == "decrease") & (way > 0))
-    measurable = told | (~np.isnan(way) & (way != 0) & ~wrong)
-    return np.asarray(
-        measurable
-        & ~np.isin(kind, (*HOLDING, "baseline"))
-        & (shots.stood < ARRIVED)
-        & (shots.length > 0)
-        & (shots.elapsed > 0)
-        & (shots.elapsed <= _REACH - HORIZONS[0] + 1e-9)
-    )
-
-
-def _shots(record: Record, goal: Ints, day: Ints) -> _Shots:
-    start, due = record.planned(goal, day)
-    length = due - start
-    planned = np.maximum(length, 1)
-    elapsed = (day - start) / planned
-    stood = record.standing(goal, day)
-    window = np.minimum(np.maximum(elapsed, 0.05), _WINDOW)
-    then = record.standing(goal, day - np.round(window * planned).astype(np.int64))
-    updated, ever = record.updates.by(goal, day)
-    silent = (day - np.where(ever, np.nan_to_num(updated), start)) / planned
-    stalled = (stood - then <= _STALLED) & (elapsed >= _WINDOW)
-    state = np.where(stood <= _STALLED, 2, stalled.astype(np.int64))
-    features = np.column_stack(
-        [
-            np.ones(goal.size),
-            stood,
-            elapsed,
-            np.clip(stood / (np.maximum(elapsed, 0) + 0.05), -1, 4),
-            np.clip((1 - stood) / np.maximum(1.05 - elapsed, 0.1), 0, 4),
-            np.clip((stood - then) / window, -2, 4),
-            np.clip(silent, 0, 1),
-            *(state == at for at in range(1, len(STATES))),
-        ]
-    )
-    return _Shots(goal, day, stood, elapsed, length, due, features, state)
-
-
-@dataclass(frozen=True)
-class _Taught:
-    """`Forecasting` as arrays: ``weights`` by horizon and feature; ``shares`` by horizon, state, elapsed,
-    heading, and whether a goal falls back, stays, rises or arrives."""
-
-    weights: Floats
-    shares: Floats
-    levels: Floats
-
-    @classmethod
-    def of(cls, forecasting: Forecasting) -> _Taught:
-        weights = forecasting.expectations["weight"].to_numpy().reshape(len(HORIZONS), len(_FEATURES))
-        bins = forecasting.bins
-        falls, errors = (
-            bins[name].explode().to_numpy().reshape(bins.height, -1) for name in ("falls", "errors")
-        )
-        stays, arrives = bins["unmoved"].to_numpy(), bins["finished"].to_numpy()
-        shares = np.column_stack([falls, stays, errors, arrives])
-        levels = forecasting.levels["used"].to_numpy().reshape(len(NEAR), len(STATES), len(LEVELS))
-        return cls(
-            weights, shares.reshape(len(HORIZONS), len(STATES), _NODES.size, _HEADINGS.size, -1), levels
-        )
-
-    def heading(self, shots: _Shots, horizon: int) -> Floats:
-        return _headed(shots, self.weights[horizon])
-
-    def mixed(self, shots: _Shots, heading: Floats, horizon: int) -> Floats:
-        """Shares that fall back, stay, rise and arrive, for each shot."""
-        mixed = np.zeros((shots.goal.size, self.shares.shape[-1]))
-        for node, head, weight in _corners(shots.elapsed, heading):
-            mixed += weight[:, None] * self.shares[horizon, shots.state, node, head]
-        return mixed
-
-    def finished(self, shots: _Shots) -> Floats:
-        """Chance of having arrived by each horizon; it never falls with time."""
-        found = np.zeros((shots.goal.size, len(HORIZONS)))
-        for horizon in range(len(HORIZONS)):
-            heading = self.heading(shots, horizon)
-            for node, head, weight in _corners(shots.elapsed, heading):
-                found[:, horizon] += weight * self.shares[horizon, shots.state, node, head, -1]
-        return np.maximum.accumulate(found, axis=1)
-
-    def stated(self, shots: _Shots, finished: Floats, horizon: int) -> Floats:
-        """Middle, and low and high of each level, by shot."""
-        heading = self.heading(shots, horizon)
-        mixed = self.mixed(shots, heading, horizon)
-        foretold = _Foretold.of(mixed, shots.stood, heading, finished[:, horizon])
-        found = [foretold.value(np.full(heading.size, 0.5))]
-        for used in self.levels[_band(horizon)].T:
-            found.extend(foretold.range(used[shots.state]))
-        return np.column_stack(found)
-
-
-@dataclass(frozen=True)
-class _Foretold:
-    """What is foretold of each shot for one horizon.
-
-    ``falls`` (by size) and ``rises`` (by error around ``heading``) are cumulated shares of goals, ``stays``
-    and ``arrives`` shares; ``stood`` is where the goal stands now.
-    """
-
-    falls: Floats
-    stays: Floats
-    rises: Floats
-    arrives: Floats
-    stood: Floats
-    heading: Floats
-
-    @classmethod
-    def of(cls, mixed: Floats, stood: Floats, heading: Floats, arrives: Floats) -> _Foretold:
-        # The chance of having arrived may have been raised to that of an earlier horizon.
-        mixed = mixed * ((1 - arrives) / np.maximum(1 - mixed[:, -1], 1e-12))[:, None]
-        falls, rises = mixed[:, :_STAYS].cumsum(axis=1), mixed[:, _STAYS + 1 : -1].cumsum(axis=1)
-        return cls(falls, mixed[:, _STAYS], rises, arrives, stood, heading)
-
-    @property
-    def behind(self) -> Floats:
-        """Share that falls back."""
-        return np.asarray(self.falls[:, -1])
-
-    def value(self, at: Floats) -> Floats:
-        """Progress that a share ``at`` of goals do not exceed."""
-        risen = self.heading + _inverse(self.rises, at - self.behind - self.stays, _MARKS)
-        risen = np.clip(risen, self.stood, 1.0)
-        fall = _DROPS[self._size(at)] * np.maximum(self.stood, _LEAST_FALLEN)
-        fallen = np.clip(self.stood + fall, -1.0, 1.0)
-        moved = np.where(at <= self.behind, fallen, risen)
-        return np.where(at > 1 - self.arrives, 1.0, np.where(self._stays(at), self.stood, moved))
-
-    def _size(self, at: Floats) -> Ints:
-        """Place of the fall that a share ``at`` of goals do not exceed."""
-        return np.asarray(np.minimum((self.falls < at[:, None]).sum(axis=1), _STAYS - 1))
-
-    def _below(self, at: Floats) -> Floats:
-        """Share of goals strictly below the value of a share ``at``."""
-        place = self._size(at)
-        further = np.where(place > 0, self.falls[np.arange(place.size), place - 1], 0.0)
-        falling = np.where(at <= self.behind, further, at)
-        return np.where(self._stays(at), self.behind, falling)
-
-    def _stays(self, at: Floats) -> Flags:
-        return np.asarray((at > self.behind) & (at <= self.behind + self.stays))
-
-    def range(self, level: Floats) -> tuple[Floats, Floats]:
-        """Low and high between which a share ``level`` lies, left out alike at both ends where it can be."""
-        tail = (1 - level) / 2
-        # Where so many goals stay, arrive or fall back to nothing that less lies beyond, the other end may
-        # leave out more.
-        high = 1 - 2 * tail + self._below(tail)
-        beyond = np.where(self._stays(high), 1 - self.behind - self.stays, 1 - high)
-        beyond = np.where(high > 1 - self.arrives, 0.0, beyond)
-        low = np.where(beyond < 1 - high, 2 * tail - beyond, tail)
-        return self.value(low), self.value(high)
-
-
-def _headed(shots: _Shots, weights: Floats) -> Floats:
-    """Expected progress; somewhat beyond arrival it makes no difference."""
-    return np.asarray(np.clip(shots.stood + shots.features @ weights, -1.0, _HEADINGS[-1]))
-
-
-def _inverse(shares: Floats, at: Floats, marks: Floats) -> Floats:
-    """The value up to which cumulated shares between marks come to ``at``."""
-    place = np.minimum((shares < at[:, None]).sum(axis=1), shares.shape[1] - 1)
-    rows = np.arange(place.size)
-    upper, lower = shares[rows, place], np.where(place > 0, shares[rows, place - 1], 0.0)
-    inside = np.where(upper > lower, (at - lower) / np.maximum(upper - lower, 1e-12), 1.0)
-    return np.asarray(marks[place] + np.clip(inside, 0, 1) * (marks[place + 1] - marks[place]))
-
-
-def _corners(elapsed: Floats, heading: Floats) -> Iterator[tuple[Ints, Ints, Floats]]:
-    """The four points of support around each shot, with their weights."""
-    node, inner = _between(_NODES, elapsed)
-    head, across = _between(_HEADINGS, heading)
-    for i, by_time in ((0, 1 - inner), (1, inner)):
-        for j, by_head in ((0, 1 - across), (1, across)):
-            yield node + i, head + j, by_time * by_head
-
-
-def _between(nodes: Floats, at: Floats) -> tuple[Ints, Floats]:
-    inside = np.clip(at, nodes[0], nodes[-1])
-    left = np.clip(np.searchsorted(nodes, inside, side="right") - 1, 0, nodes.size - 2)
-    return left, (inside - nodes[left]) / (nodes[left + 1] - nodes[left])
-
-
-def _learn(lived: _Lived, origin: int) -> Forecasting:
-    """Learn from what was known at the end of a day."""
-    shots = lived.shots
-    weights = np.zeros((len(HORIZONS), len(_FEATURES)))
-    tables, counts, latest = [], [], []
-    taught: set[int] = set()
-    for horizon, ahead in enumerate(HORIZONS):
-        usable = ~np.isnan(lived.reached[:, horizon]) & (lived.known[:, horizon] <= origin)
-        rows = np.flatnonzero(usable)
-        taught.update(np.unique(shots.goal[rows]).tolist())
-        known = lived.known[rows, horizon]
-        first, second = np.quantile(known, _BLOCKS) if rows.size else (0.0, 0.0)
-        weights[horizon] = _expectation(lived, rows[known <= first], horizon, ahead)
-        later = rows[(known > first) & (known <= second)]
-        table, seen = _errors(lived, later, horizon, weights[horizon])
-        last = rows[known > second]
-        latest.append(last[:: max(1, -(-last.size // _MOST_TRIED))])
-        tables.append(table)
-        counts.append(seen)
-    shares, seen = np.stack(tables), np.stack(counts)
-    levels = np.broadcast_to(LEVELS, (len(NEAR), len(STATES), len(LEVELS)))
-    levels = _levels(_Taught(weights, shares, levels), lived, latest)
+def _written(taught: Taught, learnt_to: date) -> Forecasting:
+    """What was taught, as frames; nothing is checked yet."""
+    band, state, level = np.meshgrid([name for name, _ in NEAR], STATES, LEVELS, indexing="ij")
     return Forecasting(
         pl.DataFrame(
             {
-                "horizon": np.repeat(HORIZONS, len(_FEATURES)),
-                "feature": list(_FEATURES) * len(HORIZONS),
-                "weight": weights.ravel(),
+                "horizon": np.repeat(HORIZONS, len(FEATURES)),
+                "feature": list(FEATURES) * len(HORIZONS),
+                "weight": taught.weights.ravel(),
             }
         ),
-        _as_frame(shares, seen),
-        _levels_frame(levels),
+        _as_frame(taught.shares, taught.seen),
+        pl.DataFrame(
+            {
+                "horizon": band.ravel(),
+                "state": state.ravel(),
+                "level": level.ravel(),
+                "used": taught.levels.ravel(),
+            }
+        ),
         pl.DataFrame(schema=_COVERAGE),
-        len(taught),
+        taught.goals,
         False,
-        dates(np.array([origin]))[0],
+        learnt_to,
     )
 
 
-def _expectation(lived: _Lived, rows: Ints, horizon: int, ahead: float) -> Floats:
-    """Weights of the features for the gain up to a horizon: least squares, shrunk to the untaught ones."""
-    shots = lived.shots
-    untaught = np.zeros(len(_FEATURES))
-    untaught[[_FEATURES.index("so_far"), _FEATURES.index("needed")]] = ahead / 2
-    features = shots.features[rows]
-    weight = _each(shots.goal[rows])
-    gain = lived.reached[rows, horizon] - shots.stood[rows]
-    squares = weight * features.T @ features + _SHRINKAGE * np.eye(len(_FEATURES))
-    missing = weight * features.T @ (gain - features @ untaught)
-    return np.asarray(untaught + np.linalg.solve(squares, missing))
-
-
-def _errors(lived: _Lived, rows: Ints, horizon: int, weights: Floats) -> tuple[Floats, Floats]:
-    """Shares of errors at each point of support, and the goals seen there."""
-    shots = lived.shots
-    found = np.zeros((len(STATES), _NODES.size, _HEADINGS.size, _STAYS + _MARKS.size + 1))
-    reached, stood = lived.reached[rows, horizon], shots.stood[rows]
-    heading = _headed(shots, weights)[rows]
-    risen = _STAYS + 1 + np.clip(np.searchsorted(_MARKS, reached - heading) - 1, 0, _MARKS.size - 2)
-    fall = (reached - stood) / np.maximum(stood, _LEAST_FALLEN)
-    fallen = np.clip(np.searchsorted(_DROPS, fall + 1e-9, side="right") - 1, 0, _STAYS - 1)
-    place = np.where(reached > stood + 1e-9, risen, np.where(reached < stood - 1e-9, fallen, _STAYS))
-    place = np.where(reached >= ARRIVED, found.shape[-1] - 1, place)
-    weight = _each(shots.goal[rows])
-    for node, head, share in _corners(shots.elapsed[rows], heading):
-        np.add.at(found, (shots.state[rows], node, head, place), weight * share)
-    pool = FORECAST_POOLING.value
-    seen = found.sum(axis=-1)
-    shares = _untaught(HORIZONS[horizon])
-    for wider in (found.sum(axis=(0, 1), keepdims=True), found.sum(axis=0, keepdims=True), found):
-        shares = (wider + pool * shares) / (wider.sum(axis=-1, keepdims=True) + pool)
-    return np.broadcast_to(shares, found.shape), seen
-
-
-def _levels(taught: _Taught, lived: _Lived, latest: list[Ints]) -> Floats:
-    """The levels at which ranges, on the latest of what was known, held what they say.
-
-    By band of horizons, state and level; drawn to the level itself where few goals can tell.
-    """
-    shots = lived.shots
-    held = np.zeros((len(NEAR), len(STATES), _TRIED.size))
-    told = np.zeros((len(NEAR), len(STATES)))
-    goals: list[list[set[int]]] = [[set() for _ in STATES] for _ in NEAR]
-    for horizon, rows in enumerate(latest):
-        part = shots.where(rows)
-        heading = taught.heading(part, horizon)
-        mixed = taught.mixed(part, heading, horizon)
-        foretold = _Foretold.of(mixed, part.stood, heading, mixed[:, -1])
-        reached, band = lived.reached[rows, horizon], _band(horizon)
-        for at, level in enumerate(_TRIED):
-            low, high = foretold.range(np.full(rows.size, level))
-            inside = (reached >= low - 1e-9) & (reached <= high + 1e-9)
-            held[band, :, at] += np.bincount(part.state, weights=inside, minlength=len(STATES))
-        told[band] += np.bincount(part.state, minlength=len(STATES))
-        for state in range(len(STATES)):
-            goals[band][state].update(part.goal[part.state == state].tolist())
-    found = np.empty((len(NEAR), len(STATES), len(LEVELS)))
-    for band in range(len(NEAR)):
-        for state in range(len(STATES)):
-            share = np.maximum.accumulate(held[band, state] / max(told[band, state], 1))
-            n = len(goals[band][state])
-            trust = n / (n + _LEVEL_POOLING)
-            found[band, state] = (1 - trust) * np.array(LEVELS) + trust * np.interp(LEVELS, share, _TRIED)
-    return found
-
-
-def _levels_frame(levels: Floats) -> pl.DataFrame:
-    band, state, level = np.meshgrid([name for name, _ in NEAR], STATES, LEVELS, indexing="ij")
-    return pl.DataFrame(
-        {"horizon": band.ravel(), "state": state.ravel(), "level": level.ravel(), "used": levels.ravel()}
+def _read(forecasting: Forecasting) -> Taught:
+    """The frames as what was taught."""
+    bins = forecasting.bins
+    falls, errors = (bins[name].explode().to_numpy().reshape(bins.height, -1) for name in ("falls", "errors"))
+    shares = np.column_stack([falls, bins["unmoved"].to_numpy(), errors, bins["finished"].to_numpy()])
+    grid = (len(HORIZONS), len(STATES), ELAPSED_NODES.size, HEADINGS.size)
+    return Taught(
+        forecasting.expectations["weight"].to_numpy().reshape(len(HORIZONS), len(FEATURES)),
+        shares.reshape(*grid, -1),
+        forecasting.levels["used"].to_numpy().reshape(len(NEAR), len(STATES), len(LEVELS)),
+        bins["goals"].to_numpy().reshape(grid),
+        forecasting.goals,
     )
-
-
-def _band(horizon: int) -> int:
-    """Which of `NEAR` a horizon lies in."""
-    return next(at for at, (_, up_to) in enumerate(NEAR) if HORIZONS[horizon] <= up_to + 1e-9)
-
-
-def _untaught(ahead: float) -> Floats:
-    """The default: errors spread like a bell around the heading, wider the further ahead."""
-    spread = FORECAST_SPREAD.value * np.sqrt(ahead)
-    below = ndtr(np.minimum(_MARKS, (1 - _HEADINGS)[:, None]) / spread)
-    below[:, 0] = 0
-    falls = np.where(_DROPS[:-1] >= -1 - 1e-9, 1.0, 0.0)
-    falls *= _FALLS / falls.sum()
-    shares = np.column_stack(
-        [
-            np.broadcast_to(falls, (_HEADINGS.size, _STAYS)),
-            np.zeros(_HEADINGS.size),
-            (1 - falls.sum()) * np.diff(below, axis=1),
-            (1 - falls.sum()) * (1 - below[:, -1]),
-        ]
-    )
-    return shares[None, None]
-
-
-def _each(goal: Ints) -> float:
-    """What each look counts for, so that all together count as many as there are goals.
-
-    All alike: goals that arrive soon are looked at less often, and would count for too much by goal.
-    """
-    return np.unique(goal).size / max(goal.size, 1)
 
 
 def _as_frame(shares: Floats, seen: Floats) -> pl.DataFrame:
-    ahead, state, node, head = np.meshgrid(HORIZONS, STATES, _NODES, _HEADINGS, indexing="ij")
+    ahead, state, node, head = np.meshgrid(HORIZONS, STATES, ELAPSED_NODES, HEADINGS, indexing="ij")
     return pl.DataFrame(
         {
             "horizon": ahead.ravel(),
@@ -762,15 +380,15 @@ def _as_frame(shares: Floats, seen: Floats) -> pl.DataFrame:
             "heading": head.ravel(),
             "goals": seen.ravel(),
             "finished": shares[..., -1].ravel(),
-            "unmoved": shares[..., _STAYS].ravel(),
-            "falls": list(shares[..., :_STAYS].reshape(-1, _STAYS)),
-            "errors": list(shares[..., _STAYS + 1 : -1].reshape(-1, _MARKS.size - 1)),
+            "unmoved": shares[..., STAYS].ravel(),
+            "falls": list(shares[..., :STAYS].reshape(-1, STAYS)),
+            "errors": list(shares[..., STAYS + 1 : -1].reshape(-1, MARKS.size - 1)),
         },
         schema_overrides={"falls": pl.List(pl.Float64), "errors": pl.List(pl.Float64)},
     )
 
 
-def _foretold(taught: _Taught, lived: _Lived, since: int, until: int) -> pl.DataFrame:
+def _foretold(taught: Taught, lived: Lived, since: int, until: int) -> pl.DataFrame:
     """What was foretold on the days after ``since`` up to ``until``, beside what came."""
     days_in = (lived.shots.day > since) & (lived.shots.day <= until)
     shots, reached = lived.shots.where(days_in), lived.reached[days_in]
@@ -798,7 +416,7 @@ def _foretold(taught: _Taught, lived: _Lived, since: int, until: int) -> pl.Data
     return pl.concat(frames).sort("goal_id", "seen_on", "horizon")
 
 
-def _rolled(lived: _Lived) -> Iterator[tuple[str, date, pl.DataFrame]]:
+def _rolled(lived: Lived) -> Iterator[tuple[str, date, pl.DataFrame]]:
     """Quarter by quarter: learn on what was known, foretell, and set what came beside it."""
     today = lived.record.as_of
     first = int(lived.shots.day.min()) if lived.shots.day.size else today
@@ -806,10 +424,9 @@ def _rolled(lived: _Lived) -> Iterator[tuple[str, date, pl.DataFrame]]:
         origin = today - back * _PERIOD
         if origin < first:
             continue
-        learnt = _learn(lived, origin)
-        if learnt.goals < MINIMUM_FORECAST_GOALS.value:
+        taught = teach(lived, origin)
+        if taught.goals < MINIMUM_FORECAST_GOALS.value:
             continue
-        taught = _Taught.of(learnt)
         period = dates(np.array([origin + 1]))[0]
         yield "progress", period, _inside(_foretold(taught, lived, origin, origin + _PERIOD))
         yield "finish", period, _finished_inside(taught, lived, origin, origin + _PERIOD)
@@ -840,7 +457,7 @@ def _named(share: pl.Expr, names: tuple[tuple[str, float], ...]) -> pl.Expr:
     return found
 
 
-def _finished_inside(taught: _Taught, lived: _Lived, since: int, until: int) -> pl.DataFrame:
+def _finished_inside(taught: Taught, lived: Lived, since: int, until: int) -> pl.DataFrame:
     """Whether each goal was finished within its range; only goals whose whole reach has passed by now."""
     shots = lived.shots
     end = _end(shots)
@@ -866,10 +483,10 @@ def _finished_inside(taught: _Taught, lived: _Lived, since: int, until: int) -> 
     ).with_columns(_named(pl.col("elapsed"), ELAPSED).alias("elapsed"))
 
 
-def _end(shots: _Shots) -> Floats:
+def _end(shots: Shots) -> Floats:
     """The furthest horizon within reach of each shot."""
     ahead = np.asarray(HORIZONS)
-    inside = shots.elapsed[:, None] + ahead <= _REACH + 1e-9
+    inside = shots.elapsed[:, None] + ahead <= REACH + 1e-9
     return np.where(inside.any(axis=1), ahead[np.maximum(inside.sum(axis=1) - 1, 0)], 0.0)
 
 
@@ -906,9 +523,9 @@ def _dates_ahead(finished: Floats, end: Floats) -> dict[float, tuple[Floats, Flo
 
 def _finish(forecasting: Forecasting, record: Record, as_of: date) -> Finishes:
     goal = np.flatnonzero(record.goals["open"].to_numpy())
-    shots = _shots(record, goal, np.full(goal.size, record.as_of))
+    shots = look(record, goal, np.full(goal.size, record.as_of))
     refused = _refused(record, shots)
-    finished = _Taught.of(forecasting).finished(shots)
+    finished = _read(forecasting).finished(shots)
     end = _end(shots)
     early, late = _dates_ahead(finished, end)[LEVELS[-1]]
     middle = _crossing(finished, end, np.full(end.size, 0.5))
@@ -943,7 +560,7 @@ def _finish(forecasting: Forecasting, record: Record, as_of: date) -> Finishes:
 _UNMEASURED: Final = ("no_target", "no_baseline", "wrong_direction")
 
 
-def _refused(record: Record, shots: _Shots) -> list[str | None]:
+def _refused(record: Record, shots: Shots) -> list[str | None]:
     """Why there is no forecast, the first reason that holds."""
     kind = record.goals["kind"].gather(shots.goal).to_numpy()
     base = record.goals["baseline"].gather(shots.goal).cast(pl.Float64).to_numpy()
@@ -959,7 +576,7 @@ def _refused(record: Record, shots: _Shots) -> list[str | None]:
         ("no_time", shots.length <= 0),
         ("not_started", shots.elapsed <= 0),
         ("arrived", shots.stood >= ARRIVED),
-        ("long_overdue", shots.elapsed > _REACH - HORIZONS[0] + 1e-9),
+        ("long_overdue", shots.elapsed > REACH - HORIZONS[0] + 1e-9),
     )
     found: list[str | None] = [None] * shots.goal.size
     for name, holds in reversed(reasons):
@@ -972,16 +589,16 @@ def _at(finished: Floats, ahead: Floats) -> Floats:
     """Chance of having arrived by a time ahead, between the horizons."""
     nodes = np.concatenate([[0.0], HORIZONS])
     known = np.column_stack([np.zeros(ahead.size), finished])
-    left, share = _between(nodes, ahead)
+    left, share = between(nodes, ahead)
     rows = np.arange(ahead.size)
     return np.asarray((1 - share) * known[rows, left] + share * known[rows, left + 1])
 
 
-def _bands(taught: _Taught, record: Record) -> pl.DataFrame:
+def _bands(taught: Taught, record: Record) -> pl.DataFrame:
     """The fan of the one goal on record."""
-    shots = _shots(record, np.zeros(1, dtype=np.int64), np.array([record.as_of]))
+    shots = look(record, np.zeros(1, dtype=np.int64), np.array([record.as_of]))
     finished = taught.finished(shots)
-    ahead = [at for at, horizon in enumerate(HORIZONS) if shots.elapsed[0] + horizon <= _REACH + 1e-9]
+    ahead = [at for at, horizon in enumerate(HORIZONS) if shots.elapsed[0] + horizon <= REACH + 1e-9]
     stated = [taught.stated(shots, finished, at)[0] for at in ahead]
     now = np.full(len(_BANDS), shots.stood[0])
     day = [record.as_of] + [record.as_of + round(HORIZONS[at] * float(shots.length[0])) for at in ahead]

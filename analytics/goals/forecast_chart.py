@@ -13,8 +13,9 @@ import polars as pl
 from analytics import theme
 from analytics.disclosure import Released
 from analytics.goals.chart import pace_figure
-from analytics.goals.forecast import LEVELS, Fan, Finishes, Forecasting
+from analytics.goals.forecast import Fan, Finishes, Forecasting
 from analytics.goals.pace import GoalHistory
+from analytics.goals.precedents import LEVELS
 from analytics.language import Language, percent
 
 _OUTER: Final = 0.9
@@ -69,7 +70,7 @@ def forecast_note(released: Released[Fan], t: Language) -> str:
         [
             t(
                 "On each day 9 of 10 goals like it stood within the light band and 5 of 10 within the dark "
-                "one. The thick line at the target is the range of 90 % for the finish. Between two updates a "
+                "one. The thick line at the target is the 90 % range of the finish. Between two updates a "
                 "goal counts as standing where it was last seen."
             ),
             rests if found.goals else "",
