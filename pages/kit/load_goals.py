@@ -15,8 +15,9 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released, release
-from analytics.goals import lead_time, warning
+from analytics.goals import forecast, lead_time, warning
 from analytics.goals.backtest import Backtest, backtest
+from analytics.goals.forecast import Fan, Finishes, Forecasting
 from analytics.goals.lead_time import LeadTimes, lead_times
 from analytics.goals.owners import Owners, owners
 from analytics.goals.risk import ladder
@@ -33,6 +34,9 @@ from pages.kit import load
 SEED: Final = 20261122
 RISK_MADE_BY: Final = f"goal risk 1, rules {RULES_VERSION}, seed {SEED}"
 """Whoever changes what is learnt raises the number, so that what was kept before is learnt anew."""
+
+FORECAST_MADE_BY: Final = f"goal forecast 1, rules {RULES_VERSION}, seed {SEED}"
+"""As `RISK_MADE_BY`, for forecasts."""
 
 
 @dataclass(frozen=True)
@@ -251,5 +255,77 @@ def owners_within_reach(version_id: str, viewer: Viewer, department_id: str | No
         owners=mine,
         promises=theirs,
         expected_false_flags=float(flags["false_flag_rate"].sum()),
+    )
+    return release(found, as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def forecasting(version_id: str) -> Forecasting:
+    """How goals go in the whole company: as kept with the version, or learnt now and kept."""
+    found = derived.kept(load.warehouse(), version_id, "goal_forecast", made_by=FORECAST_MADE_BY)
+    if found is not None:
+        frames, card = found.frames, found.card
+        return Forecasting(
+            frames["expectations"],
+            frames["bins"],
+            frames["levels"],
+            frames["coverage"],
+            int(str(card["goals"])),
+            card["checked"] is True,
+            date.fromisoformat(str(card["learnt_to"])),
+        )
+    on_record = company(version_id)
+    learnt = forecast.learn(
+        on_record.goals, on_record.check_ins, as_of=on_record.as_of, changes=on_record.changes, seed=SEED
+    )
+    with contextlib.suppress(Problem):  # where nothing can be kept it is learnt anew each time
+        derived.keep(
+            load.warehouse(),
+            version_id,
+            "goal_forecast",
+            {
+                "expectations": learnt.expectations,
+                "bins": learnt.bins,
+                "levels": learnt.levels,
+                "coverage": learnt.coverage,
+            },
+            {"goals": learnt.goals, "checked": learnt.checked, "learnt_to": learnt.learnt_to.isoformat()},
+            made_by=FORECAST_MADE_BY,
+        )
+    return learnt
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _company_finishes(version_id: str) -> Finishes:
+    on_record = company(version_id)
+    return forecast.finish(
+        forecasting(version_id),
+        on_record.goals,
+        on_record.check_ins,
+        as_of=on_record.as_of,
+        changes=on_record.changes,
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def finishes(version_id: str, viewer: Viewer) -> Released[Finishes]:
+    """Expected finish of the open goals a viewer may look at, released."""
+    found = forecast.within(_company_finishes(version_id), visible_goals(version_id, viewer))
+    return release(found, as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def fan_of(version_id: str, viewer: Viewer, goal_id: str) -> Released[Fan] | None:
+    """Where one open goal may stand on each day ahead, released; None if closed or not within reach."""
+    if goal_id not in finishes(version_id, viewer).value.goals["goal_id"]:
+        return None
+    on_record = company(version_id)
+    found = forecast.fan(
+        forecasting(version_id),
+        on_record.goals,
+        on_record.check_ins,
+        goal_id=goal_id,
+        as_of=on_record.as_of,
+        changes=on_record.changes,
     )
     return release(found, as_of=found.as_of)
