@@ -346,16 +346,22 @@ NOTABLE_MOODS: Final = Threshold(
     "of their ratings promises.",
 )
 WARNING_PRECISION: Final = Threshold(
-    0.75,
+    0.72,
     date(2026, 11, 22),
-    "Our choice: above the 70 per cent that a warning must reach to be heeded",
-    "Of four warned goals three should miss: people stop reading warnings that are wrong more often.",
+    "Our choice: a little above the 70 per cent that warnings must reach to be heeded",
+    "Of four warned goals about three should miss: people stop reading warnings that are wrong more often.",
 )
-WARNING_CHANCE: Final = Threshold(
-    0.6,
+WARNING_TRUST: Final = Threshold(
+    2,
     date(2026, 11, 22),
-    "Our choice, where too few goals are past to choose by",
-    "A goal that is more likely than not to miss, with some room for error, is worth a talk.",
+    "Our choice: goals of one quarter miss together, so a quarter is one observation, however many goals",
+    "That a delay probability means what it says counts as much as two quarters of past warnings.",
+)
+WARNING_HALF: Final = Threshold(
+    20,
+    date(2026, 11, 22),
+    "Our choice: a share of twenty is known to within about ten percentage points",
+    "A quarter with twenty warnings counts half of one with very many.",
 )
 WARNING_GAP: Final = Threshold(
     0.15,
@@ -368,12 +374,6 @@ WARNING_LEAD: Final = Threshold(
     date(2026, 11, 22),
     "Our choice: two weeks are the least in which a goal can still be helped",
     "A warning on the last days is a report, not a warning.",
-)
-WARNING_CASES: Final = Threshold(
-    50,
-    date(2026, 11, 22),
-    "Our choice: the share of fifty cases is known to within about seven percentage points",
-    "With fewer than fifty goals past their due date a limit cannot be chosen by what became of them.",
 )
 WARNING_SILENCE: Final = Threshold(
     2,
@@ -585,4 +585,10 @@ LANDS_UNLIKELY: Final = Threshold(
     date(2026, 11, 22),
     "Same as the limit of the owner's own confidence: Google re:Work, OKR grades",
     "A goal that lands in fewer than four of ten such cases is unlikely to land.",
+)
+SETTING_GAP: Final = Threshold(
+    0.1,
+    date(2026, 11, 22),
+    "Our choice: one goal in ten",
+    "A department that agrees on ten percentage points more of its goals late than others do needs a talk.",
 )
