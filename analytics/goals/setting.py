@@ -15,17 +15,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar, Final
 
+import numpy as np
 import polars as pl
+from scipy import special
 
 from analytics.disclosure import Cells
-from analytics.distribution.uncertainty import wilson
+from analytics.distribution.uncertainty import benjamini_hochberg, wilson
 from analytics.goals.coverage import unnamed
 from analytics.goals.pace import GoalPace
-from analytics.policy import CONFIDENCE, SETTING_LATE
+from analytics.policy import CONFIDENCE, FALSE_DISCOVERY, SETTING_GAP, SETTING_LATE
 
 REFERENCE: Final = (
     "Doran (1981), Management Review 70(11), 35-36, for what a goal needs; "
-    "Wilson (1927), JASA 22(158), for the interval of a share"
+    "Wilson (1927), JASA 22(158), for the interval of a share; "
+    "Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57(1), for several departments"
 )
 
 FACTS: Final = ("metric", "target", "data_source", "cadence", "owner", "agreed")
@@ -59,7 +62,9 @@ class Setting:
         One row, ``scope`` *all*: the open goals.
     departments
         The open goals below company goals, which are everybody's: one row per department, sorted by
-        ``department_id``; small ones are hidden.
+        ``department_id``; small ones are hidden. Also ``elsewhere`` (share agreed late in all other
+        departments together) and ``stands_out`` (later than elsewhere by at least `SETTING_GAP`, and by more
+        than chance explains, adjusted for the number of departments; owners, not goals, count as cases).
     cycles
         All goals but drafts, one row per cycle in the order of their first days: ``cycle_id``.
     as_of
@@ -73,7 +78,7 @@ class Setting:
 
     cells: ClassVar[tuple[Cells, ...]] = (
         Cells("total", "scope", "owners", _COUNTS),
-        Cells("departments", "department_id", "owners", _COUNTS),
+        Cells("departments", "department_id", "owners", (*_COUNTS, "elsewhere", "stands_out")),
         Cells("cycles", "cycle_id", "owners", _COUNTS, additive=False),
     )
 
@@ -133,9 +138,9 @@ def setting(goals: pl.DataFrame, found: GoalPace, *, branches: Mapping[str, str]
     firsts = rows.drop_nulls("cycle_id").group_by("cycle_id").agg(pl.col("start_on").min().alias("_first"))
     return Setting(
         _counted(running.with_columns(pl.lit("all").alias("scope")), ["scope"], always=("all",)),
-        _counted(
-            running.filter(pl.col("scope") != "company").drop_nulls("department_id"), ["department_id"]
-        ).sort("department_id"),
+        _counted(running.filter(pl.col("scope") != "company").drop_nulls("department_id"), ["department_id"])
+        .sort("department_id")
+        .pipe(_against_the_rest),
         _counted(rows.drop_nulls("cycle_id"), ["cycle_id"])
         .join(firsts, on="cycle_id")
         .sort("_first", "cycle_id")
@@ -161,6 +166,28 @@ def _counted(rows: pl.DataFrame, by: Sequence[str], *, always: tuple[str, ...] =
             )
         )
     return with_share(counts, "late", "dated").select(*by, *_COUNTS)
+
+
+def _against_the_rest(departments: pl.DataFrame) -> pl.DataFrame:
+    """Which departments agree on their goals later than all others together.
+
+    Two shares are compared by their pooled standard error; goals of one owner are agreed on together, so the
+    owners are the cases.
+    """
+    late, dated, owners = (
+        departments[column].cast(pl.Float64).to_numpy() for column in ("late", "dated", "owners")
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = late / dated
+        elsewhere = (late.sum() - late) / (dated.sum() - dated)
+        pooled = late.sum() / dated.sum()
+        error = np.sqrt(pooled * (1 - pooled) * (1 / owners + 1 / (owners.sum() - owners)))
+        chance = 2 * special.ndtr(-np.abs((share - elsewhere) / error))
+    likely = benjamini_hochberg(np.asarray(chance, dtype=np.float64)) <= FALSE_DISCOVERY.value
+    return departments.with_columns(
+        pl.Series("elsewhere", elsewhere, dtype=pl.Float64).fill_nan(None),
+        pl.Series("stands_out", likely & (share - elsewhere >= SETTING_GAP.value), dtype=pl.Boolean),
+    )
 
 
 def with_share(counts: pl.DataFrame, count: str, of: str) -> pl.DataFrame:

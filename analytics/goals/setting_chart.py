@@ -32,8 +32,8 @@ def fact_words(t: Language) -> dict[str, str]:
     }
 
 
-def takeaway(released: Released[Setting], t: Language) -> str:
-    """How many open goals have all they need, what is missing most, and how late they were agreed."""
+def takeaway(released: Released[Setting], t: Language, *, names: Mapping[str, str]) -> str:
+    """How many open goals have all they need, how late they were agreed, and which department stands out."""
     total = released.value.total.row(0, named=True)
     if total["goals"] is None:
         return t("Too few people own these goals to say how they were set.")
@@ -47,6 +47,7 @@ def takeaway(released: Released[Setting], t: Language) -> str:
             total=total["goals"],
         ),
         timeliness(released, t),
+        departments_takeaway(released, t, names=names),
     ]
     return t.joined(said)
 
@@ -87,7 +88,7 @@ def figure(released: Released[Setting], t: Language, mode: theme.Mode) -> go.Fig
     tokens = theme.TOKENS[mode]
     total = released.value.total.row(0, named=True)
     if not total["goals"]:
-        return theme.nothing(takeaway(released, t), mode)
+        return theme.nothing(takeaway(released, t, names={}), mode)
     words = fact_words(t)
     order = sorted(FACTS, key=lambda fact: (total[fact], FACTS.index(fact)))
     shares = [total[fact] / total["goals"] for fact in order]
@@ -142,7 +143,38 @@ def figure(released: Released[Setting], t: Language, mode: theme.Mode) -> go.Fig
 
 
 def departments_takeaway(released: Released[Setting], t: Language, *, names: Mapping[str, str]) -> str:
-    """Which department sets goals least completely, where that is known of several."""
+    """Which department agrees on its goals later than all others; empty where none stands out."""
+    late = released.value.departments.filter(pl.col("stands_out").fill_null(value=False)).sort(
+        "late_share", "department_id", descending=[True, False]
+    )
+    if late.is_empty():
+        return ""
+    first = late.row(0, named=True)
+    said = t(
+        "{name} agreed on {share} [{low}, {high}] of its goals that late, all others together on "
+        "{elsewhere}.",
+        name=names.get(first["department_id"], first["department_id"]),
+        share=percent(first["late_share"], t),
+        low=percent(first["late_low"], t),
+        high=percent(first["late_high"], t),
+        elsewhere=percent(first["elsewhere"], t),
+    )
+    if late.height == 1:
+        return said
+    return t.joined(
+        [
+            said,
+            t.plural(
+                "{n} more department stands out in the same way.",
+                "{n} more departments stand out in the same way.",
+                late.height - 1,
+            ),
+        ]
+    )
+
+
+def completeness(released: Released[Setting], t: Language, *, names: Mapping[str, str]) -> str:
+    """Between which shares the departments lie, where that is known of several."""
     known = released.value.departments.drop_nulls("goals").filter(pl.col("goals") > 0)
     if known.height < 2:
         return ""
@@ -151,7 +183,7 @@ def departments_takeaway(released: Released[Setting], t: Language, *, names: Map
     )
     low, high = ranked.row(0, named=True), ranked.row(-1, named=True)
     return t(
-        "Complete are between {low} ({least}) and {high} ({most}) of the open goals of a department.",
+        "Between {low} ({least}) and {high} ({most}) of the open goals of a department have all six.",
         low=percent(low["_share"], t),
         least=names.get(low["department_id"], low["department_id"]),
         high=percent(high["_share"], t),

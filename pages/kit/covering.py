@@ -18,7 +18,14 @@ from analytics.goals.adjustment import Adjustment
 from analytics.goals.coverage import Coverage
 from analytics.goals.setting import FACTS, Setting
 from analytics.language import Language, percent
-from analytics.policy import MINIMUM_FINISHED_GOALS, SETTING_LATE, WARNING_LATE, WEIGHT_TOLERANCE
+from analytics.policy import (
+    FALSE_DISCOVERY,
+    MINIMUM_FINISHED_GOALS,
+    SETTING_GAP,
+    SETTING_LATE,
+    WARNING_LATE,
+    WEIGHT_TOLERANCE,
+)
 from analytics.theme import Mode
 from data.access import Viewer
 from pages.kit import cards, filters, load, load_coverage
@@ -195,16 +202,14 @@ def goal_setting(reader: Reader, head: st.delta_generator.DeltaGenerator) -> Non
     t = reader.t
     with cards.waiting():
         released = load_coverage.goal_setting(reader.version, reader.viewer, reader.scope.department_id)
-    said = setting_chart.takeaway(released, t)
+    said = setting_chart.takeaway(released, t, names=reader.departments)
     with head:
         cards.title(t("Are goals set well, and in time?"), reader.about)
         cards.finding(said)
     load.picture(
         lambda: setting_chart.figure(released, t, reader.mode), key=("setting", reader.key), alt=said
     )
-    cards.section(
-        t("By department"), setting_chart.departments_takeaway(released, t, names=reader.departments)
-    )
+    cards.section(t("By department"), setting_chart.completeness(released, t, names=reader.departments))
     cards.table(
         t,
         lambda: _set(reader, released, "department_id", t("Department"), reader.departments),
@@ -263,6 +268,12 @@ def _setting_method(t: Language, released: Released[Setting]) -> dict[str, str]:
             "after it. Goals that were never agreed are counted as such, not as late. Shares have 95 % "
             "intervals (Wilson).",
             limit=int(SETTING_LATE.value),
+        ),
+        t("Departments that stand out"): t(
+            "At least {gap} points more late goals than all other departments together, and more than chance "
+            "explains if the owners are counted as cases (Benjamini–Hochberg, {rate} % false discoveries).",
+            gap=f"{100 * SETTING_GAP.value:g}",
+            rate=f"{100 * FALSE_DISCOVERY.value:g}",
         ),
         t("Limits"): t(
             "A goal that has everything may still be the wrong goal, and a missing entry may stand in "

@@ -402,6 +402,63 @@ def test_an_agreement_a_month_after_the_first_day_is_not_late_and_a_day_more_is(
     assert total["late_share"] == pytest.approx(0.4)
 
 
+def agreed_late(**late_of: tuple[int, int]) -> Setting:
+    """Departments with so many late goals of so many owners with a goal each."""
+    rows: Rows = {
+        f"{department}{n}": {
+            "department_id": department,
+            "owner_id": f"{department}{n}",
+            "agreed_on": date(2026, 3, 1) if n < late else date(2026, 1, 8),
+        }
+        for department, (late, owners) in late_of.items()
+        for n in range(owners)
+    }
+    return set_up(rows)
+
+
+def test_a_department_that_agrees_far_later_than_others_stands_out() -> None:
+    # 12 of 30 against 6 of 120 elsewhere: pooled .12, error √(.12 · .88 · (1/30 + 1/120)) = .0663;
+    # (.40 − .05) ÷ .0663 = 5.3 standard errors.
+    found = agreed_late(SAL=(12, 30), OPS=(3, 60), RND=(3, 60))
+    assert found.departments.select("department_id", "elsewhere", "stands_out").rows() == [
+        ("OPS", pytest.approx(15 / 90), False),
+        ("RND", pytest.approx(15 / 90), False),
+        ("SAL", pytest.approx(0.05), True),
+    ]
+    said = setting_chart.departments_takeaway(release(found, as_of=AS_OF), EN, names={"SAL": "Sales"})
+    assert said == ("Sales agreed on 40 % [25 %, 58 %] of its goals that late, all others together on 5 %.")
+
+
+def test_a_department_does_not_stand_out_by_chance_or_by_a_little() -> None:
+    by_chance = agreed_late(SAL=(3, 8), OPS=(10, 60))
+    by_little = agreed_late(SAL=(150, 1_000), OPS=(100, 1_000))
+    for found in (by_chance, by_little):
+        assert not found.departments["stands_out"].any()
+        assert setting_chart.departments_takeaway(release(found, as_of=AS_OF), EN, names={}) == ""
+
+
+def test_goals_of_one_owner_count_as_one_case() -> None:
+    # 14 of 20 against 6 of 40: with goals as cases .55 ÷ √(⅓ · ⅔ · (1/20 + 1/40)) = 4.3 standard errors,
+    # but the 20 are of two owners: .55 ÷ √(⅓ · ⅔ · (1/2 + 1/40)) = 1.6.
+    rows: Rows = {
+        f"{department}{n}": {
+            "department_id": department,
+            "owner_id": f"{department}{n % owners}",
+            "agreed_on": date(2026, 3, 1) if n < late else date(2026, 1, 8),
+        }
+        for department, late, goals_of, owners in (("SAL", 14, 20, 2), ("OPS", 6, 40, 40))
+        for n in range(goals_of)
+    }
+    assert not set_up(rows).departments["stands_out"].any()
+    each = {goal: {**row, "owner_id": goal} for goal, row in rows.items()}
+    assert set_up(each).departments["stands_out"].to_list() == [False, True]
+
+
+def test_one_department_alone_stands_out_from_nobody() -> None:
+    found = agreed_late(SAL=(5, 10)).departments
+    assert found.select("elsewhere", "stands_out").rows() == [(None, False)]
+
+
 def test_goals_of_a_few_people_are_not_counted_by_department() -> None:
     rows: Rows = {
         f"{department}{n}": {"department_id": department, "owner_id": f"{department}{n}"}
@@ -435,7 +492,7 @@ def test_how_goals_were_set_is_said() -> None:
     }
     released = release(set_up(rows), as_of=AS_OF)
     # 1 of 10 late; Wilson: (.1 + 1.92/10) ÷ (1 + 3.84/10) ± … = 2 % to 40 %.
-    assert setting_chart.takeaway(released, EN) == (
+    assert setting_chart.takeaway(released, EN, names={}) == (
         "90 % of open goals have all six things a goal needs (9 of 10). "
         "Half of those agreed were agreed by 10 days after their first day. "
         "10 % [2 %, 40 %] were agreed more than 30 days after it."
@@ -448,7 +505,10 @@ def test_how_goals_were_set_is_said() -> None:
 
 def test_of_the_goals_of_a_few_people_nothing_is_said_about_how_they_were_set() -> None:
     released = release(set_up({"a": {}}), as_of=AS_OF)
-    assert setting_chart.takeaway(released, EN) == "Too few people own these goals to say how they were set."
+    assert (
+        setting_chart.takeaway(released, EN, names={})
+        == "Too few people own these goals to say how they were set."
+    )
     assert setting_chart.figure(released, EN, "dark").layout.annotations
 
 
