@@ -429,7 +429,7 @@ def _widest(rows: pl.DataFrame, by: list[str], names: list[str], alike: Alike = 
     Where a group has too few owners or teams to tell how alike their goals turn out, it is taken to be as
     much as in the whole (``alike``): the goals' half widths are multiplied by that.
     """
-    goals = rows.group_by(*by, "_goal", "_owner", "_team").agg(pl.col(name).sum() for name in names)
+    goals = _by_goal(rows, by, names)
     single = _half_width(goals, by, "_goal", names)
     found = [single]
     for draw in ("_owner", "_team"):
@@ -438,6 +438,12 @@ def _widest(rows: pl.DataFrame, by: list[str], names: list[str], alike: Alike = 
         wider = [pl.col(_HALF + name) * alike.get((draw, name), 1.0) for name in names]
         found += [own, few.with_columns(wider)]
     return pl.concat(found).drop("_draws").group_by(by).agg(pl.all().max())
+
+
+def _by_goal(rows: pl.DataFrame, by: list[str], names: list[str]) -> pl.DataFrame:
+    return rows.group_by(*by, "_goal").agg(
+        pl.col("_owner", "_team").first(), *(pl.col(name).sum() for name in names)
+    )
 
 
 def _half_width(goals: pl.DataFrame, by: list[str], draw: str, names: list[str]) -> pl.DataFrame:
@@ -455,7 +461,7 @@ def _half_width(goals: pl.DataFrame, by: list[str], draw: str, names: list[str])
 
 def _how_alike(rows: pl.DataFrame, names: list[str]) -> Alike:
     """How many times wider intervals get when owners, or teams, are drawn instead of their goals."""
-    goals = rows.group_by("_goal", "_owner", "_team").agg(pl.col(name).sum() for name in names)
+    goals = _by_goal(rows, [], names)
     found: dict[tuple[str, str], float] = {}
     if goals.is_empty():
         return found
