@@ -94,6 +94,11 @@ def at_most(what: str, value: float, most: float, *, unit: str, digits: int = 2,
     )
 
 
+def at_least(what: str, value: float, least: float, *, note: str = "") -> Figure:
+    """A figure that must not be smaller than its bar."""
+    return Figure(what, f"{value:.3f}", f"≥ {least:.3f}", "met" if value >= least else "not met", value, note)
+
+
 def none_of(what: str, count: int, *, of: str, note: str = "") -> Figure:
     """A count that must be nought."""
     return Figure(what, f"{count:,} of {of}", "0", "not met" if count else "met", count, note)
