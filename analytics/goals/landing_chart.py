@@ -602,7 +602,7 @@ def record_said(released: Released[ParentBacktest], t: Language) -> str:
     else:
         said.append(
             t(
-                "The data cannot tell whether counting that goals share causes makes the chances more accurate."
+                "The data cannot tell whether counting that goals share causes makes chances more accurate."
             )
         )
     said.append(

@@ -305,4 +305,4 @@ def _fit(pairs: _Pairs, shares: Floats, told: npt.NDArray[np.bool_], blocks: Int
     bread = np.linalg.pinv(slope.T @ slope)
     inflation = len(sums) / max(len(sums) - 1, 1)
     errors[told] = np.sqrt(np.diag(bread @ (sums.T @ sums) @ bread) * inflation)
-    return _Fitted(parts * min(1.0, _MOST / parts.sum()), errors)
+    return _Fitted(parts / max(1.0, parts.sum() / _MOST), errors)
