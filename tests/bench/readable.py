@@ -168,7 +168,7 @@ def _opened(browser: Browser, url: str, there: Listed, language: str, mode: str)
         settled(page)
         page.locator('[data-testid="stSidebar"] [data-testid="stSelectbox"]').first.click()
         page.get_by_role(
-            "option", name=session._role_names(Language(language))[there.role], exact=True
+            "option", name=session.role_names(Language(language))[there.role], exact=True
         ).click()
         page.locator(f'[data-testid="stSidebarNavLink"][href$="/{there.url}"]').click()
         page.wait_for_url(f"**/{there.url}*")
