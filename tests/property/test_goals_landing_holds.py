@@ -114,8 +114,8 @@ def lived(
     """Goals of half-years whose outcomes are drawn from the model itself: goals, snapshots, what was said.
 
     A parent has four goals below it, each of a hundred days, half of whose time has passed when it is said,
-    rightly, how likely it misses; what the parent's own check-ins say has nothing to do with it. Parents go by
-    all, by two of four, or by weight, a miss bringing nothing more.
+    rightly, how likely it misses; what the parent's own check-ins say has nothing to do with it. Parents go
+    by all, by two of four, or by weight, a miss bringing nothing more.
     """
     rng = np.random.default_rng(seed)
     goals: list[tuple[Any, ...]] = []
