@@ -13,9 +13,12 @@ from analytics.language import Language
 from analytics.policy import (
     CHANCE_SPREAD,
     FALSE_SIGN_RATE,
+    FEWEST_FOR_BOOSTING,
+    FEWEST_FOR_LOGISTIC,
     MINIMUM_GROUP,
     MINIMUM_RATEES,
     PRACTICAL_SEVERITY,
+    SNAPSHOT_DAYS,
 )
 
 
@@ -256,6 +259,124 @@ CHAPTERS: Final = (
         lambda t: t(
             "Where evidence explains next to nothing of the ratings, the page says so and flags nobody by it."
         ),
+        (),
+    ),
+    Chapter(
+        "risk",
+        lambda t: t("How likely is a goal to miss its due date?"),
+        lambda t: t(
+            "Every goal is looked at every {days} days while it is open, with what could be known that day: "
+            "work left against time left, recent pace, silence, changes of target and due date, the owner's "
+            "confidence, and how earlier goals of the owner and the department went. On a row of days in the "
+            "past all is learnt anew from what was settled by then and says what it has to say about the days "
+            "that followed. Those statements choose the model (pace rule, penalised logistic regression, "
+            "boosted trees, or the mean of both), bend its probabilities until they come true, and are what "
+            "the page on honesty shows. Goals that are still open count: they have not landed so far.",
+            days=int(SNAPSHOT_DAYS.value),
+        ),
+        (
+            r"P(\text{miss} \mid x) = \prod_{k=1}^{K} \big(1 - h_k(x)\big), \qquad "
+            r"h_k(x) = P(\text{lands in part } k \text{ of the time left} \mid \text{open before}, x)",
+            r"\text{Brier} = \overline{(p - y)^2}, \qquad \text{skill} = 1 - "
+            r"\frac{\text{Brier}}{\text{Brier of the base rate}}",
+        ),
+        lambda t: t(
+            "Goals to come go as goals went. A miss is not done by the due date in force on the day: moving "
+            "a due date does not undo it, and a goal given up is not done. No protected attribute enters."
+        ),
+        lambda t: t(
+            "With fewer than {few} settled goals only the pace rule speaks, with a wide interval, and says "
+            "that it was never checked; decision trees are not tried below {many}. A change nobody has seen "
+            "before is not foreseen.",
+            few=int(FEWEST_FOR_LOGISTIC.value),
+            many=int(FEWEST_FOR_BOOSTING.value),
+        ),
+        (
+            "Tutz & Schmid (2016), Modeling Discrete Time-to-Event Data. doi:10.1007/978-3-319-28158-2",
+            "van Houwelingen (2007), Scand. J. Stat. 34(1). doi:10.1111/j.1467-9469.2006.00529.x",
+            "Niculescu-Mizil & Caruana (2005), ICML. doi:10.1145/1102351.1102430",
+            "Choetkiertikul et al. (2018), IEEE Trans. Softw. Eng. 44(6). doi:10.1109/TSE.2017.2693989",
+        ),
+    ),
+    Chapter(
+        "landing",
+        lambda t: t("How likely does a goal land, given the goals below it?"),
+        lambda t: t(
+            "Every open goal below carries a load; it misses if the load exceeds what its delay probability "
+            "leaves. Goals of one owner, one department and under one goal share part of their load, as much "
+            "as past misses went together. Loads are drawn some thousand times and rolled up by the rule of "
+            "each goal: its own metric, all below, a share of the weight, or so many of them. What a goal "
+            "below would gain or lose is found by letting it surely land or miss in the same draws. The rule, "
+            "where nobody stated one, and the way to weigh a goal's own check-ins against those below are "
+            "chosen by what became of past goals."
+        ),
+        (
+            r"z_i = \sqrt{\rho_o}\,O_{o(i)} + \sqrt{\rho_d}\,D_{d(i)} + \sqrt{\rho_p}\,S_{p(i)} "
+            r"+ \sqrt{1 - \rho_o - \rho_d - \rho_p}\;\varepsilon_i, \qquad "
+            r"i \text{ misses} \iff \Phi(z_i) > 1 - p_i",
+        ),
+        lambda t: t(
+            "What hangs below what, and by which rule, held in the past as it does now: exports keep no "
+            "history of that. Causes are shared evenly by all goals of an owner or a department."
+        ),
+        lambda t: t(
+            "Goals in a loop go by their own chance and are reported. Dependencies nobody wrote down are not "
+            "known."
+        ),
+        (
+            "Vasicek (2002), The distribution of loan portfolio value, Risk 15(12)",
+            "Li (2000), J. Fixed Income 9(4). doi:10.3905/jfi.2000.319253",
+            "Ranjan & Gneiting (2010), J. R. Stat. Soc. B 72(1). doi:10.1111/j.1467-9868.2009.00726.x",
+        ),
+    ),
+    Chapter(
+        "forecast",
+        lambda t: t("How far will a goal have come by when, and when will it be finished?"),
+        lambda t: t(
+            "A straight expectation from the pace so far and the pace needed, and around it what such "
+            "expectations got wrong about past goals at the same point, moving or stalled (conformal "
+            "prediction). It is learnt on earlier goals, its errors on later ones and the width of its ranges "
+            "on the latest, so that a range of 90 % holds nine in ten; that is checked quarter by quarter."
+        ),
+        (),
+        lambda t: t("Goals go on as goals like them did; one that was given up is watched no longer."),
+        lambda t: t(
+            "A goal without a target or a starting value, or one that is to hold a level, has no forecast."
+        ),
+        (
+            "Lei et al. (2018), JASA 113(523). doi:10.1080/01621459.2017.1307116",
+            "Guan (2023), Biometrika 110(1). doi:10.1093/biomet/asac040",
+        ),
+    ),
+    Chapter(
+        "warning",
+        lambda t: t("When are you warned, and what were past warnings worth?"),
+        lambda t: t(
+            "A warning arises when the delay probability crosses a limit, when nobody updates a goal, when it "
+            "is made harder late, or when its owner's confidence falls; it ends only well below the limit, so "
+            "that it does not flicker. The limit is chosen from quarters that had passed before. Past "
+            "warnings are held against what became of the goals: how many came true, how many misses were "
+            "warned of, and how long before."
+        ),
+        (),
+        lambda t: t("A miss that nobody could have prevented counts like any other."),
+        lambda t: t(
+            "A warning that leads to help may turn a miss into a landing and then looks false: precision is "
+            "a lower bound."
+        ),
+        ("Wilson (1927), J. Am. Stat. Assoc. 22(158). doi:10.1080/01621459.1927.10502953",),
+    ),
+    Chapter(
+        "owners",
+        lambda t: t("Who over-promises, and who holds back?"),
+        lambda t: t(
+            "The confidence an owner stated is set against what became of the goals, drawn towards what is "
+            "usual in the company the fewer goals there are. An owner is named only where the whole interval "
+            "lies beyond what matters."
+        ),
+        (),
+        lambda t: t("Confidence was stated in earnest and meant the chance of landing in time."),
+        lambda t: t("Over few cycles a habit cannot be told from a bad half-year; then nobody is named."),
         (),
     ),
     Chapter(
