@@ -6,9 +6,11 @@ Returns  the limits in force in each quarter, and one row per goal and due date 
          missed and since when it had been warned of, by the delay probability and by the pace rule; from
          these precision, recall and lead time.
 
-A limit is chosen at the beginning of a quarter from goals that were due before it, and from nothing later:
-the lowest above which three of four past warnings came true. So no period is judged by a limit chosen on it.
-A goal whose due date was moved is a case for each date: what was warned of is missing the date of that day.
+A limit is chosen at the beginning of a quarter from goals that were due before it, and from nothing later, so
+that no period is judged by a limit chosen on it: the lowest at which enough warnings can be expected to come
+true. Expected is, before anything is past, what an honest probability promises: of the goals on which it ever
+reaches a level, at least so many miss. Each past quarter then counts as one observation of that share. A goal
+whose due date was moved is a case for each date: what was warned of is missing the date of that day.
 
 The pace rule is judged beside it in two ways: with limits chosen from its own past in the same manner, and
 with as many warnings as the delay probability gave, which is generous to it, for that needs hindsight.
@@ -19,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import numpy as np
 import polars as pl
@@ -28,11 +30,11 @@ from scipy.stats import norm
 from analytics.disclosure import Cells
 from analytics.policy import (
     CONFIDENCE,
-    WARNING_CASES,
-    WARNING_CHANCE,
     WARNING_GAP,
+    WARNING_HALF,
     WARNING_LEAD,
     WARNING_PRECISION,
+    WARNING_TRUST,
 )
 
 REFERENCE: Final = "Wilson (1927), J. Am. Stat. Assoc. 22(158). doi:10.1080/01621459.1927.10502953"
@@ -41,14 +43,11 @@ RULES: Final = ("delay", "pace", "pace_equal")
 """By the delay probability; by the pace rule with its own limits; by the pace rule as often."""
 
 _CANDIDATES: Final = np.round(np.arange(0.30, 0.96, 0.01), 2)
-_FEWEST_WARNED: Final = 20
-"""Warnings a share must rest on before a limit is chosen by it: a share of 20 is known to within a tenth."""
 _LIMITS: Final = {
     "from_on": pl.Date,
     "on": pl.Float64,
     "off": pl.Float64,
     "cases": pl.Int64,
-    "chosen": pl.Boolean,
 }
 
 
@@ -134,9 +133,11 @@ def narrowed(found: LeadTimes, goal_ids: frozenset[str]) -> LeadTimes:
 def limits(said: pl.DataFrame, *, as_of: date, chance: str = "delay") -> pl.DataFrame:
     """From where on to warn, quarter by quarter, each chosen from what was known when it began.
 
-    The lowest limit above which the share of past warned goals that missed came to `WARNING_PRECISION`,
-    for a lower one warns of more misses; where none did, the one whose warnings came true most often;
-    `WARNING_CHANCE` as long as fewer than `WARNING_CASES` goals are past their due date.
+    The lowest limit at which the share of warned goals that miss is expected to come to `WARNING_PRECISION`,
+    for a lower one warns of more misses. Expected is the mean of what the probability promises (the limit
+    itself, counted as `WARNING_TRUST` quarters) and of the share in each past quarter. An honest probability
+    that wanders until it is settled comes true, of all goals on which it ever reaches a level, at least as
+    often as that level says.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def limits(said: pl.DataFrame, *, as_of: date, chance: str = "delay") -> pl.Data
     -------
     polars.DataFrame
         One row per quarter, sorted: ``from_on``, ``on`` (a warning begins at or above it), ``off`` (and ends
-        below it), ``cases`` (goals to choose by), ``chosen`` (by them; otherwise the default).
+        below it), ``cases`` (goals past by then; with none the promise alone counts).
 
     Raises
     ------
@@ -163,17 +164,18 @@ def limits(said: pl.DataFrame, *, as_of: date, chance: str = "delay") -> pl.Data
     cases = (
         said.filter(pl.col("missed").is_not_null(), pl.col("due_on") <= as_of)
         .group_by("goal_id", "due_on")
-        .agg(pl.col(chance).max().alias("most"), pl.col("missed").last(), pl.col("known_on").last())
+        .agg(pl.col(chance).max().round(9).alias("most"), pl.col("missed").last(), pl.col("known_on").last())
         .drop_nulls("most")
+        .with_columns(pl.col("due_on").dt.truncate("1q").alias("quarter"))
+        .sort("quarter")
     )
     first = said["seen_on"].min()
     rows = []
     for start in _quarters(first, as_of) if isinstance(first, date) else ():
         # Cases known early are those that landed early: only those past their due date are whole.
         past = cases.filter(pl.col("due_on") < start, pl.col("known_on") < start)
-        on = _chosen(past["most"].to_numpy(), past["missed"].to_numpy())
-        limit = WARNING_CHANCE.value if on is None else on
-        rows.append((start, limit, limit - WARNING_GAP.value, past.height, on is not None))
+        on = _chosen(past)
+        rows.append((start, on, on - WARNING_GAP.value, past.height))
     return pl.DataFrame(rows, schema=_LIMITS, orient="row").with_columns(pl.col("off").round(9))
 
 
@@ -221,19 +223,19 @@ def _quarters(first: date, last: date) -> Iterator[date]:
         year, month = (year, month + 3) if month < 10 else (year + 1, 1)
 
 
-def _chosen(most: np.ndarray[Any, Any], missed: np.ndarray[Any, Any]) -> float | None:
-    """The limit that past cases choose; None of too few."""
-    if len(most) < WARNING_CASES.value:
-        return None
-    shares: list[tuple[float, float]] = []
-    for limit in _CANDIDATES:
-        warned = most.round(9) >= limit
-        if warned.sum() >= _FEWEST_WARNED:
-            shares.append((float(missed[warned].mean()), float(limit)))
-    good = [limit for share, limit in shares if share >= WARNING_PRECISION.value]
-    if good:
-        return min(good)
-    return max(shares)[1] if shares else None
+def _chosen(past: pl.DataFrame) -> float:
+    """The lowest limit at which enough warnings can be expected to come true."""
+    shares = WARNING_TRUST.value * _CANDIDATES
+    weights = np.full(len(_CANDIDATES), WARNING_TRUST.value)
+    for _, quarter in past.group_by("quarter", maintain_order=True):
+        warned = quarter["most"].to_numpy()[:, None] >= _CANDIDATES
+        n = warned.sum(axis=0)
+        weight = n / (n + WARNING_HALF.value)
+        hits = (warned & quarter["missed"].to_numpy()[:, None]).sum(axis=0)
+        shares = shares + weight * hits / np.maximum(n, 1)
+        weights = weights + weight
+    enough = _CANDIDATES[(shares / weights).round(9) >= WARNING_PRECISION.value]
+    return float(enough.min() if len(enough) else _CANDIDATES[-1])
 
 
 def _first_warned(said: pl.DataFrame, found: pl.DataFrame, chance: str, name: str) -> pl.DataFrame:

@@ -280,7 +280,7 @@ def _stale(running: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
             how="inner",
         )
         .with_columns((pl.col("updated_on") + pl.duration(days=longest + 1)).alias("arose_on"))
-        .filter((pl.col("ended_on") >= pl.col("arose_on")).fill_null(value=True))
+        .filter((pl.col("ended_on") > pl.col("arose_on")).fill_null(value=True))
         .with_columns(pl.lit("stale").alias("kind"))
     )
 

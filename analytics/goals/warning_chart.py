@@ -19,7 +19,7 @@ from analytics.disclosure import Released
 from analytics.goals.lead_time import RULES, LeadTimes
 from analytics.goals.warning import EarlyWarnings, since
 from analytics.language import Language, percent
-from analytics.policy import WARNING_CASES, WARNING_LEAD, WARNING_MISSES
+from analytics.policy import WARNING_LEAD, WARNING_MISSES
 
 LIKELY_LOST: Final = 0.8
 """Delay probability from which on saving a goal as it stands is no longer the first thought."""
@@ -381,7 +381,7 @@ def limit_words(found: LeadTimes | EarlyWarnings, t: Language) -> str:
         return ""
     row = found.limits.row(-1, named=True)
     on, off = percent(row["on"], t), percent(row["off"], t)
-    if row["chosen"]:
+    if row["cases"]:
         return t(
             "Since {day} a warning begins at a delay probability of {on} and ends below {off}. The limit was "
             "chosen from {n} goals that were due before that day.",
@@ -391,11 +391,10 @@ def limit_words(found: LeadTimes | EarlyWarnings, t: Language) -> str:
             n=row["cases"],
         )
     return t(
-        "A warning begins at a delay probability of {on} and ends below {off}: a set limit, for fewer than "
-        "{n} goals are past their due date to choose one by.",
+        "A warning begins at a delay probability of {on} and ends below {off}: no goal is past its due date "
+        "yet, so the probability is taken at its word.",
         on=on,
         off=off,
-        n=int(WARNING_CASES.value),
     )
 
 

@@ -159,7 +159,7 @@ TWO = Known(goals={"S": "Win the market", "A": "Ship the pump", "B": "Hire ten"}
 
 
 def test_the_finding_counts_and_names_what_weighs_most() -> None:
-    said = chart.takeaway(standing(("A", 0.7), ("B", 0.9)), EN, TWO, day=SINCE)
+    said = chart.takeaway(standing(("A", 0.75), ("B", 0.9)), EN, TWO, day=SINCE)
     assert said == (
         "2 new warnings since 20 Jan 2026. They touch the strategic goal “Win the market”.\n"
         "Most hangs on “Hire ten”: its delay probability is 90 %."
@@ -167,7 +167,7 @@ def test_the_finding_counts_and_names_what_weighs_most() -> None:
 
 
 def test_what_was_acknowledged_is_counted_apart() -> None:
-    found = standing(("A", 0.7), ("B", 0.9))
+    found = standing(("A", 0.75), ("B", 0.9))
     heaviest = found.value.standing["warning_id"][0]
     said = chart.takeaway(found, EN, TWO, day=SINCE, answered=frozenset({heaviest}))
     assert said == (
@@ -177,7 +177,7 @@ def test_what_was_acknowledged_is_counted_apart() -> None:
 
 
 def test_old_warnings_still_stand() -> None:
-    said = chart.takeaway(standing(("A", 0.7)), EN, TWO, day=AS_OF)
+    said = chart.takeaway(standing(("A", 0.75)), EN, TWO, day=AS_OF)
     assert said == "No new warning since 25 May 2026.\n1 warning from before still stands."
 
 
@@ -186,7 +186,7 @@ def test_nothing_is_said_to_be_nothing() -> None:
 
 
 def test_in_order_every_goal_is_named_once_before_any_again() -> None:
-    found = standing(("A", 0.7), ("B", 0.9))
+    found = standing(("A", 0.75), ("B", 0.9))
     twice = pl.concat([found.value.warnings, found.value.warnings.with_columns(kind=pl.lit("stale"))])
     doubled = release(replace(found.value, warnings=twice.sort("consequence", descending=True)), as_of=AS_OF)
     order = chart.new_first(doubled, day=SINCE)["goal_id"].to_list()
@@ -194,7 +194,7 @@ def test_in_order_every_goal_is_named_once_before_any_again() -> None:
 
 
 def test_told_under_an_older_id_is_told() -> None:
-    found = standing(("A", 0.7)).value
+    found = standing(("A", 0.75)).value
     assert apart_from(found, frozenset({found.standing["known_as"].item()[-1]})).standing.is_empty()
     assert apart_from(found, frozenset({"another"})).standing.height == 1
     assert of_kind(found, "stale").standing.is_empty()
@@ -230,7 +230,7 @@ def test_of_few_misses_nothing_is_said() -> None:
 
 def test_the_limit_says_whether_it_was_chosen(past: Released[LeadTimes]) -> None:
     assert "The limit was chosen from" in chart.limit_words(past.value, EN)
-    assert "a set limit" in chart.limit_words(lead_times(course(0.1), as_of=AS_OF), EN)
+    assert "taken at its word" in chart.limit_words(lead_times(course(0.1), as_of=AS_OF), EN)
 
 
 def test_the_picture_shows_what_the_measures_say(past: Released[LeadTimes]) -> None:
@@ -268,6 +268,6 @@ def test_the_table_has_all_quarters_on_top_and_then_the_latest(past: Released[Le
 
 
 def test_counts_by_kind_are_in_words() -> None:
-    found = standing(("A", 0.7), ("B", 0.9)).value.standing
+    found = standing(("A", 0.75), ("B", 0.9)).value.standing
     assert chart.count_words(found, EN) == "◆ Likely to be late 2"
     assert chart.count_words(found.clear(), EN) == ""
