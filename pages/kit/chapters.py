@@ -268,17 +268,21 @@ CHAPTERS: Final = (
             "Every goal is looked at every {days} days while it is open, with what could be known that day: "
             "work left against time left, recent pace, silence, changes of target and due date, the owner's "
             "confidence, and how earlier goals of the owner and the department went. On a row of days in the "
-            "past all is learnt anew from what was settled by then and says what it has to say about the days "
-            "that followed. Those statements choose the model (pace rule, penalised logistic regression, "
+            "past all is learnt anew from what was settled by then, and speaks about the days that followed. "
+            "Those statements choose the model (pace rule, penalised logistic regression, "
             "boosted trees, or the mean of both), bend its probabilities until they come true, and are what "
             "the page on honesty shows. Goals that are still open count: they have not landed so far.",
             days=int(SNAPSHOT_DAYS.value),
         ),
         (
-            r"P(\text{miss} \mid x) = \prod_{k=1}^{K} \big(1 - h_k(x)\big), \qquad "
-            r"h_k(x) = P(\text{lands in part } k \text{ of the time left} \mid \text{open before}, x)",
-            r"\text{Brier} = \overline{(p - y)^2}, \qquad \text{skill} = 1 - "
-            r"\frac{\text{Brier}}{\text{Brier of the base rate}}",
+            (
+                r"P(\text{miss} \mid x) = \prod_{k=1}^{K} \big(1 - h_k(x)\big), \qquad "
+                r"h_k(x) = P(\text{lands in part } k \text{ of the time left} \mid \text{open before}, x)"
+            ),
+            (
+                r"\text{Brier} = \overline{(p - y)^2}, \qquad \text{skill} = 1 - "
+                r"\frac{\text{Brier}}{\text{Brier of the base rate}}"
+            ),
         ),
         lambda t: t(
             "Goals to come go as goals went. A miss is not done by the due date in force on the day: moving "
@@ -306,14 +310,16 @@ CHAPTERS: Final = (
             "leaves. Goals of one owner, one department and under one goal share part of their load, as much "
             "as past misses went together. Loads are drawn some thousand times and rolled up by the rule of "
             "each goal: its own metric, all below, a share of the weight, or so many of them. What a goal "
-            "below would gain or lose is found by letting it surely land or miss in the same draws. The rule, "
-            "where nobody stated one, and the way to weigh a goal's own check-ins against those below are "
+            "below would gain or lose is found by letting it surely land or miss in the same draws. The "
+            "rule, where nobody stated one, and the way to weigh a goal's own check-ins against those below are "
             "chosen by what became of past goals."
         ),
         (
-            r"z_i = \sqrt{\rho_o}\,O_{o(i)} + \sqrt{\rho_d}\,D_{d(i)} + \sqrt{\rho_p}\,S_{p(i)} "
-            r"+ \sqrt{1 - \rho_o - \rho_d - \rho_p}\;\varepsilon_i, \qquad "
-            r"i \text{ misses} \iff \Phi(z_i) > 1 - p_i",
+            (
+                r"z_i = \sqrt{\rho_o}\,O_{o(i)} + \sqrt{\rho_d}\,D_{d(i)} + \sqrt{\rho_p}\,S_{p(i)} "
+                r"+ \sqrt{1 - \rho_o - \rho_d - \rho_p}\;\varepsilon_i, \qquad "
+                r"i \text{ misses} \iff \Phi(z_i) > 1 - p_i"
+            ),
         ),
         lambda t: t(
             "What hangs below what, and by which rule, held in the past as it does now: exports keep no "
@@ -335,8 +341,8 @@ CHAPTERS: Final = (
         lambda t: t(
             "A straight expectation from the pace so far and the pace needed, and around it what such "
             "expectations got wrong about past goals at the same point, moving or stalled (conformal "
-            "prediction). It is learnt on earlier goals, its errors on later ones and the width of its ranges "
-            "on the latest, so that a range of 90 % holds nine in ten; that is checked quarter by quarter."
+            "prediction). It is learnt on earlier goals, its errors on later ones and the width of its "
+            "ranges on the latest, so that a range of 90 % holds nine in ten; that is checked quarter by quarter."
         ),
         (),
         lambda t: t("Goals go on as goals like them did; one that was given up is watched no longer."),
@@ -352,9 +358,9 @@ CHAPTERS: Final = (
         "warning",
         lambda t: t("When are you warned, and what were past warnings worth?"),
         lambda t: t(
-            "A warning arises when the delay probability crosses a limit, when nobody updates a goal, when it "
-            "is made harder late, or when its owner's confidence falls; it ends only well below the limit, so "
-            "that it does not flicker. The limit is chosen from quarters that had passed before. Past "
+            "A warning arises when the delay probability crosses a limit, when nobody updates a goal, "
+            "when it is made harder late, or when its owner's confidence falls; it ends only well below the "
+            "limit, so that it does not flicker. The limit is chosen from quarters that had passed before. Past "
             "warnings are held against what became of the goals: how many came true, how many misses were "
             "warned of, and how long before."
         ),
