@@ -307,12 +307,12 @@ CHAPTERS: Final = (
         lambda t: t("How likely does a goal land, given the goals below it?"),
         lambda t: t(
             "Every open goal below carries a load; it misses if the load exceeds what its delay probability "
-            "leaves. Goals of one owner, one department and under one goal share part of their load, as much "
-            "as past misses went together. Loads are drawn some thousand times and rolled up by the rule of "
-            "each goal: its own metric, all below, a share of the weight, or so many of them. What a goal "
-            "below would gain or lose is found by letting it surely land or miss in the same draws. The "
-            "rule, where nobody stated one, and the way to weigh a goal's own check-ins against those below are "
-            "chosen by what became of past goals."
+            "leaves. Goals of one owner, one department and under one goal share part of their load, as "
+            "much as past misses went together. Loads are drawn some thousand times and rolled up by the "
+            "rule of each goal: its own metric, all below, a share of the weight, or so many of them. What "
+            "a goal below would gain or lose is found by letting it surely land or miss in the same draws. "
+            "The rule, where nobody stated one, and the way to weigh a goal's own check-ins against those "
+            "below are chosen by what became of past goals."
         ),
         (
             (
@@ -342,7 +342,8 @@ CHAPTERS: Final = (
             "A straight expectation from the pace so far and the pace needed, and around it what such "
             "expectations got wrong about past goals at the same point, moving or stalled (conformal "
             "prediction). It is learnt on earlier goals, its errors on later ones and the width of its "
-            "ranges on the latest, so that a range of 90 % holds nine in ten; that is checked quarter by quarter."
+            "ranges on the latest, so that a range of 90 % holds nine in ten; that is checked quarter by "
+            "quarter."
         ),
         (),
         lambda t: t("Goals go on as goals like them did; one that was given up is watched no longer."),
@@ -358,11 +359,11 @@ CHAPTERS: Final = (
         "warning",
         lambda t: t("When are you warned, and what were past warnings worth?"),
         lambda t: t(
-            "A warning arises when the delay probability crosses a limit, when nobody updates a goal, "
-            "when it is made harder late, or when its owner's confidence falls; it ends only well below the "
-            "limit, so that it does not flicker. The limit is chosen from quarters that had passed before. Past "
-            "warnings are held against what became of the goals: how many came true, how many misses were "
-            "warned of, and how long before."
+            "A warning arises when the delay probability crosses a limit, when nobody updates a goal, when "
+            "it is made harder late, or when its owner's confidence falls; it ends only well below the "
+            "limit, so that it does not flicker. The limit is chosen from quarters that had passed before. "
+            "Past warnings are held against what became of the goals: how many came true, how many misses "
+            "were warned of, and how long before."
         ),
         (),
         lambda t: t("A miss that nobody could have prevented counts like any other."),
