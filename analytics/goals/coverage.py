@@ -135,7 +135,7 @@ def coverage(
     ).join(alive.select("goal_id", "scope", "owner_id", "branch_id"), on="goal_id")
     mine = pl.lit(value=True) if reached is None else pl.col("goal_id").is_in(list(reached))
     uptake = _uptake(serving.filter(mine))
-    weights, weighted = _weights(goals, found.goals.filter(mine))
+    weights, weighted = _weights(goals, found.goals.with_columns(mine.alias("_mine")))
     return Coverage(
         strategy=_strategy(strategic, serving),
         uptake=uptake,
@@ -229,13 +229,15 @@ def unnamed(column: str) -> pl.Expr:
     return pl.col(column).is_null() | (pl.col(column).str.strip_chars() == "")
 
 
-def _weights(goals: pl.DataFrame, reached: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+def _weights(goals: pl.DataFrame, paced: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """Owners whose weights in one scope and cycle do not add up, and how many there are with weights at all.
 
     What was given up may have had its weight handed on or not: weights that add up with or without it are in
-    order.
+    order. Of goals that are not all within reach nothing is said: the rest of their weights is elsewhere.
     """
-    states = reached.select("goal_id", "open", (pl.col("status") == "abandoned").alias("_given_up"), "status")
+    states = paced.select(
+        "goal_id", "open", (pl.col("status") == "abandoned").alias("_given_up"), "status", "_mine"
+    )
     known = (
         goals.select(
             "goal_id", "owner_id", pl.col("scope").cast(pl.String), "cycle_id", "department_id", "weight"
@@ -251,13 +253,14 @@ def _weights(goals: pl.DataFrame, reached: pl.DataFrame) -> tuple[pl.DataFrame, 
         .agg(
             pl.col("open").any().alias("_runs"),
             pl.col("weight").is_not_null().any().alias("_any"),
+            pl.col("_mine").all(),
             pl.col("department_id").first(),
             kept.sum().cast(pl.Int64).alias("goals"),
             pl.col("weight").filter(kept).sum().alias("total"),
             pl.col("weight").sum().alias("_with_all"),
             (kept & pl.col("weight").is_null()).sum().cast(pl.Int64).alias("unweighted"),
         )
-        .filter("_runs", "_any")
+        .filter("_runs", "_any", "_mine")
     )
     off = [
         (pl.col(total) - _WHOLE).abs().round(6) > WEIGHT_TOLERANCE.value for total in ("total", "_with_all")

@@ -237,7 +237,13 @@ def _set(
 ) -> pl.DataFrame:
     """Shares of goals that have what they need, and when they were agreed, by group."""
     t, words = reader.t, setting_chart.fact_words(reader.t)
-    frame = released.value.departments if group == "department_id" else released.value.cycles
+    frame = (
+        released.value.departments.sort(
+            "late_share", "department_id", descending=[True, False], nulls_last=True
+        )
+        if group == "department_id"
+        else released.value.cycles
+    )
 
     def share(column: str, of: str = "goals") -> pl.Expr:
         return (100 * pl.col(column) / pl.col(of)).round(0).cast(pl.Int64, strict=False)

@@ -282,6 +282,12 @@ def test_weights_are_added_up_by_scope_and_cycle_and_only_where_goals_are_open()
     assert (found.weights.height, found.weighted) == (0, 2)
 
 
+def test_weights_that_are_only_partly_within_reach_are_not_called_wrong() -> None:
+    rows: Rows = {"here": {"weight": 60.0}, "there": {"weight": 40.0}}
+    found = covered(rows, reached=frozenset({"here"}))
+    assert (found.weights.height, found.weighted) == (0, 0)
+
+
 def test_a_silent_branch_is_found_with_how_long_it_has_been_silent() -> None:
     found = covered(STRATEGY, silent=("s", "s1", *(f"p{n}" for n in range(6))))
     # Since 1 January: 180 days to 30 June.

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from analytics.goals.adjustment import Adjustment, adjustment
-from analytics.goals.setting import with_share
+from analytics.goals.pace import pace
+from analytics.goals.setting import setting, with_share
 
 AS_OF: Final = date(2026, 6, 30)
 START: Final = date(2026, 1, 1)
@@ -109,6 +110,40 @@ def test_the_difference_beside_goals_nobody_changed() -> None:
     half = 2.570582 * sqrt(0.073333 / 30)
     assert told["effect_low"] == pytest.approx(-1.3 / 6 - half, abs=1e-5)
     assert told["effect_high"] == pytest.approx(-1.3 / 6 + half, abs=1e-5)
+
+
+def test_where_no_department_agrees_later_hardly_ever_one_stands_out() -> None:
+    # 6 departments of 40 owners with 3 goals each; whether an owner is slow holds for all their goals.
+    draw = np.random.default_rng(3)
+    owners = np.repeat(np.arange(240), 3)
+    everybody = goals(*(f"g{n:03}" for n in range(720))).with_columns(
+        pl.Series("owner_id", [f"E{owner}" for owner in owners]),
+        pl.Series("department_id", [f"D{owner // 40}" for owner in owners]),
+        *(pl.lit("x").alias(text) for text in ("metric", "unit", "data_source", "cycle_id")),
+        *(pl.lit(None, pl.String).alias(text) for text in ("parent_id", "perspective")),
+        pl.lit(None, pl.Float64).alias("weight"),
+        pl.lit(14).alias("cadence_days"),
+        pl.lit(None, pl.Date).alias("agreed_on"),
+    )
+    silent = pl.DataFrame(
+        schema={
+            "goal_id": pl.String,
+            "checked_at": pl.Datetime,
+            "value": pl.Float64,
+            "target": pl.Float64,
+            "confidence": pl.Float64,
+        }
+    )
+    paced = pace(everybody, silent, as_of=AS_OF)
+    each = {f"D{n}": f"D{n}" for n in range(6)}
+    false = 0
+    for _ in range(100):
+        slow = draw.random(240) < 0.3
+        late = np.where(slow[owners], draw.random(720) < 0.9, draw.random(720) < 0.05)
+        days = pl.Series("agreed_on", [START + timedelta(days=45 if one else 5) for one in late])
+        told = setting(everybody.with_columns(days), paced, branches=each).departments
+        false += bool(told["stands_out"].any())
+    assert false <= 6
 
 
 def simulated(effect: float, *, seed: int) -> Adjustment:
