@@ -491,7 +491,7 @@ UNSTATED_ROLLUP: Final = Threshold(
     0.7,
     date(2026, 11, 22),
     "Google re:Work, OKR grades: .6 to .7 is a success",
-    "Where nobody said when a goal counts as reached, seven tenths of the weight below it have to be.",
+    "Where nobody said how much of the weight below a goal is needed, it is seven tenths.",
 )
 HALF_OF_GOALS: Final = Threshold(
     0.5,

@@ -42,6 +42,8 @@ USABLE: Final = ("own", "rolled_up", "combined")
 
 _SURE: Final = 0.005
 _BINS: Final = 10
+_FEWEST_DAYS: Final = 3
+"""Goals looked at on one day share what happened after it: few days teach how that went, nothing more."""
 _PULL: Final = (0.0, 0.5, 0.5)
 """Coefficients a combination starts from: both chances count alike, and nothing is added."""
 _PULL_SPREAD: Final = 0.5
@@ -472,7 +474,8 @@ def _combination(known: pl.DataFrame) -> Combination | None:
     """
     known = known.filter("learnt")
     landed = known["landed"].cast(pl.Float64).to_numpy()
-    if known["parent_id"].n_unique() < MINIMUM_PARENTS.value or landed.min() == landed.max():
+    few = known["parent_id"].n_unique() < MINIMUM_PARENTS.value or known["seen_on"].n_unique() < _FEWEST_DAYS
+    if few or landed.min() == landed.max():
         return None
     own, rolled = _both(known)
     design = np.column_stack([np.ones(len(landed)), _logit(own), _logit(rolled)])
