@@ -259,8 +259,9 @@ def takeaway(
 
 def _touched(new: pl.DataFrame, t: Language, known: Known) -> str:
     """Which strategic goals the new warnings touch, themselves or through what hangs below."""
-    served = new.filter(pl.col("strategic_id").is_in(list(known.goals)))["strategic_id"]
-    touched = served.unique(maintain_order=True).to_list()
+    served = new["strategic_id"].drop_nulls()
+    touched = [goal for goal in served.unique(maintain_order=True) if goal in known.goals]
+    served = served.filter(served.is_in(touched))
     if not touched:
         return ""
     if len(touched) > 1:

@@ -164,7 +164,7 @@ def lead_times_within_reach(
     return release(found, as_of=found.as_of)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=16, show_spinner=False)
 def known(version_id: str, viewer: Viewer) -> Known:
     """The names, titles and drivers that sentences about goals within reach may name."""
     titles = queries.goals(viewer, load.engine(version_id)).select("goal_id", "title")

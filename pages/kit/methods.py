@@ -525,9 +525,9 @@ def warnings(t: Language, released: Released[EarlyWarnings], limit: str) -> dict
             "or department share causes, so the truth is somewhat less certain."
         ),
         t("The pace rule beside it"): t(
-            "The pace rule turns progress against time into a probability in the same way, with limits "
-            "chosen from its own past. “As many warnings” gives it the limit that warns as often, known only "
-            "afterwards."
+            "The pace rule turns progress against time into a probability, with limits chosen from its own "
+            "past in the same way. “As many warnings” gives it the limit that warns as often in the whole "
+            "company, which is known only afterwards."
         ),
         t("Limits"): t(
             "A warning does not say who is to blame, and a goal can miss without one. A due date that was "
