@@ -50,7 +50,9 @@ chosen = st.navigation(
             page("fairness/yardstick", t("One yardstick"), "yardstick", Permission.SEE_LENIENCY),
         ],
         t("Strategy"): [
+            page("goals/strategy", t("Strategy"), "strategy", Permission.SEE_GOALS),
             page("goals/risk", t("Goal risk"), "goals", Permission.SEE_GOALS),
+            page("goals/goal", t("One goal"), "goal", Permission.SEE_GOALS),
             page("goals/warnings", t("Early warnings"), "warnings", Permission.SEE_GOALS),
             page("goals/coverage", t("Coverage and alignment"), "coverage", Permission.SEE_GOALS),
             page("goals/owners", t("Owners"), "owners", Permission.SEE_GOALS),

@@ -62,6 +62,7 @@ FILTERS: Final = (
         "warning",
         "owner",
         "apart",
+        "before",
     ),
 )
 """Choices of the pages that the access log keeps, by the key of their widget."""

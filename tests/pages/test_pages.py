@@ -31,6 +31,8 @@ PAGES = {
     "pages/fairness/linkage.py": Permission.SEE_LENIENCY,
     "pages/fairness/adjusted.py": Permission.SEE_LENIENCY,
     "pages/fairness/evidence.py": Permission.SEE_LENIENCY,
+    "pages/goals/strategy.py": Permission.SEE_GOALS,
+    "pages/goals/goal.py": Permission.SEE_GOALS,
     "pages/goals/risk.py": Permission.SEE_GOALS,
     "pages/goals/warnings.py": Permission.SEE_GOALS,
     "pages/goals/coverage.py": Permission.SEE_GOALS,

@@ -1,0 +1,133 @@
+"""The strategy in sentences: what the weakest goal hangs on, what is overdue, what is missing below.
+
+The picture of the strategic goals is `analytics.goals.landing_chart.strategy_figure`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import polars as pl
+
+from analytics.disclosure import Released
+from analytics.goals.landing import GoalLanding
+from analytics.goals.landing_chart import causes_said
+from analytics.language import Language, percent
+
+_LEAST_GAIN = 0.005
+_MOST_CAUSES = 5
+
+
+def tips_most(found: GoalLanding) -> dict[str, object] | None:
+    """The goal below that would raise the chance most if it surely landed in time; None: none would."""
+    weighty = found.children.filter(pl.col("gain") >= _LEAST_GAIN).sort(
+        "gain", "goal_id", descending=[True, False]
+    )
+    return None if weighty.is_empty() else weighty.row(0, named=True)
+
+
+def weakest(released: Sequence[Released[GoalLanding]], t: Language) -> str:
+    """What the strategic goal with the smallest chance hangs on."""
+    told = [one for one in released if one.value.goal["chance"][0] is not None]
+    if not told:
+        return ""
+    found = min(told, key=lambda one: (one.value.goal["chance"][0], one.value.goal["goal_id"][0])).value
+    goal = found.goal.row(0, named=True)
+    if goal["method"] == "own":
+        return t(
+            "“{title}” lands or misses by its own check-ins: no goal below it carries it.",
+            title=goal["title"],
+        )
+    child = tips_most(found)
+    if child is None:
+        return t(
+            "No single goal below “{title}” could turn that: it takes several at once.", title=goal["title"]
+        )
+    return t(
+        "“{title}” hangs most on “{child}”: if that one surely lands in time, its chance rises to {chance}.",
+        title=goal["title"],
+        child=child["title"],
+        chance=percent(min(1.0, goal["lands"] + float(str(child["gain"]))), t),
+    )
+
+
+def overdue_said(strategic: pl.DataFrame, t: Language) -> str:
+    """Strategic goals past their due date that are still open; empty if none is."""
+    late = strategic.filter("overdue")
+    if late.is_empty():
+        return ""
+    return t.plural(
+        "{n} strategic goal is past its due date and still open, and is not drawn: {titles}. Close it, or "
+        "agree on a new date.",
+        "{n} strategic goals are past their due dates and still open, and are not drawn: {titles}. Close "
+        "them, or agree on new dates.",
+        late.height,
+        titles=t.listing(
+            [
+                t("“{title}” (due {day})", title=title, day=t.day(due_on))
+                for title, due_on in late.select("title", "due_on").iter_rows()
+            ]
+        ),
+    )
+
+
+def below_said(strategic: pl.DataFrame, t: Language) -> list[str]:
+    """What open goals below the strategic ones lack, a sentence for each strategic goal that has any."""
+    lacking = strategic.filter(~pl.col("overdue"), pl.col("no_data_source") + pl.col("no_cadence") > 0)
+    return [
+        t.plural(
+            "“{title}”: of the {n} open goal that serves it, {source} name no data source and {cadence} no "
+            "review cadence.",
+            "“{title}”: of the {n} open goals that serve it, {source} name no data source and {cadence} no "
+            "review cadence.",
+            row["running"],
+            title=row["title"],
+            source=row["no_data_source"],
+            cadence=row["no_cadence"],
+        )
+        for row in lacking.iter_rows(named=True)
+    ]
+
+
+def together_said(
+    released: Sequence[Released[GoalLanding]],
+    t: Language,
+    *,
+    owners: Mapping[str, str],
+    departments: Mapping[str, str],
+    titles: Mapping[str, str],
+) -> list[str]:
+    """The heaviest shared cause of each strategic goal that has one, those that cost most first."""
+    found = []
+    for one in released:
+        said = causes_said(one, t, owners=owners, departments=departments, titles=titles)
+        if said:
+            causes = one.value.causes
+            cost = (causes["otherwise"] - causes["bad"]).max()
+            title = one.value.goal["title"][0]
+            found.append((-float(str(cost)), t("“{title}”: {said}", title=title, said=said[0])))
+    return [said for _, said in sorted(found)[:_MOST_CAUSES]]
+
+
+def rule_in_short(goal: Mapping[str, object], t: Language) -> str:
+    """By which rule a goal counts as reached, for a cell of a table."""
+    needed, children = goal["needed"], goal["children"]
+    if not children:
+        return t("Its own metric; nothing below")
+    if goal["loop"]:
+        return t("In a circle: its own metric")
+    if not goal["stated"]:
+        return t("Nobody said")
+    if goal["rule"] == "all":
+        return t("All goals below")
+    if goal["rule"] == "weighted":
+        return t("{share} of the weight below", share=percent(float(str(needed or 1.0)), t))
+    if goal["rule"] == "k_of_n":
+        return t("{k} of {n} goals below", k=round(float(str(needed or 1.0))), n=children)
+    return t("Its own metric")
+
+
+def since_said(day: date, t: Language) -> str:
+    """With which day the chances are compared."""
+    return t("change since {day}", day=t.day(day))

@@ -1,0 +1,332 @@
+"""What the pages on the strategy and on one goal show: learnt once per version, kept, narrowed to reach.
+
+Whether goals land depends on the whole company, whoever looks. Everybody is told the chances of the goals
+within reach; goals below them that are not are counted, never named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final
+
+import polars as pl
+import streamlit as st
+
+from analytics.disclosure import Released, release
+from analytics.goals import forecast, landing, outlook, strategy
+from analytics.goals.adjustment import adjustment
+from analytics.goals.aftermath import Aftermath
+from analytics.goals.coverage import coverage
+from analytics.goals.forecast import Fan
+from analytics.goals.landing import GoalLanding, Landing, StrategyMap
+from analytics.goals.landing_backtest import Combination, ParentBacktest, parent_backtest
+from analytics.goals.outlook import Outlook
+from analytics.goals.pace import GoalHistory, history, pace
+from analytics.goals.risk.panel import panel
+from analytics.goals.shared_risk import SharedRisk
+from analytics.goals.strategy import Landed
+from data import derived, queries
+from data.access import Viewer
+from data.problems import Problem
+from pages.kit import load, load_goals
+
+SPANS: Final = (14, 28, 91)
+"""Days back to the earlier days that chances are compared with."""
+MADE_BY: Final = f"strategy 1, {load_goals.RISK_MADE_BY}"
+"""Whoever changes how the strategy is rolled up raises the number, so that what was kept is learnt anew."""
+
+_RULE: Final = "remaining_work"
+_LANDING: Final = ("goals", "children", "by_rule", "risks", "causes")
+_RECORD: Final = ("parents", "methods", "rules")
+_LANDED: Final = ("strategic", "holes", "chances", "before")
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """The strategy as one viewer may see it.
+
+    Attributes
+    ----------
+    map
+        The strategic goals that are not yet due, beside one another.
+    goals
+        The same, each with what hangs below it, in the order of the map.
+    hidden
+        Goal → how many goals directly below it are beyond reach.
+    strategic
+        As `Landed.strategic`, with ``title``; the overdue ones too.
+    record
+        What became of past goals with goals below them; its single goals are left out.
+    """
+
+    map: Released[StrategyMap]
+    goals: tuple[Released[GoalLanding], ...]
+    hidden: Mapping[str, int]
+    strategic: pl.DataFrame
+    record: Released[ParentBacktest]
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def landed(version_id: str) -> Landed:
+    """The strategy rolled up in the whole company: as kept with the version, or learnt now and kept."""
+    found = derived.kept(load.warehouse(), version_id, "strategy", made_by=MADE_BY)
+    if found is not None:
+        return _as_kept(found.frames, found.card)
+    learnt = _learn(version_id)
+    frames, card = _to_keep(learnt)
+    with contextlib.suppress(Problem):  # where nothing can be kept it is learnt anew each time
+        derived.keep(load.warehouse(), version_id, "strategy", frames, card, made_by=MADE_BY)
+    return learnt
+
+
+def learn_goals(version_id: str) -> None:
+    """Learn all that the pages on goals show and keep it with the version; nothing if there are no goals."""
+    if not load.has_goals(version_id):
+        return
+    load_goals.chances(version_id)
+    load_goals.forecasting(version_id)
+    landed(version_id)
+
+
+def since(version_id: str, days: int) -> date:
+    """The earlier day chances are compared with."""
+    return landed(version_id).as_of - timedelta(days=days)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def strategy_within_reach(version_id: str, viewer: Viewer, days: int) -> Strategy:
+    """The strategic goals a viewer may look at with what has changed since so many days ago, released."""
+    found = landed(version_id)
+    titles = _titles(version_id, viewer)
+    mine = found.strategic.join(titles, on="goal_id", how="inner", maintain_order="left")
+    ahead = mine.filter(~pl.col("overdue"))
+    day = since(version_id, days)
+    drawn = landing.strategy_map(
+        ahead,
+        found.chances,
+        holes=found.holes.join(ahead, on="goal_id", how="semi"),
+        earlier=found.before.filter(seen_on=day),
+        since=day,
+    )
+    parts = [
+        _goal_landing(found, goal_id, titles)
+        for goal_id in drawn.goals["goal_id"]
+        if goal_id in found.landing.goals["goal_id"]
+    ]
+    record = replace(found.record, parents=found.record.parents.clear())
+    return Strategy(
+        release(drawn, as_of=found.as_of),
+        tuple(release(part, as_of=found.as_of) for part, _ in parts),
+        {part.goal["goal_id"][0]: hidden for part, hidden in parts},
+        mine,
+        release(record, as_of=found.as_of),
+    )
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def goal_landing_within_reach(
+    version_id: str, viewer: Viewer, goal_id: str
+) -> tuple[Released[GoalLanding], int] | None:
+    """One goal with the goals below it, released, and how many of those are beyond reach.
+
+    None where nothing can be said of its chance: a draft, a goal that has not begun, one beyond reach.
+    """
+    found = landed(version_id)
+    titles = _titles(version_id, viewer)
+    if goal_id not in titles["goal_id"] or goal_id not in found.landing.goals["goal_id"]:
+        return None
+    part, hidden = _goal_landing(found, goal_id, titles)
+    return release(part, as_of=found.as_of), hidden
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def outlook_within_reach(version_id: str, viewer: Viewer, goal_id: str) -> Released[Outlook]:
+    """What is known of one goal within reach, released."""
+    on_record = load_goals.company(version_id)
+    one = pl.col("goal_id") == goal_id
+    goal = _goals(version_id, viewer).filter(one)
+    changes, check_ins = on_record.changes.filter(one), on_record.check_ins.filter(one)
+    said = load_goals.chances_within_reach(version_id, viewer)
+    steps = adjustment(goal, changes, as_of=on_record.as_of, branches={}, said=said.said.filter(one)).steps
+    found = outlook.outlook(
+        goal,
+        check_ins,
+        said=said.said.filter(one),
+        now=said.now.filter(one),
+        steps=steps,
+        limits=load_goals.warnings_within_reach(version_id, viewer).value.limits,
+        as_of=on_record.as_of,
+    )
+    return release(found, as_of=on_record.as_of)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def history_within_reach(version_id: str, viewer: Viewer, goal_id: str) -> Released[GoalHistory]:
+    """How one goal within reach went, its parts with it, since a goal may be summed up from those."""
+    on_record = load_goals.company(version_id)
+    goals = _goals(version_id, viewer)
+    family = outlook.family(goals, goal_id)
+    mine = pl.col("goal_id").is_in(family)
+    check_ins = on_record.check_ins.filter(mine)
+    found = pace(
+        goals.filter(mine),
+        check_ins,
+        as_of=on_record.as_of,
+        preset=_RULE,
+        changes=on_record.changes.filter(mine),
+    )
+    return release(history(found, check_ins, goal_id=goal_id), as_of=on_record.as_of)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def fan_within_reach(version_id: str, viewer: Viewer, goal_id: str) -> Released[Fan] | None:
+    """Where one goal within reach may stand on each day ahead, released; None where it is not open."""
+    if outlook_within_reach(version_id, viewer, goal_id).value.goal["state"][0] not in ("open", "overdue"):
+        return None
+    on_record = load_goals.company(version_id)
+    found = forecast.fan(
+        load_goals.forecasting(version_id),
+        on_record.goals,
+        on_record.check_ins,
+        goal_id=goal_id,
+        as_of=on_record.as_of,
+        changes=on_record.changes,
+    )
+    return release(found, as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def goals_in_order(version_id: str, viewer: Viewer) -> pl.DataFrame:
+    """Goals within reach to choose from: open ones first, those most likely to miss first of all."""
+    now = load_goals.chances_within_reach(version_id, viewer).now.select("goal_id", "delay")
+    order = {"active": 0, "done": 1, "abandoned": 2, "draft": 3}
+    return (
+        _goals(version_id, viewer)
+        .select("goal_id", "title", "status", "due_on")
+        .join(now, on="goal_id", how="left")
+        .sort(
+            pl.col("status").replace_strict(order, default=4, return_dtype=pl.Int8),
+            "delay",
+            "due_on",
+            "goal_id",
+            descending=[False, True, True, False],
+            nulls_last=True,
+        )
+        .select("goal_id", "title", "delay")
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _goals(version_id: str, viewer: Viewer) -> pl.DataFrame:
+    return queries.goals(viewer, load.engine(version_id))
+
+
+def _titles(version_id: str, viewer: Viewer) -> pl.DataFrame:
+    return _goals(version_id, viewer).select("goal_id", "title")
+
+
+def _goal_landing(found: Landed, goal_id: str, titles: pl.DataFrame) -> tuple[GoalLanding, int]:
+    """One goal without the goals below it that are beyond reach, and how many those are."""
+    part = landing.goal_landing(found.landing, found.chances, goal_id=goal_id, titles=titles)
+    seen = part.children.filter(pl.col("title").is_not_null())
+    return replace(part, children=seen), part.children.height - seen.height
+
+
+def _learn(version_id: str) -> Landed:
+    on_record, said = load_goals.company(version_id), load_goals.chances(version_id).said
+    as_of = on_record.as_of
+    shots = panel(on_record.goals, on_record.check_ins, as_of=as_of, changes=on_record.changes).snapshots
+    untitled = on_record.goals.with_columns(pl.lit(None, pl.String).alias("title"))
+    standing = pace(
+        untitled,
+        on_record.check_ins,
+        as_of=as_of,
+        preset=_RULE,
+        changes=on_record.changes,
+        alignments=on_record.alignments,
+    )
+    return strategy.landed(
+        on_record.goals,
+        shots,
+        said,
+        coverage(on_record.goals, standing, branches=load.departments(version_id, as_of).branches(None)),
+        parent_backtest(
+            on_record.goals,
+            shots,
+            said,
+            as_of=as_of,
+            seed=load_goals.SEED,
+            alignments=on_record.alignments,
+        ),
+        as_of=as_of,
+        since=[as_of - timedelta(days=days) for days in SPANS],
+        seed=load_goals.SEED,
+        alignments=on_record.alignments,
+    )
+
+
+def _to_keep(learnt: Landed) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
+    """The strategy as frames and plain values."""
+    record = learnt.record
+    frames = {
+        **{name: getattr(learnt, name) for name in _LANDED},
+        **{f"landing_{name}": getattr(learnt.landing, name) for name in _LANDING},
+        **{f"record_{name}": getattr(record, name) for name in _RECORD},
+        "shared": record.shared.causes,
+    }
+    mix = record.combination
+    card = {
+        "as_of": learnt.as_of.isoformat(),
+        "draws": learnt.landing.draws,
+        "unstated": {scope: list(likely) for scope, likely in record.unstated.items()},
+        "shared": {"goals": record.shared.goals, "elapsed": record.shared.elapsed},
+        "past": {
+            "brings": [[stage, list(shares)] for stage, shares in record.past.brings],
+            "late": list(record.past.late),
+            "early": list(record.past.early),
+            "misses": record.past.misses,
+            "landings": record.past.landings,
+        },
+        "combination": None if mix is None else [mix.intercept, mix.own, mix.below],
+        "preferred": record.preferred,
+    }
+    return frames, card
+
+
+def _as_kept(frames: Mapping[str, pl.DataFrame], card: Mapping[str, Any]) -> Landed:
+    """The strategy from what `_to_keep` made of it."""
+    past, mix = card["past"], card["combination"]
+    return Landed(
+        strategic=frames["strategic"],
+        holes=frames["holes"],
+        landing=Landing(
+            goals=frames["landing_goals"],
+            children=frames["landing_children"],
+            by_rule=frames["landing_by_rule"],
+            risks=frames["landing_risks"],
+            causes=frames["landing_causes"],
+            draws=card["draws"],
+        ),
+        chances=frames["chances"],
+        before=frames["before"],
+        record=ParentBacktest(
+            parents=frames["record_parents"],
+            methods=frames["record_methods"],
+            rules=frames["record_rules"],
+            unstated=card["unstated"],
+            shared=SharedRisk(frames["shared"], card["shared"]["goals"], card["shared"]["elapsed"]),
+            past=Aftermath(
+                brings=[(stage, shares) for stage, shares in past["brings"]],
+                late=past["late"],
+                early=past["early"],
+                misses=past["misses"],
+                landings=past["landings"],
+            ),
+            combination=None if mix is None else Combination(*mix),
+            preferred=card["preferred"],
+        ),
+        as_of=date.fromisoformat(card["as_of"]),
+    )
