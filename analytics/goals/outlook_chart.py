@@ -41,6 +41,16 @@ def state_words(t: Language) -> dict[str, str]:
     }
 
 
+def scope_words(t: Language) -> dict[str, str]:
+    """Whose goal one goal is, by the contract's scopes."""
+    return {
+        "company": t("Company goal"),
+        "department": t("Department goal"),
+        "team": t("Team goal"),
+        "individual": t("Personal goal"),
+    }
+
+
 def takeaway(
     released: Released[Outlook], landing: Released[GoalLanding] | None, t: Language, *, to_close: bool = False
 ) -> str:
@@ -162,6 +172,16 @@ def _ended(goal: Row, t: Language) -> str:
     )
 
 
+def finish_in_short(fan: Released[Fan] | None, t: Language) -> str:
+    """When its progress alone would have it finished; empty where there is no forecast."""
+    if fan is None or fan.value.goal["refused"][0] is not None:
+        return ""
+    goal = fan.value.goal.row(0, named=True)
+    if goal["middle"] is None:
+        return t("By its progress alone it would still be open on {day}.", day=t.day(goal["until"]))
+    return t("By its progress alone it would be finished about {day}.", day=t.day(goal["middle"]))
+
+
 def parting(released: Released[Outlook], fan: Released[Fan] | None, t: Language) -> str:
     """Where probability and forecast part ways, that they do and which to go by; empty where they agree."""
     goal = released.value.goal.row(0, named=True)
@@ -172,12 +192,12 @@ def parting(released: Released[Outlook], fan: Released[Fan] | None, t: Language)
         return ""
     if goal["delay"] > _EVEN:
         return t(
-            "Its progress alone looks better than that: the forecast knows nothing of silence, owners or "
-            "changes. Go by the chance."
+            "Its progress alone looks better than its chance: this forecast knows nothing of owners, changes "
+            "or confidence. Go by the chance, which does."
         )
     return t(
-        "Its progress alone looks worse than that: the forecast knows nothing of owners, departments or "
-        "confidence. Go by the chance."
+        "Its progress alone looks worse than its chance: this forecast knows nothing of owners, changes or "
+        "confidence. Go by the chance, which does."
     )
 
 
@@ -303,7 +323,7 @@ def course_note(released: Released[Outlook], t: Language) -> str:
     said = [
         t(
             "Each point was said with what was known on its day, about the due date in force then; the band "
-            "holds 9 of 10."
+            "is its 90 % interval."
         )
     ]
     if not released.value.confidence.is_empty():

@@ -47,6 +47,9 @@ class Landed:
         ``no_data_source`` and ``no_cadence``.
     holes
         One row per strategic goal and hole (one of `HOLES`), sorted: ``goal_id``, ``hole``.
+    silent
+        One row per branch directly below a strategic goal that nobody updates: ``goal_id``, ``strategic_id``,
+        ``goals`` (the branch itself included), ``silent_days``.
     landing
         Chances of all goals today, with causes of the strategic goals and of those directly below them.
     chances
@@ -62,6 +65,7 @@ class Landed:
 
     strategic: pl.DataFrame
     holes: pl.DataFrame
+    silent: pl.DataFrame
     landing: Landing
     chances: pl.DataFrame
     before: pl.DataFrame
@@ -78,6 +82,7 @@ def landed(
     covered: Coverage,
     record: ParentBacktest,
     *,
+    branches: pl.DataFrame,
     as_of: date,
     since: Sequence[date],
     seed: int,
@@ -97,6 +102,8 @@ def landed(
         Who has taken up the strategy, in the whole company.
     record
         What was learnt of past goals with goals below them.
+    branches
+        What hangs directly below the strategic goals, as `analytics.goals.rollup.branches` has it.
     as_of
         Today: the last day anything is known of.
     since
@@ -145,7 +152,10 @@ def landed(
     nothing = pl.DataFrame(schema={"seen_on": pl.Date, "goal_id": pl.String, "chance": pl.Float64})
     return Landed(
         _strategic(goals, covered, alignments, as_of),
-        _holes(goals, covered),
+        _holes(goals, covered, branches),
+        branches.filter("silent")
+        .select("goal_id", "strategic_id", "goals", "silent_days")
+        .sort("strategic_id", "goal_id"),
         today,
         chances(today, record),
         pl.concat([nothing, *earlier]),
@@ -190,8 +200,9 @@ def _strategic(
     )
 
 
-def _holes(goals: pl.DataFrame, covered: Coverage) -> pl.DataFrame:
-    """What the strategic goals themselves lack, and branches below them that nobody updates."""
+def _holes(goals: pl.DataFrame, covered: Coverage, branches: pl.DataFrame) -> pl.DataFrame:
+    """What the strategic goals themselves lack, and those below which nobody updates any branch that runs."""
+    running = branches.drop_nulls("silent_days").group_by("strategic_id").agg(pl.col("silent").all())
     strategic = covered.strategy.select("goal_id", "owner_id")
     lacking = (
         covered.goals.join(strategic, on="goal_id", how="semi")
@@ -207,7 +218,9 @@ def _holes(goals: pl.DataFrame, covered: Coverage) -> pl.DataFrame:
     )
     found = (
         covered.strategy.filter(~pl.col("taken_up")).select("goal_id", pl.lit("not_taken_up").alias("hole")),
-        covered.silent.select(pl.col("strategic_id").alias("goal_id"), pl.lit("silent").alias("hole")),
+        running.filter("silent").select(
+            pl.col("strategic_id").alias("goal_id"), pl.lit("silent").alias("hole")
+        ),
         weighing.select("goal_id", pl.lit("weights").alias("hole")),
         lacking,
     )

@@ -72,22 +72,56 @@ def overdue_said(strategic: pl.DataFrame, t: Language) -> str:
     )
 
 
-def below_said(strategic: pl.DataFrame, t: Language) -> list[str]:
-    """What open goals below the strategic ones lack, a sentence for each strategic goal that has any."""
-    lacking = strategic.filter(~pl.col("overdue"), pl.col("no_data_source") + pl.col("no_cadence") > 0)
-    return [
-        t.plural(
-            "“{title}”: of the {n} open goal that serves it, {source} name no data source and {cadence} no "
-            "review cadence.",
-            "“{title}”: of the {n} open goals that serve it, {source} name no data source and {cadence} no "
-            "review cadence.",
-            row["running"],
-            title=row["title"],
-            source=row["no_data_source"],
-            cadence=row["no_cadence"],
+def below_said(strategic: pl.DataFrame, t: Language) -> str:
+    """Below which strategic goal most open goals name no data source or no cadence; empty if none does."""
+    lacking = (
+        strategic.filter(~pl.col("overdue"), pl.col("no_data_source") + pl.col("no_cadence") > 0)
+        .with_columns(((pl.col("no_data_source") + pl.col("no_cadence")) / pl.col("running")).alias("_share"))
+        .sort("_share", "goal_id", descending=[True, False])
+    )
+    if lacking.is_empty():
+        return ""
+    row = lacking.row(0, named=True)
+    return t.plural(
+        "Most is missing below “{title}”: of the {n} open goal that serves it, {source} name no data source "
+        "and {cadence} no review cadence.",
+        "Most is missing below “{title}”: of the {n} open goals that serve it, {source} name no data source "
+        "and {cadence} no review cadence.",
+        row["running"],
+        title=row["title"],
+        source=row["no_data_source"],
+        cadence=row["no_cadence"],
+    )
+
+
+def silent_said(silent: pl.DataFrame, titles: Mapping[str, str], t: Language) -> list[str]:
+    """Branches nobody updates, the longest silence first; those beyond reach without their titles."""
+    said = []
+    for row in silent.sort("silent_days", "goal_id", descending=[True, False]).iter_rows(named=True):
+        strategic = titles.get(row["strategic_id"], row["strategic_id"])
+        title = titles.get(row["goal_id"])
+        if title is None:
+            said.append(
+                t(
+                    "“{strategic}”: nobody has updated one branch below it, beyond your reach, for {days} "
+                    "days.",
+                    strategic=strategic,
+                    days=row["silent_days"],
+                )
+            )
+            continue
+        said.append(
+            t.plural(
+                "“{strategic}”: nobody has updated “{title}”, a goal below it, for {days} days.",
+                "“{strategic}”: nobody has updated “{title}” and what hangs below it, together {n} goals, "
+                "for {days} days.",
+                row["goals"],
+                strategic=strategic,
+                title=title,
+                days=row["silent_days"],
+            )
         )
-        for row in lacking.iter_rows(named=True)
-    ]
+    return said
 
 
 def together_said(

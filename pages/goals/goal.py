@@ -28,7 +28,7 @@ with head:
     cards.finding(strategy.goal_finding(reading, released, landing))
 footer = cards.footer(t, viewer, released, version, [released.value.goal["title"][0], *about])
 strategy.drivers(t, released)
-strategy.trajectory(reading)
+strategy.trajectory(reading, released)
 strategy.course(reading, released, landing)
 strategy.below(reading, landing, hidden, footer)
 strategy.warned(reading)

@@ -23,11 +23,19 @@ with head:
 load.picture(lambda: landing_chart.strategy_figure(found.map, t, mode), key=("map", key), alt=said)
 cards.remark(strategy.reading(t, found))
 strategy.one_strategic_goal(t, found)
-strategy.holes(t, found)
+strategy.holes(t, version, viewer, found)
 footer = cards.footer(t, viewer, found.map, version, about)
 if not found.map.value.goals.is_empty():
     cards.heading(t("All strategic goals"))
-    cards.table(t, lambda: strategy.table(t, found), name="strategy", key=key, footer=footer, alt=said)
+    cards.table(
+        t,
+        lambda: strategy.table(t, found),
+        name="strategy",
+        key=key,
+        footer=footer,
+        alt=said,
+        columns=strategy.widths(t),
+    )
     strategy.together(t, version, viewer, found)
 cards.method(t, strategy.strategy_method(t, found))
 session.record("looked", "strategy")

@@ -26,8 +26,10 @@ from analytics.goals.landing_backtest import Combination, ParentBacktest, parent
 from analytics.goals.outlook import Outlook
 from analytics.goals.pace import GoalHistory, history, pace
 from analytics.goals.risk.panel import panel
+from analytics.goals.rollup import branches
 from analytics.goals.shared_risk import SharedRisk
 from analytics.goals.strategy import Landed
+from analytics.goals.tree import tree
 from data import derived, queries
 from data.access import Viewer
 from data.problems import Problem
@@ -35,13 +37,13 @@ from pages.kit import load, load_goals
 
 SPANS: Final = (14, 28, 91)
 """Days back to the earlier days that chances are compared with."""
-MADE_BY: Final = f"strategy 1, {load_goals.RISK_MADE_BY}"
+MADE_BY: Final = f"strategy 2, {load_goals.RISK_MADE_BY}"
 """Whoever changes how the strategy is rolled up raises the number, so that what was kept is learnt anew."""
 
 _RULE: Final = "remaining_work"
 _LANDING: Final = ("goals", "children", "by_rule", "risks", "causes")
 _RECORD: Final = ("parents", "methods", "rules")
-_LANDED: Final = ("strategic", "holes", "chances", "before")
+_LANDED: Final = ("strategic", "holes", "silent", "chances", "before")
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Strategy:
         Goal → how many goals directly below it are beyond reach.
     strategic
         As `Landed.strategic`, with ``title``; the overdue ones too.
+    silent
+        As `Landed.silent`, below the goals of the map.
     record
         What became of past goals with goals below them; its single goals are left out.
     """
@@ -66,6 +70,7 @@ class Strategy:
     goals: tuple[Released[GoalLanding], ...]
     hidden: Mapping[str, int]
     strategic: pl.DataFrame
+    silent: pl.DataFrame
     record: Released[ParentBacktest]
 
 
@@ -122,6 +127,7 @@ def strategy_within_reach(version_id: str, viewer: Viewer, days: int) -> Strateg
         tuple(release(part, as_of=found.as_of) for part, _ in parts),
         {part.goal["goal_id"][0]: hidden for part, hidden in parts},
         mine,
+        found.silent.join(ahead, left_on="strategic_id", right_on="goal_id", how="semi"),
         release(record, as_of=found.as_of),
     )
 
@@ -261,6 +267,7 @@ def _learn(version_id: str) -> Landed:
             seed=load_goals.SEED,
             alignments=on_record.alignments,
         ),
+        branches=branches(standing, tree(standing.goals, standing.alignments)),
         as_of=as_of,
         since=[as_of - timedelta(days=days) for days in SPANS],
         seed=load_goals.SEED,
@@ -302,6 +309,7 @@ def _as_kept(frames: Mapping[str, pl.DataFrame], card: Mapping[str, Any]) -> Lan
     return Landed(
         strategic=frames["strategic"],
         holes=frames["holes"],
+        silent=frames["silent"],
         landing=Landing(
             goals=frames["landing_goals"],
             children=frames["landing_children"],

@@ -15,7 +15,6 @@ from analytics.goals import forecast_chart, landing_chart, outlook_chart, strate
 from analytics.goals import warning_chart as warnings
 from analytics.goals.adjustment_chart import direction_words, field_words
 from analytics.goals.chart import pace_figure, perspective_words
-from analytics.goals.coverage_chart import scope_words
 from analytics.goals.landing import REFERENCE as LANDING_SOURCES
 from analytics.goals.landing import GoalLanding
 from analytics.goals.outlook import Outlook
@@ -30,7 +29,7 @@ from pages.kit.tables import named
 
 GOAL_PAGE: Final = "pages/goals/goal.py"
 COVERAGE_PAGE: Final = "pages/goals/coverage.py"
-_LINKED: Final = 12
+_LINKED: Final = 6
 """Goals below that have a link of their own; the table has all."""
 
 
@@ -81,21 +80,27 @@ def reading(t: Language, found: Strategy) -> str:
     )
 
 
-def holes(t: Language, found: Strategy) -> None:
-    """What is missing, each with the way to where it can be mended; nothing if nothing is."""
+def holes(t: Language, version: str, viewer: Viewer, found: Strategy) -> None:
+    """What is missing, and the way to where it can be mended; nothing if nothing is."""
     words = landing_chart.hole_words(t)
     outlined = [
-        t("“{title}”: {holes}.", title=row["title"], holes=t.listing([words[hole] for hole in row["holes"]]))
-        for row in found.map.value.goals.filter(pl.col("holes").list.len() > 0).iter_rows(named=True)
+        t(
+            "“{title}”: {holes}.",
+            title=row["title"],
+            holes=t.listing([words[hole] for hole in row["holes"] if hole != "silent"]),
+        )
+        for row in found.map.value.goals.iter_rows(named=True)
+        if set(row["holes"]) - {"silent"}
     ]
+    titles = load_goals.known(version, viewer).goals
+    silent = strategy_chart.silent_said(found.silent, titles, t)
     below = strategy_chart.below_said(found.strategic, t)
-    if not outlined and not below:
+    if not (outlined or silent or below):
         return
     cards.heading(t("Holes"))
-    for line in outlined:
+    for line in (*outlined, *silent):
         cards.say(line)
-    for line in below:
-        cards.remark(line)
+    cards.remark(below)
     st.page_link(
         COVERAGE_PAGE,
         label=t("Who has taken up what, and what is missing, goal by goal"),
@@ -118,6 +123,7 @@ def one_strategic_goal(t: Language, found: Strategy) -> None:
     with st.container(border=True):
         cards.say(landing_chart.takeaway(one, t))
         cards.remark(counts_when(t, one, found.hidden[chosen]))
+        cards.remark(landing_chart.risks_said(one, t))
         link(t("Trajectory, drivers, goals below it and history"), chosen)
 
 
@@ -158,23 +164,36 @@ def table(t: Language, found: Strategy) -> pl.DataFrame:
     for row in frame.iter_rows(named=True):
         part = about.get(row["goal_id"])
         child = None if part is None else strategy_chart.tips_most(part)
+        place = places[row["goal_id"]]
         rows.append(
             {
                 t("Goal"): row["title"],
-                t("Perspective"): perspectives[row["perspective"]],
                 t("Chance (%)"): _whole(row["chance"]),
                 t("from"): _whole(row["low"]),
                 t("to"): _whole(row["high"]),
                 t("Change (points)"): _whole(row["change"]),
+                t("Hangs most on"): "" if child is None else child["title"],
                 t("Counts as reached by"): ""
                 if part is None
                 else strategy_chart.rule_in_short(part.goal.row(0, named=True), t),
-                t("Goals that serve it"): places[row["goal_id"]]["goals"],
-                t("Hangs most on"): "" if child is None else child["title"],
-                t("Due"): places[row["goal_id"]]["due_on"],
+                t("Goals that serve it"): place["goals"],
+                t("Open ones"): place["running"],
+                t("… without data source"): place["no_data_source"],
+                t("… without cadence"): place["no_cadence"],
+                t("Perspective"): perspectives[row["perspective"]],
+                t("Due"): place["due_on"],
             }
         )
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def widths(t: Language) -> dict[str, Any]:
+    """Columns of the table that hold titles, cut so that what matters is seen without scrolling."""
+    return {
+        t("Goal"): st.column_config.TextColumn(width=250),
+        t("Hangs most on"): st.column_config.TextColumn(width=210),
+        t("Counts as reached by"): st.column_config.TextColumn(width=160),
+    }
 
 
 def _whole(share: float | None) -> int | None:
@@ -307,7 +326,7 @@ def scope(t: Language, released: Released[Outlook], people: Mapping[str, str], v
     goal = released.value.goal.row(0, named=True)
     departments = load.departments(version, released.as_of).names
     return [
-        scope_words(t)[goal["scope"]],
+        outlook_chart.scope_words(t)[goal["scope"]],
         perspective_words(t)[goal["perspective"]] if goal["perspective"] else "",
         t("owner {name}", name=people.get(goal["owner_id"], goal["owner_id"]))
         if goal["owner_id"]
@@ -327,8 +346,7 @@ def goal_finding(reader: Reader, released: Released[Outlook], landing: Released[
     if released.value.goal["state"][0] != "open":
         return first
     fan = load_strategy.fan_within_reach(reader.version, reader.viewer, reader.goal_id)
-    forecast = "" if fan is None else forecast_chart.forecast_takeaway(fan, t)
-    return "\n".join(line for line in (first, forecast, outlook_chart.parting(released, fan, t)) if line)
+    return t.joined([first, outlook_chart.finish_in_short(fan, t)])
 
 
 def drivers(t: Language, released: Released[Outlook]) -> None:
@@ -348,13 +366,14 @@ def drivers(t: Language, released: Released[Outlook]) -> None:
             cards.say(f"{sign} {line}")
 
 
-def trajectory(reader: Reader) -> None:
+def trajectory(reader: Reader, released: Released[Outlook]) -> None:
     """The way so far with the forecast."""
     t = reader.t
     history = load_strategy.history_within_reach(reader.version, reader.viewer, reader.goal_id)
     fan = load_strategy.fan_within_reach(reader.version, reader.viewer, reader.goal_id)
     said = "" if fan is None else forecast_chart.forecast_takeaway(fan, t)
-    cards.section(t("Where it stands and where it may go"), said)
+    parting = outlook_chart.parting(released, fan, t)
+    cards.section(t("Where it stands and where it may go"), t.joined([said, parting]))
     load.picture(
         lambda: (
             pace_figure(history, t, reader.mode)
