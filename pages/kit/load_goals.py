@@ -37,6 +37,8 @@ RISK_MADE_BY: Final = f"goal risk 1, rules {RULES_VERSION}, seed {SEED}"
 
 FORECAST_MADE_BY: Final = f"goal forecast 1, rules {RULES_VERSION}, seed {SEED}"
 """As `RISK_MADE_BY`, for forecasts."""
+WARNINGS_MADE_BY: Final = f"early warnings 1, {RISK_MADE_BY}"
+"""As `RISK_MADE_BY`, for early warnings."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,14 @@ def delay_probabilities(version_id: str, viewer: Viewer) -> Released[Chances]:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _company_warnings(version_id: str) -> EarlyWarnings:
-    """Early warnings of the whole company: weights and limits are relative to all goals."""
+def company_warnings(version_id: str) -> EarlyWarnings:
+    """Early warnings of the whole company, as kept or found now: weights and limits are relative to all."""
+    kept = derived.kept(load.warehouse(), version_id, "early_warnings", made_by=WARNINGS_MADE_BY)
+    if kept is not None:
+        as_of = date.fromisoformat(str(kept.card["as_of"]))
+        return EarlyWarnings(kept.frames["warnings"], kept.frames["limits"], as_of)
     on_record = company(version_id)
-    return early_warnings(
+    found = early_warnings(
         chances(version_id).said,
         on_record.goals,
         on_record.check_ins,
@@ -134,6 +140,16 @@ def _company_warnings(version_id: str) -> EarlyWarnings:
         changes=on_record.changes,
         alignments=on_record.alignments,
     )
+    with contextlib.suppress(Problem):  # where nothing can be kept they are found anew each time
+        derived.keep(
+            load.warehouse(),
+            version_id,
+            "early_warnings",
+            {"warnings": found.warnings, "limits": found.limits},
+            {"as_of": found.as_of.isoformat()},
+            made_by=WARNINGS_MADE_BY,
+        )
+    return found
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -147,7 +163,7 @@ def warnings_within_reach(
     version_id: str, viewer: Viewer, department_id: str | None = None, kind: str | None = None
 ) -> Released[EarlyWarnings]:
     """Early warnings of the goals a viewer may look at, of one department and below if given, released."""
-    found = warning.narrowed(_company_warnings(version_id), _chosen_goals(version_id, viewer, department_id))
+    found = warning.narrowed(company_warnings(version_id), _chosen_goals(version_id, viewer, department_id))
     if kind is not None:
         found = warning.of_kind(found, kind)
     return release(found, as_of=found.as_of)

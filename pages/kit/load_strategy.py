@@ -93,6 +93,7 @@ def learn_goals(version_id: str) -> None:
         return
     load_goals.chances(version_id)
     load_goals.forecasting(version_id)
+    load_goals.company_warnings(version_id)
     landed(version_id)
 
 
@@ -163,7 +164,7 @@ def outlook_within_reach(version_id: str, viewer: Viewer, goal_id: str) -> Relea
         said=said.said.filter(one),
         now=said.now.filter(one),
         steps=steps,
-        limits=load_goals.warnings_within_reach(version_id, viewer).value.limits,
+        limits=load_goals.company_warnings(version_id).limits,
         as_of=on_record.as_of,
     )
     return release(found, as_of=on_record.as_of)
