@@ -126,6 +126,7 @@ def _parents(found: Chances, truth: pl.DataFrame, size: Size) -> Iterator[Figure
         stood,
         late,
         parts=record.shared.parts,
+        after_a_miss=record.past.brings,
         seed=1,
         unstated=record.unstated,
         alignments=made.alignments,

@@ -13,7 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 from scipy.special import expit
 
-from analytics.goals.risk.calibration import calibrate
+from analytics.goals.risk.calibration import calibrate, calibrate_by_third
 from analytics.goals.risk.ladder import Chances, auc, chances, ece, learn
 from analytics.goals.risk.panel import DRIVERS, FEATURES, Panel, panel
 from analytics.goals.risk.posterior import posterior
@@ -384,3 +384,26 @@ def test_what_is_learnt_scores_later_snapshots() -> None:
     model = learn(seen("small"), origins=1)
     features = seen("small").snapshots.select(pl.col(FEATURES).fill_null(float("nan"))).head(5).to_numpy()
     assert ((model.delay(features) > 0) & (model.delay(features) < 1)).all()
+
+
+def test_what_was_learnt_near_the_end_bends_nothing_at_the_beginning() -> None:
+    rng = np.random.default_rng(8)
+    stated = rng.uniform(0.2, 0.8, 600)
+    missed = rng.random(600) < np.minimum(stated + 0.2, 1.0)  # understated, all seen in the last third
+    bend = calibrate_by_third(
+        stated, missed, np.full(600, 0.9), np.arange(600), np.zeros(600, dtype=np.int64)
+    )
+    half = np.array([0.5])
+    assert bend.apply(half, np.array([0.1])) == pytest.approx(0.5)
+    assert bend.apply(half, np.array([0.9])) == pytest.approx(0.7, abs=0.06)
+    assert np.isnan(bend.interval(half, np.array([0.1]), width=1.645)).all()
+
+
+def test_beyond_all_that_was_learnt_a_line_goes_no_further() -> None:
+    rng = np.random.default_rng(9)
+    x = rng.uniform(-1, 1, 2_000)
+    lands = rng.random(2_000) < expit(-2 * x)
+    lived = Lived(np.column_stack([x, np.zeros(2_000)]), np.where(lands, 1.0, np.nan), np.ones(2_000), 1.0)
+    model = logistic(lived, Parts((1.0,)), elapsed=1)
+    inside, outside = model.delay(np.array([[1.0, 0.0], [50.0, 0.0]]))
+    assert outside == pytest.approx(inside, abs=0.01)

@@ -4,7 +4,8 @@ Reads    probabilities stated before the outcome was known, and the outcomes.
 Returns  a rising map from stated to calibrated probabilities, with the interval of each.
 
 An S-shape on the log odds (Platt) with few goals, any rising curve (isotonic regression) with many. It only
-ever learns from probabilities that were stated ahead of time.
+ever learns from probabilities that were stated ahead of time, and for each third of the goals' time apart:
+what was learnt of goals near their end says nothing about goals that have just begun.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from analytics.goals.risk.posterior import posterior
-from analytics.policy import ISOTONIC_FROM
+from analytics.policy import FEWEST_FOR_LOGISTIC, ISOTONIC_FROM
 
 REFERENCE: Final = "Niculescu-Mizil & Caruana (2005), ICML. doi:10.1145/1102351.1102430"
 
@@ -65,10 +66,10 @@ class Calibration:
 
         A probability is off as far as the share missed among as many goals as were stated near it is by
         chance, and as far as such probabilities were off from one past period to the next: what befalls a
-        whole period, no number of goals averages out.
+        whole period, no number of goals averages out. NaN where nothing was learnt.
         """
         if not len(self.edges):
-            return np.zeros_like(calibrated), np.ones_like(calibrated)
+            return np.full_like(calibrated, np.nan), np.full_like(calibrated, np.nan)
         at = np.minimum(np.searchsorted(self.edges, calibrated), len(self.edges) - 1)
         error = np.sqrt(calibrated * (1.0 - calibrated) / self.count[at] + self.off[at] ** 2)
         return (
@@ -78,6 +79,65 @@ class Calibration:
 
 
 NOTHING: Final = Calibration(*(np.empty(0),) * 2, 0, *(np.empty(0),) * 3)
+
+
+@dataclass(frozen=True)
+class Calibrations:
+    """A calibration for each third of the goals' time.
+
+    Attributes
+    ----------
+    thirds
+        In the order of time.
+    """
+
+    thirds: tuple[Calibration, ...]
+
+    @property
+    def goals(self) -> int:
+        """How many goals the best known third rests on."""
+        return max(third.goals for third in self.thirds)
+
+    def apply(self, stated: Floats, elapsed: Floats) -> Floats:
+        """Calibrated probabilities; ``elapsed`` is the share of the time that had passed."""
+        found = np.empty_like(stated)
+        for third, rows in zip(self.thirds, _by_third(elapsed), strict=True):
+            found[rows] = third.apply(stated[rows])
+        return found
+
+    def interval(self, calibrated: Floats, elapsed: Floats, *, width: float) -> tuple[Floats, Floats]:
+        """Limits of each probability; NaN where nothing was learnt."""
+        low, high = np.empty_like(calibrated), np.empty_like(calibrated)
+        for third, rows in zip(self.thirds, _by_third(elapsed), strict=True):
+            low[rows], high[rows] = third.interval(calibrated[rows], width=width)
+        return low, high
+
+
+UNCHECKED: Final = Calibrations((NOTHING,) * 3)
+
+
+def calibrate_by_third(
+    stated: Floats, missed: Flags, elapsed: Floats, goal: Ints, period: Ints
+) -> Calibrations:
+    """Learn a map for each third of the goals' time that enough was stated in.
+
+    Parameters
+    ----------
+    stated, missed, goal, period
+        As in `calibrate`.
+    elapsed
+        Share of the time that had passed.
+    """
+    found = []
+    for rows in _by_third(elapsed):
+        enough = len(np.unique(goal[rows])) >= FEWEST_FOR_LOGISTIC.value
+        found.append(calibrate(stated[rows], missed[rows], goal[rows], period[rows]) if enough else NOTHING)
+    return Calibrations(tuple(found))
+
+
+def _by_third(elapsed: Floats) -> list[Ints]:
+    at = np.clip((elapsed * 3).astype(np.int64), 0, 2)
+    return [np.flatnonzero(at == third) for third in range(3)]
 
 
 def calibrate(stated: Floats, missed: Flags, goal: Ints, period: Ints) -> Calibration:

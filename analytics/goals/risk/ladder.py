@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from analytics.disclosure import Cells
-from analytics.goals.risk.calibration import NOTHING, Calibration, calibrate
+from analytics.goals.risk.calibration import UNCHECKED, Calibrations, calibrate_by_third
 from analytics.goals.risk.panel import Panel
 from analytics.goals.risk.rungs import (
     RUNGS,
@@ -48,6 +48,8 @@ ORIGINS: Final = 10
 """Days in the past on which all is learnt anew."""
 _APART: Final = 28
 """Days between origins at least."""
+_CROWD: Final = 14
+"""Days within which goals come due at once."""
 _SIDE_BY_SIDE: Final = 2
 _NEVER: Final = -(10**7)
 """A day before all others."""
@@ -158,12 +160,15 @@ class Learnt:
         Share missed of what was settled.
     origin
         Up to which day; None if nothing was settled.
+    elapsed
+        Which measurement is the share of the time that had passed.
     """
 
-    models: Mapping[str, tuple[Model, Calibration]]
+    models: Mapping[str, tuple[Model, Calibrations]]
     chosen: str
     base: float
     origin: date | None
+    elapsed: int
 
     def delay(self, features: Floats) -> Floats:
         """Calibrated delay probability by the rung that speaks."""
@@ -172,7 +177,7 @@ class Learnt:
     def by(self, rung: str, features: Floats) -> Floats:
         """Calibrated delay probability by a rung."""
         model, calibration = self.models[rung]
-        return calibration.apply(model.delay(features))
+        return calibration.apply(model.delay(features), features[:, self.elapsed])
 
 
 def chances(panel: Panel, *, seed: int = 0, origins: int = ORIGINS) -> Chances:
@@ -275,7 +280,7 @@ def _roll(panel: Panel, *, seed: int, origins: int) -> _Rolled:
     low, high, base = np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan)
     spoke = np.full(n, -1, dtype=np.int64)
     chosen = np.full(n, -1, dtype=np.int64)
-    learnt = Learnt({}, "pace", 0.4, None)
+    learnt = Learnt({}, "pace", 0.4, None, table.elapsed_column)
     spans = _spans(table, days_of_learning)
     # What is learnt on one day does not wait for another; only what is made of it does.
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
@@ -284,7 +289,7 @@ def _roll(panel: Panel, *, seed: int, origins: int) -> _Rolled:
         learnt = _learn(table, origin, fit, raw=raw, bent=bent, spoke=spoke)
         for rung, (_, calibration) in learnt.models.items():
             raw[rung][rows] = fit[rung][1]
-            bent[rung][rows] = calibration.apply(fit[rung][1])
+            bent[rung][rows] = calibration.apply(fit[rung][1], table.features[rows, table.elapsed_column])
         low[rows], high[rows] = _interval(learnt, table.features[rows], bent[learnt.chosen][rows])
         base[rows], spoke[rows], chosen[rows] = learnt.base, at, RUNGS.index(learnt.chosen)
     delay = np.choose(np.maximum(chosen, 0), [bent[rung] for rung in RUNGS]) if n else np.empty(0)
@@ -318,16 +323,19 @@ def _origins(table: _Table, as_of: int, most: int) -> list[int]:
         return [as_of] if len(settled) else []
     first = int(settled[fewest - 1]) + 1
     due, seen = table.due[last] + 1, table.seen[table.seen >= first]
-    at = np.arange(1, most + 1) / (most + 1)
-    # Once many have come due, misses are known as well as early landings; of those between, fewer matter.
-    wanted = [np.quantile(due, at)]
+    # Once many have come due at once, misses are known as well as early landings; between, fewer days matter.
+    days, counts = np.unique(due, return_counts=True)
+    crowd = np.array([counts[(days > day - _CROWD) & (days <= day)].sum() for day in days])
+    usual = len(due) * _CROWD / max(int(due.max() - due.min()), _CROWD)
+    wanted = [int(day) for day in days[np.lexsort((-days, -crowd))] if crowd[days == day][0] > 2 * usual]
     if len(seen):
-        wanted.append(np.quantile(seen, at))
+        spread = np.quantile(seen, np.arange(1, most + 1) / (most + 1))
+        wanted += [int(day) for day in spread.round()]
     kept = [first]
-    for day in np.concatenate(wanted).round().astype(np.int64):
-        apart = min(abs(int(day) - other) for other in [*kept, as_of])
+    for day in wanted:
+        apart = min(abs(day - other) for other in [*kept, as_of])
         if first < day < as_of and apart >= _APART and len(kept) < most:
-            kept.append(int(day))
+            kept.append(day)
     return sorted({*kept, as_of} if first < as_of else {as_of})
 
 
@@ -393,21 +401,22 @@ def _learn(
     settled = _settled(table, origin)
     lost = table.missed[settled & _latest(table, settled)]
     share = float((lost.sum() + 2.0) / (len(lost) + 5.0))
-    calibrated: dict[str, tuple[Model, Calibration]] = {}
+    calibrated: dict[str, tuple[Model, Calibrations]] = {}
     for rung, (model, _) in fit.items():
         told = settled & ~np.isnan(raw[rung])
-        enough = rung != "pace" and len(np.unique(table.goal[told])) >= FEWEST_FOR_LOGISTIC.value
-        found = (
-            calibrate(raw[rung][told], table.missed[told], table.goal[told], spoke[told])
-            if enough
-            else NOTHING
-        )
+        found = UNCHECKED
+        if rung != "pace" and told.any():
+            passed = table.features[told, table.elapsed_column]
+            found = calibrate_by_third(
+                raw[rung][told], table.missed[told], passed, table.goal[told], spoke[told]
+            )
         calibrated[rung] = (model, found)
     return Learnt(
         MappingProxyType(calibrated),
         _choose(table, settled, bent, tuple(fit)),
         share,
         _date(origin) if len(lost) else None,
+        table.elapsed_column,
     )
 
 
@@ -471,13 +480,15 @@ def _interval(learnt: Learnt, features: Floats, delay: Floats) -> tuple[Floats, 
     model, calibration = learnt.models[learnt.chosen]
     if isinstance(model, Pace):
         return model.interval(features, width=WIDTH)
-    if calibration.goals:
-        return calibration.interval(delay, width=WIDTH)
+    low, high = calibration.interval(delay, features[:, learnt.elapsed], width=WIDTH)
     # Learnt but not yet checked against anything: as wide as the pace rule is unsure.
-    pace_model, _ = learnt.models["pace"]
-    assert isinstance(pace_model, Pace)
-    low, high = pace_model.interval(features, width=WIDTH)
-    return np.minimum(low, delay), np.maximum(high, delay)
+    plain, _ = learnt.models["pace"]
+    assert isinstance(plain, Pace)
+    wide = plain.interval(features, width=WIDTH)
+    return (
+        np.where(np.isnan(low), np.minimum(wide[0], delay), low),
+        np.where(np.isnan(high), np.maximum(wide[1], delay), high),
+    )
 
 
 def _compared(

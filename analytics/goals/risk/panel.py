@@ -414,6 +414,8 @@ def _records(shots: pl.DataFrame, *, by: str, called: str) -> pl.DataFrame:
         .sort("seen_on")
         .group_by("goal_id", maintain_order=True)
         .last()
+        # Of goals that are not due yet only the early landings are known: they would flatter the record.
+        .with_columns(pl.max_horizontal("known_on", "due_on").alias("known_on"))
         .sort("known_on", "goal_id")
     )
     own = settled.drop_nulls(by).select(

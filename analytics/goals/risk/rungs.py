@@ -188,19 +188,23 @@ def blended(*stated: Floats) -> Floats:
 class Logistic:
     """A penalised logistic regression on standardised measurements; what is not known counts as average.
 
-    Each measurement has a slope of its own and one that changes with the share of the time that has passed:
-    work left means little at the start and nearly all at the end.
+    A measurement beyond all that was learnt from counts as the nearest that was: a straight line has nothing
+    to say there. Each measurement has a slope of its own and one that changes with the share of the
+    time that has passed: work left means little at the start and nearly all at the end.
     """
 
     centre: Floats
     scale: Floats
+    lowest: Floats
+    highest: Floats
     coefficients: Floats
     intercept: float
     elapsed: int
 
     def delay(self, features: Floats) -> Floats:
         """Chance not to land in this part."""
-        design = _changing(np.nan_to_num((features - self.centre) / self.scale, nan=0.0), self.elapsed)
+        near = np.clip(features, self.lowest, self.highest)
+        design = _changing(np.nan_to_num((near - self.centre) / self.scale, nan=0.0), self.elapsed)
         return np.asarray(expit(design @ self.coefficients + self.intercept))
 
 
@@ -261,15 +265,23 @@ def logistic(lived: Lived, cut: Parts, *, elapsed: int) -> Hazard:
         with np.errstate(all="ignore"):
             known = ~np.isnan(features)
             counts = np.maximum(known.sum(axis=0), 1)
-            filled = np.where(known, features, 0.0)
-            centre = filled.sum(axis=0) / counts
+            centre = np.where(known, features, 0.0).sum(axis=0) / counts
             spread = np.sqrt((np.where(known, features - centre, 0.0) ** 2).sum(axis=0) / counts)
         scale = np.where(spread > 1e-9, spread, 1.0)
         standard = np.nan_to_num((features - centre) / scale, nan=0.0)
         found = LogisticRegression(C=PENALTY * lived.weight, max_iter=500).fit(
             _changing(standard, elapsed), missed
         )
-        return Logistic(centre, scale, np.asarray(found.coef_[0]), float(found.intercept_[0]), elapsed)
+        filled = np.where(known, features, centre)
+        return Logistic(
+            centre,
+            scale,
+            filled.min(axis=0),
+            filled.max(axis=0),
+            np.asarray(found.coef_[0]),
+            float(found.intercept_[0]),
+            elapsed,
+        )
 
     return _hazard(lived, cut, fit)
 
