@@ -389,7 +389,8 @@ def test_what_is_learnt_scores_later_snapshots() -> None:
 def test_what_was_learnt_near_the_end_bends_nothing_at_the_beginning() -> None:
     rng = np.random.default_rng(8)
     stated = rng.uniform(0.2, 0.8, 600)
-    missed = rng.random(600) < np.minimum(stated + 0.2, 1.0)  # understated, all seen in the last third
+    # Understated by .85 on the log-odds scale, .5 for .7; all were seen in the last third.
+    missed = rng.random(600) < expit(np.log(stated / (1 - stated)) + 0.85)
     bend = calibrate_by_third(
         stated, missed, np.full(600, 0.9), np.arange(600), np.zeros(600, dtype=np.int64)
     )
