@@ -153,7 +153,7 @@ def company_warnings(version_id: str) -> EarlyWarnings:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _company_lead_times(version_id: str) -> LeadTimes:
+def company_lead_times(version_id: str) -> LeadTimes:
     found = chances(version_id)
     return lead_times(found.said, as_of=found.as_of)
 
@@ -175,7 +175,7 @@ def lead_times_within_reach(
 ) -> Released[LeadTimes]:
     """What past warnings of the goals a viewer may look at were worth, released."""
     found = lead_time.narrowed(
-        _company_lead_times(version_id), _chosen_goals(version_id, viewer, department_id)
+        company_lead_times(version_id), _chosen_goals(version_id, viewer, department_id)
     )
     return release(found, as_of=found.as_of)
 
@@ -203,7 +203,7 @@ def _chosen_goals(version_id: str, viewer: Viewer, department_id: str | None) ->
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _company_backtest(version_id: str) -> Backtest:
+def company_backtest(version_id: str) -> Backtest:
     return _backtest_of(version_id, chances(version_id))
 
 
@@ -231,7 +231,7 @@ def backtested(version_id: str, viewer: Viewer) -> Released[Backtest]:
     Departments are compared only where they lie wholly within reach.
     """
     if Reach.COMPANY in viewer.reaches(Permission.SEE_GOALS):
-        found = _company_backtest(version_id)
+        found = company_backtest(version_id)
     else:
         found = _backtest_of(version_id, chances_within_reach(version_id, viewer))
         tree = load.departments(version_id, found.as_of)
@@ -241,7 +241,7 @@ def backtested(version_id: str, viewer: Viewer) -> Released[Backtest]:
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _company_owners(version_id: str) -> Owners:
+def company_owners(version_id: str) -> Owners:
     found, on_record = chances(version_id), company(version_id)
     return owners(found.said, on_record.check_ins, on_record.goals, as_of=found.as_of)
 
@@ -252,7 +252,7 @@ def owners_within_reach(version_id: str, viewer: Viewer, department_id: str | No
 
     What is usual is the whole company's.
     """
-    found = _company_owners(version_id)
+    found = company_owners(version_id)
     opened = load.engine(version_id)
     allowed = queries.visible_goal_owners(viewer, opened, on=found.as_of)
     if department_id is not None:

@@ -94,6 +94,9 @@ def learn_goals(version_id: str) -> None:
     load_goals.chances(version_id)
     load_goals.forecasting(version_id)
     load_goals.company_warnings(version_id)
+    load_goals.company_lead_times(version_id)
+    load_goals.company_backtest(version_id)
+    load_goals.company_owners(version_id)
     landed(version_id)
 
 

@@ -56,6 +56,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SHORTEST_SECRET: Final = 32
 """Characters; 128 random bits in hexadecimal digits."""
 
+_LOOK_AGAIN: Final = 30.0
+"""Seconds until it is looked again whether something was published."""
 _WARMED: Final = ("numpy", "pandas", "pyarrow", "polars", "duckdb", "plotly.graph_objects", "plotly.io")
 _EXAMPLES: Final = ("change", "example", "placeholder", "replace", "secret", "your", "xxxx", "1234567890")
 _GUARDED: Final = ("/media/", "/_stcore/upload_file")
@@ -459,7 +461,7 @@ async def _lifespan(_app: st.App) -> AsyncIterator[None]:
     # Before the first session: many cold sessions at once race on these imports.
     for module in _WARMED:
         importlib.import_module(module)
-    warming = asyncio.create_task(asyncio.to_thread(_warm_up))
+    warming = asyncio.create_task(_keep_warm())
     yield
     with suppress(asyncio.CancelledError):
         warming.cancel()
@@ -467,11 +469,31 @@ async def _lifespan(_app: st.App) -> AsyncIterator[None]:
     session.operations().close()
 
 
-def _warm_up() -> None:
+async def _keep_warm() -> None:
+    """Learn from each version once it is published, by whichever way, before anybody asks."""
+    warmed: str | None = None
+    while True:
+        current = await asyncio.to_thread(_published)
+        if current is not None and current != warmed:
+            await asyncio.to_thread(_warm_up, current)
+            warmed = current
+        await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _published() -> str | None:
+    try:
+        current = Warehouse(home()).current()
+    except Problem:
+        return None  # said on the page
+    return None if current is None else current.version_id
+
+
+def _warm_up(version_id: str) -> None:
     try:
         # Imported here: a refusal to start need not wait for every analysis to load.
         importlib.import_module("pages.kit.load").warm_up()
         importlib.import_module("pages.kit.load_severity").warm_up()
+        importlib.import_module("pages.kit.load_strategy").learn_goals(version_id)
     except Exception:
         _log.exception("Warming up failed; the first view will take longer.")
 

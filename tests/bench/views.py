@@ -173,7 +173,7 @@ def first(page: str) -> float:
     server = importlib.import_module("pages.kit.server")
     for module in server._WARMED:
         importlib.import_module(module)
-    server._warm_up()
+    server._warm_up(server._published())
     bare.run()
     # A person follows a link straight to the page, whose address names it.
     ours._page_hash = calc_hash(page)
