@@ -112,7 +112,8 @@ def outlook(
     today = now.select("delay", "delay_low", "delay_high")
     row = _placed(goal, steps, as_of)
     for beside in (today, latest):
-        row = pl.concat([row, beside], how="horizontal")
+        # A row of nulls where nothing is said.
+        row = pl.concat([row, beside if beside.height else beside.clear(1)], how="horizontal")
     drivers = now.select("raising", "lowering").rows()
     raising, lowering = drivers[0] if drivers else ((), ())
     return Outlook(

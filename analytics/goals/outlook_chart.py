@@ -7,6 +7,7 @@ chance that the goal is not done by its due date.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from html import escape
 from typing import Any, Final
 
@@ -26,6 +27,10 @@ Row = Mapping[str, Any]
 
 _EVEN: Final = 0.5
 _MOST_MARKS: Final = 6
+_ROOM: Final = 0.82
+"""Share of the width beyond which a line's name has no room to the right of its end."""
+_LOW: Final = 0.12
+"""Below it a name stands above its line, or it would fall off the plot."""
 
 
 def state_words(t: Language) -> dict[str, str]:
@@ -52,7 +57,12 @@ def scope_words(t: Language) -> dict[str, str]:
 
 
 def takeaway(
-    released: Released[Outlook], landing: Released[GoalLanding] | None, t: Language, *, to_close: bool = False
+    released: Released[Outlook],
+    landing: Released[GoalLanding] | None,
+    t: Language,
+    *,
+    to_close: bool = False,
+    better: bool = False,
 ) -> str:
     """How one goal stands, or how likely it is to miss, in plain sentences.
 
@@ -66,11 +76,13 @@ def takeaway(
         The reader's language.
     to_close
         Whether it is known to have arrived though nobody has closed it.
+    better
+        Whether on past goals those below were known to be the better guide than own check-ins.
     """
     goal = released.value.goal.row(0, named=True)
     state = goal["state"]
     if state == "open":
-        return _chance(goal, _chance_below(landing), t)
+        return _chance(goal, _chance_below(landing), t, better=better)
     if state == "overdue" and to_close:
         return t("It was due on {day}; it has arrived and waits to be closed.", day=t.day(goal["due_on"]))
     if state == "overdue":
@@ -99,11 +111,11 @@ def _chance_below(landing: Released[GoalLanding] | None) -> Row | None:
     return row if row["method"] != "own" and row["chance"] is not None else None
 
 
-def _chance(goal: Row, below: Row | None, t: Language) -> str:
+def _chance(goal: Row, below: Row | None, t: Language, *, better: bool) -> str:
     day = t.day(goal["due_on"])
     if below is not None:
         said = _told(1.0 - below["chance"], below["high"], below["low"], day, t, by="below")
-        own = "" if goal["delay"] is None else _own(goal["delay"], t)
+        own = "" if goal["delay"] is None else _own(goal["delay"], t, better=better)
         return t.joined([said, own])
     if goal["delay"] is None:
         if goal["days"] == 0:
@@ -127,8 +139,8 @@ def _told(
     low, high = percent(1.0 - lands_high, t), percent(1.0 - lands_low, t)
     if by == "below":
         return t(
-            "Judged by the goals below it, the chance that it misses {day} is {chance} (likely {low} to "
-            "{high}).",
+            "Judged by the goals below it, the chance that it misses {day} is {chance} ({low} to {high} if "
+            "all of them did better or worse than we say).",
             day=day,
             chance=chance,
             low=low,
@@ -143,8 +155,15 @@ def _told(
     )
 
 
-def _own(delay: float, t: Language) -> str:
-    return t("Its own check-ins by themselves would say {chance}.", chance=percent(delay, t))
+def _own(delay: float, t: Language, *, better: bool) -> str:
+    chance = percent(delay, t)
+    if better:
+        return t(
+            "Its own check-ins by themselves would say {chance}; on past goals those below were the better "
+            "guide.",
+            chance=chance,
+        )
+    return t("Its own check-ins by themselves would say {chance}.", chance=chance)
 
 
 def _ended(goal: Row, t: Language) -> str:
@@ -350,8 +369,9 @@ def course_figure(released: Released[Outlook], t: Language, mode: theme.Mode) ->
         line={"width": 0},
         hoverinfo="skip",
     )
+    first, last = min(goal["start_on"], days[0]), max(goal["due_on"], days[-1])
     _limit(figure, found, tokens, t)
-    _doubt(figure, found, mode, t)
+    _doubt(figure, found, mode, t, until=first + _ROOM * (last - first))
     figure.add_scatter(
         x=days,
         y=said["delay"].to_list(),
@@ -363,9 +383,9 @@ def course_figure(released: Released[Outlook], t: Language, mode: theme.Mode) ->
             "%{x|%Y-%m-%d}<br>%{y:.0%} [%{customdata[0]:.0%}, %{customdata[1]:.0%}]<extra></extra>"
         ),
     )
-    _at_end(figure, days[-1], said["delay"][-1], t("Chance to miss"), tokens.accent)
+    inside = days[-1] > first + _ROOM * (last - first)
+    _at_end(figure, days[-1], said["delay"][-1], t("Chance to miss"), tokens.accent, inside=inside)
     _changes(figure, found, tokens, t)
-    last = max(goal["due_on"], days[-1])
     figure.add_vline(x=goal["due_on"], line={"color": tokens.ink, "width": 1})
     figure.add_annotation(
         text=escape(t("Due {day}", day=t.day(goal["due_on"]))),
@@ -385,7 +405,7 @@ def course_figure(released: Released[Outlook], t: Language, mode: theme.Mode) ->
             "showgrid": False,
             "tickformat": "%Y-%m-%d",
             "nticks": 7,
-            "range": [min(goal["start_on"], days[0]), last],
+            "range": [first, last],
         },
         yaxis={"tickformat": ".0%", "range": [-0.02, 1.02], "title": {"text": escape(t("Chance to miss"))}},
     )
@@ -422,7 +442,7 @@ def _limit(figure: go.Figure, found: Outlook, tokens: theme.Tokens, t: Language)
     )
 
 
-def _doubt(figure: go.Figure, found: Outlook, mode: theme.Mode, t: Language) -> None:
+def _doubt(figure: go.Figure, found: Outlook, mode: theme.Mode, t: Language, *, until: date) -> None:
     """What the owner's confidence leaves to a miss."""
     told = found.confidence
     if told.is_empty():
@@ -437,21 +457,37 @@ def _doubt(figure: go.Figure, found: Outlook, mode: theme.Mode, t: Language) -> 
         marker={"color": colour, "size": 6, "symbol": "diamond"},
         hovertemplate="%{x|%Y-%m-%d}<br>%{y:.0%}<extra></extra>",
     )
+    last = told["checked_on"][-1]
     _at_end(
-        figure, told["checked_on"][-1], doubt[-1], t("The owner's doubt"), theme.TOKENS[mode].ink, below=True
+        figure,
+        last,
+        doubt[-1],
+        t("The owner's doubt"),
+        theme.TOKENS[mode].ink,
+        below=doubt[-1] > _LOW,
+        inside=last > until,
     )
 
 
-def _at_end(figure: go.Figure, x: object, y: float, text: str, colour: str, *, below: bool = False) -> None:
-    """A line's name at its end."""
+def _at_end(
+    figure: go.Figure,
+    x: object,
+    y: float,
+    text: str,
+    colour: str,
+    *,
+    below: bool = False,
+    inside: bool = False,
+) -> None:
+    """A line's name at its end; on the near side of it where there is no room beyond."""
     figure.add_annotation(
         text=escape(text),
         x=x,
         y=y,
-        xanchor="left",
+        xanchor="right" if inside else "left",
         yanchor="top" if below else "bottom",
-        xshift=6,
-        yshift=-4 if below else 4,
+        xshift=-6 if inside else 6,
+        yshift=-8 if below else 8,
         showarrow=False,
         font={"color": colour, "size": 12},
     )

@@ -272,3 +272,10 @@ def goal(
             key=("goal", version, viewer, preset, chosen, t, mode),
             alt=said,
         )
+        st.page_link(
+            "pages/goals/goal.py",
+            label=t("Its chance, forecast, drivers, goals below it and history"),
+            icon=":material/arrow_forward:",
+            icon_position="right",
+            query_params={"goal": chosen},
+        )

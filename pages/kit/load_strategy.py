@@ -30,6 +30,7 @@ from analytics.goals.rollup import branches
 from analytics.goals.shared_risk import SharedRisk
 from analytics.goals.strategy import Landed
 from analytics.goals.tree import tree
+from analytics.policy import MINIMUM_PARENTS
 from data import derived, queries
 from data.access import Viewer
 from data.problems import Problem
@@ -98,6 +99,14 @@ def learn_goals(version_id: str) -> None:
     load_goals.company_backtest(version_id)
     load_goals.company_owners(version_id)
     landed(version_id)
+
+
+def below_is_better(version_id: str) -> bool:
+    """Whether on enough past goals those below told what becomes of a goal better than its own check-ins."""
+    methods = landed(version_id).record.methods
+    brier = {row["method"]: row["brier"] for row in methods.iter_rows(named=True)}
+    enough = max(methods["parents"].to_list(), default=0) >= MINIMUM_PARENTS.value
+    return enough and {"own", "rolled_up"} <= set(brier) and brier["rolled_up"] < brier["own"]
 
 
 def since(version_id: str, days: int) -> date:
@@ -211,7 +220,12 @@ def fan_within_reach(version_id: str, viewer: Viewer, goal_id: str) -> Released[
 @st.cache_resource(max_entries=64, show_spinner=False)
 def goals_in_order(version_id: str, viewer: Viewer) -> pl.DataFrame:
     """Goals within reach to choose from: open ones first, those most likely to miss first of all."""
-    now = load_goals.chances_within_reach(version_id, viewer).now.select("goal_id", "delay")
+    running = load_goals.chances_within_reach(version_id, viewer).now.select("goal_id")
+    now = (
+        landed(version_id)
+        .chances.join(running, on="goal_id", how="semi")
+        .select("goal_id", (1.0 - pl.col("chance")).alias("delay"))
+    )
     order = {"active": 0, "done": 1, "abandoned": 2, "draft": 3}
     return (
         _goals(version_id, viewer)

@@ -13,7 +13,8 @@ import streamlit as st
 from analytics.disclosure import Released
 from analytics.goals import forecast_chart, landing_chart, outlook_chart, strategy_chart
 from analytics.goals import warning_chart as warnings
-from analytics.goals.adjustment_chart import direction_words, field_words
+from analytics.goals.adjustment_chart import field_words
+from analytics.goals.backtest_chart import rung_words
 from analytics.goals.chart import pace_figure, perspective_words
 from analytics.goals.landing import REFERENCE as LANDING_SOURCES
 from analytics.goals.landing import GoalLanding
@@ -342,7 +343,13 @@ def goal_finding(reader: Reader, released: Released[Outlook], landing: Released[
     t = reader.t
     history = load_strategy.history_within_reach(reader.version, reader.viewer, reader.goal_id)
     to_close = history.value.goal["status"][0] == "to_close"
-    first = outlook_chart.takeaway(released, landing, t, to_close=to_close)
+    first = outlook_chart.takeaway(
+        released,
+        landing,
+        t,
+        to_close=to_close,
+        better=load_strategy.below_is_better(reader.version),
+    )
     if released.value.goal["state"][0] != "open":
         return first
     fan = load_strategy.fan_within_reach(reader.version, reader.viewer, reader.goal_id)
@@ -405,7 +412,7 @@ def course(reader: Reader, released: Released[Outlook], landing: Released[GoalLa
 
 def below(reader: Reader, released: Released[GoalLanding] | None, hidden: int, footer: Sequence[str]) -> None:
     """The goals below by how much they matter, with the rule and the shared causes."""
-    if released is None or not released.value.goal["children"][0]:
+    if released is None or (released.value.children.is_empty() and not hidden):
         return
     t = reader.t
     cards.section(t("What hangs below it"), counts_when(t, released, hidden))
@@ -513,7 +520,6 @@ def changes_table(t: Language, released: Released[Outlook], people: Mapping[str,
         pl.col("field").replace(field_words(t)).alias(t("What")),
         pl.col("old").alias(t("Before")),
         pl.col("new").alias(t("After")),
-        pl.col("direction").replace(direction_words(t)).alias(t("Kind of change")),
         pl.col("reason").fill_null(t("No reason given")).alias(t("Reason")),
         pl.when(pl.col("approval") == "nobody")
         .then(pl.lit(t("Nobody")))
@@ -526,7 +532,7 @@ def changes_table(t: Language, released: Released[Outlook], people: Mapping[str,
 
 def goal_method(t: Language, released: Released[Outlook], version: str) -> dict[str, str]:
     """Behind the page of one goal."""
-    card: Mapping[str, Any] = load_goals.chances(version).card
+    card = load_goals.chances(version).card
     return {
         t("Method"): t(
             "The chance to miss is learnt from past goals by what was known of them on each day: work left, "
@@ -535,10 +541,11 @@ def goal_method(t: Language, released: Released[Outlook], version: str) -> dict[
             "forecast of progress is learnt apart, from progress alone."
         ),
         t("Held against the past"): t("The page Backtest shows how often goals missed when we said so."),
-        t("Model"): ", ".join(
-            f"{name}: {value}"
-            for name, value in card.items()
-            if isinstance(value, str | int | float) and name in ("rung", "goals", "learnt_to")
+        t("Learnt from"): t.plural(
+            "{n} goal that has come due; the model that speaks is “{model}”.",
+            "{n} goals that have come due; the model that speaks is “{model}”.",
+            int(str(card["settled_goals"])),
+            model=rung_words(t).get(str(card["rung"]), str(card["rung"])),
         ),
         t("Limits"): t(
             "A driver is what the probability goes by, not a cause. Nobody's rating enters or is shown."
