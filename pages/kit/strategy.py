@@ -350,7 +350,8 @@ def goal_finding(reader: Reader, released: Released[Outlook], landing: Released[
         to_close=to_close,
         better=load_strategy.below_is_better(reader.version),
     )
-    if released.value.goal["state"][0] != "open":
+    rolled = landing is not None and landing.value.goal["method"][0] != "own"
+    if released.value.goal["state"][0] != "open" or rolled:
         return first
     fan = load_strategy.fan_within_reach(reader.version, reader.viewer, reader.goal_id)
     return t.joined([first, outlook_chart.finish_in_short(fan, t)])
@@ -381,6 +382,10 @@ def trajectory(reader: Reader, released: Released[Outlook]) -> None:
     said = "" if fan is None else forecast_chart.forecast_takeaway(fan, t)
     parting = outlook_chart.parting(released, fan, t)
     cards.section(t("Where it stands and where it may go"), t.joined([said, parting]))
+    if history.value.points.is_empty():
+        cards.remark(t("Nobody has updated it yet."))
+    if history.value.points.is_empty() and history.value.targets.is_empty():
+        return
     load.picture(
         lambda: (
             pace_figure(history, t, reader.mode)
