@@ -67,6 +67,29 @@ class Combination:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """How many goals do not go the way of those on record below them, and how such goals go.
+
+    Goals are left out of a tree, moved in it, closed by hand, or judged by a rule nobody wrote down. Without
+    doubt a roll-up becomes certain where every draw agrees, and is then wrong too often.
+
+    Attributes
+    ----------
+    share
+        Of goals that go their own way.
+    usual
+        How often goals land.
+    """
+
+    share: float = 0.02
+    usual: float = 0.5
+
+    def chance(self, rolled_up: Floats) -> Floats:
+        """The chance of landing, doubt taken in."""
+        return (1.0 - self.share) * rolled_up + self.share * self.usual
+
+
+@dataclass(frozen=True)
 class ParentBacktest:
     """What was said of goals with goals below them, against what became of them.
 
@@ -91,6 +114,8 @@ class ParentBacktest:
         What goals share, from all that is known.
     past
         What becomes of goals around their due date, from all that is known.
+    doubt
+        How many goals do not go the way of those below them; taken in by ``rolled_up`` and ``independent``.
     combination
         How to combine own and rolled-up chance, from all that is known; null: too little is.
     preferred
@@ -103,6 +128,7 @@ class ParentBacktest:
     unstated: Mapping[str, Sequence[float]]
     shared: SharedRisk
     past: Aftermath
+    doubt: Doubt
     combination: Combination | None
     preferred: str
 
@@ -157,6 +183,7 @@ def parent_backtest(
         raise ValueError(f"days must be at least 1; got {days}")
     judged = _judged(goals, said, as_of)
     parents, tried = _nothing()
+    raw = parents.select("parent_id", "rolled_up", "landed", "due_on")
     for day in _days(judged, days):
         known = pl.col("due_on") <= day
         then, past = standing(goals, snapshots, on=day), aftermath(snapshots, known_by=day)
@@ -171,6 +198,11 @@ def parent_backtest(
             after_a_miss=past.brings,
         )
         rows = _looked_back(judged, landing, day)
+        raw = pl.concat([raw, rows.select(raw.columns)])
+        doubt = doubt_of(raw.filter(known))
+        rows = rows.with_columns(
+            pl.col("rolled_up", "independent") * (1.0 - doubt.share) + doubt.share * doubt.usual
+        )
         learnt = _combination(parents.filter(known))
         combined = np.full(rows.height, np.nan) if learnt is None else learnt.chance(*_both(rows))
         parents = pl.concat(
@@ -190,6 +222,7 @@ def parent_backtest(
         MappingProxyType(_likely(rules)),
         shared_risk(said, goals, seed=seed, known_by=as_of),
         aftermath(snapshots, known_by=as_of),
+        doubt_of(raw),
         _combination(parents),
         _preferred(parents),
     )
@@ -296,19 +329,22 @@ def chances(landing: Landing, record: ParentBacktest) -> pl.DataFrame:
     )
     method = pl.when(counted).then(pl.lit(record.preferred)).otherwise(pl.lit("own"))
     mix = record.combination or Combination()
+    # What is settled is not in doubt.
+    settled = goals["own"].is_in([0.0, 1.0])
     columns = []
     for name, rolled, alone in (
         ("chance", "lands", "own"),
         ("low", "low", "own_low"),
         ("high", "high", "own_high"),
     ):
-        mixed = mix.chance(*(goals[source].cast(pl.Float64).to_numpy() for source in (alone, rolled)))
+        below_it = record.doubt.chance(goals[rolled].cast(pl.Float64).to_numpy())
+        mixed = mix.chance(goals[alone].cast(pl.Float64).to_numpy(), below_it)
         columns.append(
-            pl.when(method == "combined")
-            .then(pl.Series(mixed).fill_nan(None))
-            .when(method == "own")
+            pl.when((method == "own") | settled)
             .then(alone)
-            .otherwise(rolled)
+            .when(method == "combined")
+            .then(pl.Series(mixed).fill_nan(None))
+            .otherwise(pl.Series(below_it).fill_nan(None))
             .alias(name)
         )
     return goals.select("goal_id", *columns, method.alias("method"))
@@ -467,6 +503,26 @@ def _likely(rules: pl.DataFrame) -> dict[str, Sequence[float]]:
     }
 
 
+def doubt_of(known: pl.DataFrame) -> Doubt:
+    """The share of goals that go their own way which makes what became of them most likely.
+
+    Drawn to the usual doubt as if by fifty goals, so that a few neither raise nor end it.
+    """
+    if known.is_empty():
+        return Doubt()
+    rolled, landed = known["rolled_up"].to_numpy(), known["landed"].to_numpy()
+    each = known["parent_id"].n_unique() / known.height
+    usual = float(landed.mean())
+    shares = np.arange(1, 61) / 200.0
+
+    def likely(share: float) -> float:
+        chance = Doubt(share, usual).chance(rolled)
+        fit = np.log(np.where(landed, chance, 1.0 - chance)).sum() * each
+        return float(fit + np.log(share) + 49.0 * np.log1p(-share))
+
+    return Doubt(max(shares.tolist(), key=likely), usual)
+
+
 def _combination(known: pl.DataFrame) -> Combination | None:
     """Learn how to combine, from goals whose outcome is known; None from too few or of one outcome only.
 
@@ -479,8 +535,9 @@ def _combination(known: pl.DataFrame) -> Combination | None:
         return None
     own, rolled = _both(known)
     design = np.column_stack([np.ones(len(landed)), _logit(own), _logit(rolled)])
-    # A goal seen on several days counts once.
-    each = known.select(1.0 / pl.len().over("parent_id")).to_series().to_numpy()
+    # Goals seen on several days are not several goals, but every row counts alike: to let each goal count
+    # once would weigh those that landed early more, and make all look quicker than they are.
+    each = np.full(len(landed), known["parent_id"].n_unique() / len(landed))
     usual, pull = np.array(_PULL), np.eye(3) / _PULL_SPREAD**2
     found = usual.copy()
     for _ in range(50):

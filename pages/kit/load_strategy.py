@@ -22,7 +22,7 @@ from analytics.goals.aftermath import Aftermath
 from analytics.goals.coverage import coverage
 from analytics.goals.forecast import Fan
 from analytics.goals.landing import GoalLanding, Landing, StrategyMap
-from analytics.goals.landing_backtest import Combination, ParentBacktest, parent_backtest
+from analytics.goals.landing_backtest import Combination, Doubt, ParentBacktest, parent_backtest
 from analytics.goals.outlook import Outlook
 from analytics.goals.pace import GoalHistory, history, pace
 from analytics.goals.risk.panel import panel
@@ -38,7 +38,7 @@ from pages.kit import load, load_goals
 
 SPANS: Final = (14, 28, 91)
 """Days back to the earlier days that chances are compared with."""
-MADE_BY: Final = f"strategy 2, {load_goals.RISK_MADE_BY}"
+MADE_BY: Final = f"strategy 3, {load_goals.RISK_MADE_BY}"
 """Whoever changes how the strategy is rolled up raises the number, so that what was kept is learnt anew."""
 
 _RULE: Final = "remaining_work"
@@ -315,6 +315,7 @@ def _to_keep(learnt: Landed) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
             "misses": record.past.misses,
             "landings": record.past.landings,
         },
+        "doubt": [record.doubt.share, record.doubt.usual],
         "combination": None if mix is None else [mix.intercept, mix.own, mix.below],
         "preferred": record.preferred,
     }
@@ -351,6 +352,7 @@ def _as_kept(frames: Mapping[str, pl.DataFrame], card: Mapping[str, Any]) -> Lan
                 misses=past["misses"],
                 landings=past["landings"],
             ),
+            doubt=Doubt(*card["doubt"]),
             combination=None if mix is None else Combination(*mix),
             preferred=card["preferred"],
         ),

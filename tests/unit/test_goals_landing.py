@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import plotly.graph_objects as go
+import numpy as np
 import polars as pl
 import pytest
 
@@ -21,7 +22,14 @@ from analytics.goals.landing import (
     land,
     strategy_map,
 )
-from analytics.goals.landing_backtest import ParentBacktest, chances, parent_backtest, standing
+from analytics.goals.landing_backtest import (
+    Doubt,
+    ParentBacktest,
+    chances,
+    doubt_of,
+    parent_backtest,
+    standing,
+)
 from analytics.goals.landing_tree import CANDIDATES, EVEN, Rule
 from analytics.goals.shared_risk import Parts, shared_risk
 from analytics.language import Language, percent
@@ -349,7 +357,7 @@ def test_how_goals_stood_on_a_day_in_the_past() -> None:
         "completed_on": None,
         "status": "active",
     }
-    rows = {
+    rows: dict[str, dict[str, Any]] = {
         "running": {},
         "draft": {"status": "draft"},
         "later": {},
@@ -467,7 +475,8 @@ def test_the_chance_to_go_by_is_that_of_the_method_preferred() -> None:
     found = record()
     assert found.preferred == "rolled_up"
     rows = {row["goal_id"]: row for row in chances(landing, found).iter_rows(named=True)}
-    assert (rows["top"]["chance"], rows["top"]["method"]) == (of(landing, "top")["lands"], "rolled_up")
+    rolled_up = found.doubt.chance(np.array([of(landing, "top")["lands"]]))[0]
+    assert (rows["top"]["chance"], rows["top"]["method"]) == (pytest.approx(rolled_up), "rolled_up")
     assert (rows["free"]["chance"], rows["free"]["method"]) == (pytest.approx(0.6), "own")
     assert (rows["a"]["chance"], rows["a"]["low"]) == (pytest.approx(0.5), pytest.approx(0.45))
 
@@ -648,3 +657,19 @@ def test_every_sentence_can_be_said_in_chinese() -> None:
     ):
         assert said
     assert isinstance(chart.strategy_figure(strategy(), ZH, "dark"), go.Figure)
+
+
+def test_doubt_keeps_a_roll_up_from_being_certain_and_is_learnt_from_what_went_its_own_way() -> None:
+    # Of 400 goals that were certain to land 40 did not: about a tenth go their own way.
+    known = pl.DataFrame(
+        {
+            "parent_id": [f"g{k}" for k in range(400)],
+            "rolled_up": [1.0] * 200 + [0.0] * 200,
+            "landed": [True] * 180 + [False] * 20 + [False] * 180 + [True] * 20,
+        }
+    )
+    learnt = doubt_of(known)
+    # Half of those that go their own way land where half do, so a tenth off is a fifth astray, less the pull.
+    assert 0.15 <= learnt.share <= 0.2
+    assert learnt.chance(np.array([1.0])) == pytest.approx(1.0 - learnt.share / 2)
+    assert doubt_of(known.head(0)) == Doubt()
