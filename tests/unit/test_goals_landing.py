@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import plotly.graph_objects as go
 import numpy as np
+import plotly.graph_objects as go
 import polars as pl
 import pytest
 
@@ -150,7 +150,9 @@ def test_a_parent_that_is_not_here_is_no_parent() -> None:
 
 
 def test_a_very_deep_tree_is_no_trouble() -> None:
-    chain = [{"goal_id": f"g{i:03}", "parent_id": f"g{i + 1:03}", "rollup_rule": "all"} for i in range(400)]
+    chain: list[dict[str, Any]] = [
+        {"goal_id": f"g{i:03}", "parent_id": f"g{i + 1:03}", "rollup_rule": "all"} for i in range(400)
+    ]
     chain[0]["delay"] = 0.4
     found = rolled(*chain, draws=64)
     assert of(found, "g399")["lands"] == of(found, "g001")["lands"]
