@@ -48,7 +48,7 @@ def weakest(released: Sequence[Released[GoalLanding]], t: Language) -> str:
         "“{title}” hangs most on “{child}”: if that one surely lands in time, its chance rises to {chance}.",
         title=goal["title"],
         child=child["title"],
-        chance=percent(min(1.0, goal["lands"] + float(str(child["gain"]))), t),
+        chance=percent(min(1.0, goal["chance"] + float(str(child["gain"]))), t),
     )
 
 

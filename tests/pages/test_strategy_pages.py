@@ -133,6 +133,7 @@ def test_what_was_kept_is_what_was_learnt(tmp_path: Path, monkeypatch: pytest.Mo
         for name in ("goals", "children", "by_rule", "risks", "causes"):
             assert_frame_equal(getattr(kept.landing, name), getattr(made.landing, name))
         assert kept.record.shared.parts == made.record.shared.parts
+        assert kept.record.doubt == made.record.doubt
         assert kept.record.combination == made.record.combination
         assert [(stage, tuple(shares)) for stage, shares in kept.record.past.brings] == [
             (stage, tuple(shares)) for stage, shares in made.record.past.brings
