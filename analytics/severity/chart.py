@@ -352,8 +352,8 @@ def department_reading(row: Row, t: Language, *, name: str, practical: float | N
     if row["difference"] is None:
         if row["reason"] == "no_outside_ratings":
             return t(
-                "{who}: the data cannot tell, because hardly anybody rated across its border. Reviews from other "
-                "departments would help.",
+                "{who}: the data cannot tell, because hardly anybody rated across its border. Reviews from "
+                "other departments would help.",
                 who=name,
             )
         return t("{who}: the data cannot tell.", who=name)

@@ -254,7 +254,9 @@ _WRITTEN: Final[dict[str, dict[str, str]]] = {
             "目标值 | 指标值"
         ),
         "weight": "weighting | weight % | weight percent | 权重 | 权重(%) | 权重占比",
-        "rollup_rule": "roll-up rule | rollup | roll up | progress calculation | 汇总规则 | 达成规则 | 汇总方式",
+        "rollup_rule": (
+            "roll-up rule | rollup | roll up | progress calculation | 汇总规则 | 达成规则 | 汇总方式"
+        ),
         "rollup_needed": "needed below | roll-up threshold | 达成门槛 | 汇总门槛",
         "owner_id": (
             "owner | owners | owner email | goal owner | goal owner id | goal owner email | "

@@ -35,7 +35,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 REFERENCE: Final = (
     "Linacre (1989), Many-Facet Rasch Measurement; Andrich (1978), Psychometrika 43. "

@@ -34,7 +34,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import linalg, sparse
 from scipy.sparse import csgraph
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from analytics.severity.linkage.graph import coded
 
