@@ -316,7 +316,6 @@ def _to_keep(learnt: Landed) -> tuple[dict[str, pl.DataFrame], dict[str, Any]]:
             "landings": record.past.landings,
         },
         "doubt": [record.doubt.share, record.doubt.usual],
-        "doubt": {"share": record.doubt.share, "usual": record.doubt.usual},
         "combination": None if mix is None else [mix.intercept, mix.own, mix.below],
         "preferred": record.preferred,
     }
@@ -354,7 +353,6 @@ def _as_kept(frames: Mapping[str, pl.DataFrame], card: Mapping[str, Any]) -> Lan
                 landings=past["landings"],
             ),
             doubt=Doubt(*card["doubt"]),
-            doubt=Doubt(card["doubt"]["share"], card["doubt"]["usual"]),
             combination=None if mix is None else Combination(*mix),
             preferred=card["preferred"],
         ),
