@@ -467,7 +467,7 @@ def strategy_figure(released: Released[StrategyMap], t: Language, mode: theme.Mo
         barmode="overlay",
         margin={"t": 56, "r": 24},
         xaxis={
-            "range": [0, 1.62],
+            "range": [0, 1.78],
             "tickmode": "array",
             "tickvals": [0, 0.25, 0.5, 0.75, 1],
             "ticktext": [escape(percent(share, t)) for share in (0, 0.25, 0.5, 0.75, 1)],
@@ -531,13 +531,14 @@ def _written(figure: go.Figure, row: Row, y: float, *, t: Language, mode: theme.
     change = row["change"]
     moved = change is not None and abs(change) >= 0.005
     if moved:
-        _text(figure, escape(_points(change, t)), x=1.0, y=y, colour=tokens.ink, shift=8)
+        _text(figure, escape(_points(change, t)), x=1.0, y=y, colour=tokens.ink, shift=8, size=12)
     if row["holes"]:
         words = hole_words(t)
         text = words[row["holes"][0]]
         if len(row["holes"]) > 1:
             text = t("{hole} and {n} more", hole=text, n=len(row["holes"]) - 1)
-        _text(figure, escape(text), x=1.12, y=y, colour=tokens.ink, shift=8, border=tokens.quiet, size=12)
+        beside = 84 if moved else 8  # pixels: the change keeps its width however narrow the bar
+        _text(figure, escape(text), x=1.0, y=y, colour=tokens.ink, shift=beside, border=tokens.quiet, size=12)
 
 
 def _text(
@@ -601,9 +602,7 @@ def record_said(released: Released[ParentBacktest], t: Language) -> str:
         said.append(t("Counting that goals share causes made the chances less accurate than leaving it out."))
     else:
         said.append(
-            t(
-                "The data cannot tell whether counting that goals share causes makes chances more accurate."
-            )
+            t("The data cannot tell whether counting that goals share causes makes chances more accurate.")
         )
     said.append(
         t("Most accurate so far, and used here: {method}.", method=method_words(t)[released.value.preferred])
