@@ -65,7 +65,7 @@ _TYPES: dict[str, Any] = {
 
 
 def goals() -> pl.DataFrame:
-    """Two strategic goals ahead, one overdue; s1 needs a and b, c serves it too; nobody took up the others."""
+    """Two strategic goals ahead, one overdue; s1 needs a and b, c serves it; nobody took up the others."""
     rows = [
         {"goal_id": "s1", "parent_id": None, "scope": "company", "owner_id": "ada", "rollup_rule": "all"},
         {"goal_id": "s2", "parent_id": None, "scope": "company", "owner_id": "bob", "weight": 60.0},
