@@ -20,6 +20,7 @@ import polars as pl
 
 from analytics.disclosure import Cells
 
+_NOT_ROLLED: Final = pl.DataFrame(schema={"seen_on": pl.Date, "delay": pl.Float64})
 STATES: Final = ("draft", "not_begun", "open", "overdue", "landed", "landed_late", "given_up")
 
 
@@ -40,6 +41,9 @@ class Outlook:
         Drivers of the delay probability, strongest first.
     said
         One row per look, sorted: ``seen_on``, ``delay``, ``delay_low``, ``delay_high``.
+    rolled
+        The same judged by the goals below it, on the days that was looked at: ``seen_on``, ``delay``. Empty
+        where it is not, or nothing hangs below.
     confidence
         One row per check-in with a confidence, sorted: ``checked_on``, ``confidence``.
     steps
@@ -54,6 +58,7 @@ class Outlook:
     raising: tuple[str, ...]
     lowering: tuple[str, ...]
     said: pl.DataFrame
+    rolled: pl.DataFrame
     confidence: pl.DataFrame
     steps: pl.DataFrame
     limits: pl.DataFrame
@@ -71,6 +76,7 @@ def outlook(
     steps: pl.DataFrame,
     limits: pl.DataFrame,
     as_of: date,
+    rolled: pl.DataFrame | None = None,
 ) -> Outlook:
     """Gather what is known of one goal.
 
@@ -88,6 +94,8 @@ def outlook(
         As in ``EarlyWarnings.limits``.
     as_of
         The day to look at; nothing later counts.
+    rolled
+        Chances of landing judged by the goals below it: ``seen_on``, ``chance``. None: not looked at.
 
     Returns
     -------
@@ -123,6 +131,9 @@ def outlook(
         said.select("seen_on", "delay", "delay_low", "delay_high")
         .filter(pl.col("seen_on") <= as_of)
         .sort("seen_on"),
+        _NOT_ROLLED
+        if rolled is None
+        else rolled.select("seen_on", (1.0 - pl.col("chance")).alias("delay")).sort("seen_on"),
         confidence,
         steps,
         limits.select("from_on", "on").sort("from_on"),

@@ -345,6 +345,13 @@ def course_note(released: Released[Outlook], t: Language) -> str:
             "is its 90 % interval."
         )
     ]
+    if not released.value.rolled.is_empty():
+        said.append(
+            t(
+                "The line is by its own check-ins; the squares are by the goals below it, on the days they "
+                "were added up."
+            )
+        )
     if not released.value.confidence.is_empty():
         said.append(t("The owner's doubt is what is left of 100 % beside the stated confidence."))
     return t.joined(said)
@@ -383,6 +390,7 @@ def course_figure(released: Released[Outlook], t: Language, mode: theme.Mode) ->
             "%{x|%Y-%m-%d}<br>%{y:.0%} [%{customdata[0]:.0%}, %{customdata[1]:.0%}]<extra></extra>"
         ),
     )
+    _squares(figure, found, tokens, t)
     inside = days[-1] > first + _ROOM * (last - first)
     _at_end(figure, days[-1], said["delay"][-1], t("Chance to miss"), tokens.accent, inside=inside)
     _changes(figure, found, tokens, t)
@@ -439,6 +447,25 @@ def _limit(figure: go.Figure, found: Outlook, tokens: theme.Tokens, t: Language)
         yanchor="bottom",
         showarrow=False,
         font={"color": tokens.quiet, "size": 12},
+    )
+
+
+def _squares(figure: go.Figure, found: Outlook, tokens: theme.Tokens, t: Language) -> None:
+    """The chance to miss by the goals below, on the few days they were rolled up."""
+    if found.rolled.is_empty():
+        return
+    figure.add_scatter(
+        x=found.rolled["seen_on"].to_list(),
+        y=found.rolled["delay"].to_list(),
+        mode="markers",
+        marker={
+            "symbol": "square",
+            "size": 10,
+            "color": tokens.surface,
+            "line": {"color": tokens.accent, "width": 2.5},
+        },
+        hovertext=[t("By the goals below it")] * found.rolled.height,
+        hovertemplate="%{hovertext}<br>%{x|%Y-%m-%d}<br>%{y:.0%}<extra></extra>",
     )
 
 

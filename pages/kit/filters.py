@@ -32,7 +32,7 @@ EVERYTHING: Final = ""
 
 LISTED: Final = 300
 
-_ALWAYS_IN_LINK: Final = ("rater",)
+_ALWAYS_IN_LINK: Final = ("rater", "goal")
 """Choices whose default differs from page to page: a link without them would mean somebody else."""
 _PAGE: Final = "page"
 _TAKEN_IN: Final = "taken_in"

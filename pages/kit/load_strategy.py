@@ -178,6 +178,7 @@ def outlook_within_reach(version_id: str, viewer: Viewer, goal_id: str) -> Relea
         steps=steps,
         limits=load_goals.company_warnings(version_id).limits,
         as_of=on_record.as_of,
+        rolled=_rolled(landed(version_id), goal_id),
     )
     return release(found, as_of=on_record.as_of)
 
@@ -257,6 +258,15 @@ def _goal_landing(found: Landed, goal_id: str, titles: pl.DataFrame) -> tuple[Go
     part = landing.goal_landing(found.landing, found.chances, goal_id=goal_id, titles=titles)
     seen = part.children.filter(pl.col("title").is_not_null())
     return replace(part, children=seen), part.children.height - seen.height
+
+
+def _rolled(found: Landed, goal_id: str) -> pl.DataFrame | None:
+    """Chances of a strategic goal judged by the goals below it, on each day they were rolled up."""
+    today = found.chances.filter(pl.col("goal_id") == goal_id, pl.col("method") != "own")
+    if today.is_empty() or goal_id not in found.before["goal_id"]:
+        return None
+    now = today.select(pl.lit(found.as_of).alias("seen_on"), "goal_id", "chance")
+    return pl.concat([found.before.filter(goal_id=goal_id), now])
 
 
 def _learn(version_id: str) -> Landed:

@@ -42,7 +42,7 @@ def days_back(t: Language) -> int:
     spans = {"14": t("Two weeks ago"), "28": t("Four weeks ago"), "91": t("A quarter ago")}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = filters.pick(t("Compared with"), spans, key="before", default="28")
-        filters.clear(t, "before", "goal")
+        filters.clear(t, "before")
     return int(chosen)
 
 
@@ -222,7 +222,6 @@ def together(t: Language, version: str, viewer: Viewer, found: Strategy) -> None
 
 def strategy_method(t: Language, found: Strategy) -> dict[str, str]:
     """Behind the map."""
-    record = found.record.value
     strategic = found.strategic
     return {
         t("Method"): t(
@@ -258,7 +257,7 @@ def strategy_method(t: Language, found: Strategy) -> dict[str, str]:
         ),
         t("Sources"): LANDING_SOURCES,
         t("Rules"): rules(t, found.map),
-    } | ({} if record.methods.height else {t("Error"): ""})
+    }
 
 
 def _errors(t: Language, found: Strategy) -> str:

@@ -74,6 +74,7 @@ def known(
     told: pl.DataFrame | None = None,
     ended: pl.DataFrame | None = None,
     confidence: pl.DataFrame | None = None,
+    rolled: pl.DataFrame | None = None,
 ) -> Released[Outlook]:
     now = pl.DataFrame(
         []
@@ -103,6 +104,7 @@ def known(
         steps=steps() if ended is None else ended,
         limits=pl.DataFrame({"from_on": [date(2026, 1, 1)], "on": [0.6]}),
         as_of=AS_OF,
+        rolled=rolled,
     )
     return release(found, as_of=AS_OF)
 
@@ -229,6 +231,19 @@ def test_the_picture_has_the_chance_its_band_the_limit_and_the_owners_doubt() ->
     # One limit held all the time.
     assert [0.6, 0.6] in lines
     assert any(line == pytest.approx([0.4, 0.9, 0.7, 0.2]) for line in lines if len(line) == 4)
+
+
+def test_what_the_goals_below_say_stands_in_the_picture_beside_its_own() -> None:
+    told = said((date(2026, 1, 1), 0.3), (AS_OF, 0.8))
+    alone = known(told=told)
+    rolled = pl.DataFrame({"seen_on": [AS_OF, date(2026, 4, 2)], "chance": [0.6, 0.55]})
+    both = known(told=told, rolled=rolled)
+    # Lands with 55 % and 60 %: misses with 45 % and 40 %.
+    assert both.value.rolled["delay"].to_list() == pytest.approx([0.45, 0.4])
+    squares = [trace for trace in chart.course_figure(both, T, "dark").data if trace.mode == "markers"]
+    assert [list(trace.y) for trace in squares] == [pytest.approx([0.45, 0.4])]
+    assert "squares" in chart.course_note(both, T)
+    assert "squares" not in chart.course_note(alone, T)
 
 
 def test_a_goal_in_a_circle_has_a_family_all_the_same() -> None:
