@@ -46,6 +46,8 @@ _STEEPEST: Final = 3.0
 """Logarithm of the pace needed beyond which more says nothing: twenty times the pace so far."""
 _WINDOW: Final = 28
 """Days over which the recent pace is taken."""
+_AT_A_TIME: Final = 20_000
+"""Goals whose days are laid out at once: laying out all at once would take the memory of a small machine."""
 _PRIOR: Final = 4.0
 """Goals a record must hold to weigh as much as the rate it is shrunk to."""
 
@@ -107,20 +109,37 @@ def panel(
     moves = _moves(changes, as_of)
     begun = _goals(goals).filter(pl.col("start_on") <= as_of)
     ended = _ended(begun, seen, moves, as_of)
-    shots = _days(ended, as_of)
-    for field in ("due_on", "target", "baseline"):
-        shots = _in_force(shots, moves, field)
+    shots = pl.concat(
+        _seen(ended[at : at + _AT_A_TIME], seen, moves, as_of)
+        for at in range(0, max(len(ended), 1), _AT_A_TIME)
+    )
     shots = (
-        shots.pipe(_looked_up, seen)
-        .pipe(_labelled, as_of)
-        .pipe(_measured)
-        .pipe(_records, by="owner_id", called="owner")
+        shots.pipe(_records, by="owner_id", called="owner")
         .pipe(_records, by="department_id", called="department")
-        .with_columns(pl.col(FEATURES).cast(pl.Float64).fill_nan(None))
+        .with_columns(pl.col("owner_record", "owner_known", "department_record").fill_nan(None))
         .select("goal_id", "seen_on", "due_on", "days_left", *FEATURES, "landed_on", "missed", "known_on")
         .sort("goal_id", "seen_on")
     )
     return Panel(shots, FEATURES, DRIVERS, as_of)
+
+
+def _seen(goals: pl.DataFrame, seen: pl.DataFrame, moves: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """Some goals on all their days, without the records of owners and departments."""
+    told = seen.join(goals.select("goal_id"), on="goal_id", how="semi", maintain_order="left")
+    shots = _days(goals, as_of)
+    for field in ("due_on", "target", "baseline"):
+        shots = _in_force(shots, moves, field)
+    whose = ("goal_id", "owner_id", "department_id", "seen_on", "due_on", "days_left")
+    measured = [
+        name for name in FEATURES if not name.endswith(("_record", "_known")) or name == "recent_known"
+    ]
+    return (
+        shots.pipe(_looked_up, told)
+        .pipe(_labelled, as_of)
+        .pipe(_measured)
+        .with_columns(pl.col(measured).cast(pl.Float64).fill_nan(None))
+        .select(*whose, *measured, "landed_on", "missed", "known_on")
+    )
 
 
 def _goals(goals: pl.DataFrame) -> pl.DataFrame:
