@@ -6,13 +6,14 @@ The picture of the strategic goals is `analytics.goals.landing_chart.strategy_fi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
 
 from analytics.disclosure import Released
 from analytics.goals.landing import GoalLanding
-from analytics.goals.landing_chart import causes_said
+from analytics.goals.landing_chart import causes_said, takeaway
 from analytics.language import Language, percent
 
 _LEAST_GAIN = 0.005
@@ -27,29 +28,58 @@ def tips_most(found: GoalLanding) -> dict[str, object] | None:
     return None if weighty.is_empty() else weighty.row(0, named=True)
 
 
-def weakest(released: Sequence[Released[GoalLanding]], t: Language) -> str:
-    """What the strategic goal with the smallest chance hangs on."""
+def weakest(released: Sequence[Released[GoalLanding]], t: Language, *, hidden: Mapping[str, int]) -> str:
+    """What the strategic goal with the smallest chance hangs on.
+
+    Parameters
+    ----------
+    released
+        The strategic goals.
+    t
+        The reader's language.
+    hidden
+        Goal → how many goals directly below it are beyond the reader's reach.
+    """
     told = [one for one in released if one.value.goal["chance"][0] is not None]
     if not told:
         return ""
-    found = min(told, key=lambda one: (one.value.goal["chance"][0], one.value.goal["goal_id"][0])).value
+    found = min(told, key=lambda one: (one.value.goal["chance"][0], one.value.goal["goal_id"][0]))
+    return hangs_on(found, t, hidden=hidden[found.value.goal["goal_id"][0]])
+
+
+def hangs_on(released: Released[GoalLanding], t: Language, *, hidden: int) -> str:
+    """Which goal below would raise the chance of a goal most; empty where that lies beyond reach."""
+    found = released.value
     goal = found.goal.row(0, named=True)
+    title = goal["title"]
     if goal["method"] == "own":
-        return t(
-            "“{title}” lands or misses by its own check-ins: no goal below it carries it.",
-            title=goal["title"],
-        )
+        return t("“{title}” lands or misses by its own check-ins: no goal below it carries it.", title=title)
     child = tips_most(found)
+    if child is None and hidden:
+        return ""
     if child is None:
+        return t("No single goal below “{title}” could turn that: it takes several at once.", title=title)
+    chance = percent(min(1.0, goal["chance"] + float(str(child["gain"]))), t)
+    if hidden:
         return t(
-            "No single goal below “{title}” could turn that: it takes several at once.", title=goal["title"]
+            "Of the goals below “{title}” within your reach it hangs most on “{child}”: if that one surely "
+            "lands in time, its chance rises to {chance}.",
+            title=title,
+            child=child["title"],
+            chance=chance,
         )
     return t(
         "“{title}” hangs most on “{child}”: if that one surely lands in time, its chance rises to {chance}.",
-        title=goal["title"],
+        title=title,
         child=child["title"],
-        chance=percent(min(1.0, goal["chance"] + float(str(child["gain"]))), t),
+        chance=chance,
     )
+
+
+def chance_said(released: Released[GoalLanding], t: Language) -> str:
+    """The chance of a goal in one or two sentences, without what hangs below it by name."""
+    found = released.value
+    return takeaway(replace(released, value=replace(found, children=found.children.clear())), t)
 
 
 def overdue_said(strategic: pl.DataFrame, t: Language) -> str:

@@ -62,7 +62,7 @@ def finding(t: Language, found: Strategy) -> str:
         line
         for line in (
             landing_chart.strategy_takeaway(found.map, t),
-            strategy_chart.weakest(found.goals, t),
+            strategy_chart.weakest(found.goals, t, hidden=found.hidden),
         )
         if line
     )
@@ -122,7 +122,8 @@ def one_strategic_goal(t: Language, found: Strategy) -> None:
     chosen = filters.pick(t("Strategic goal"), options, key="goal")
     one = next(one for one in found.goals if one.value.goal["goal_id"][0] == chosen)
     with st.container(border=True):
-        cards.say(landing_chart.takeaway(one, t))
+        hangs = strategy_chart.hangs_on(one, t, hidden=found.hidden[chosen])
+        cards.say(t.joined([strategy_chart.chance_said(one, t), hangs]))
         cards.remark(counts_when(t, one, found.hidden[chosen]))
         cards.remark(landing_chart.risks_said(one, t))
         link(t("Trajectory, drivers, goals below it and history"), chosen)
@@ -423,7 +424,9 @@ def below(reader: Reader, released: Released[GoalLanding] | None, hidden: int, f
     children = released.value.children
     if children.is_empty():
         return
-    said = landing_chart.takeaway(released, t)
+    said = t.joined(
+        [strategy_chart.chance_said(released, t), strategy_chart.hangs_on(released, t, hidden=hidden)]
+    )
     load.picture(
         lambda: landing_chart.children_figure(released, t, reader.mode),
         key=("children", reader.key),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -211,12 +212,28 @@ def test_the_weakest_goal_names_what_it_hangs_on() -> None:
     both = [release(part(result, one), as_of=AS_OF) for one in ("s1", "s2")]
     child = chart.tips_most(both[0].value)
     assert child is not None
-    words = chart.weakest(both, T)
+    nothing_hidden = {"s1": 0, "s2": 0}
+    words = chart.weakest(both, T, hidden=nothing_hidden)
     assert words.startswith(f"“Grow” hangs most on “{child['title']}”")
-    assert chart.weakest(both[1:], T) == (
+    assert chart.weakest(both[1:], T, hidden=nothing_hidden) == (
         "“Save” lands or misses by its own check-ins: no goal below it carries it."
     )
-    assert chart.weakest([], T) == ""
+    assert chart.weakest([], T, hidden={}) == ""
+
+
+def test_what_lies_beyond_reach_is_neither_named_nor_passed_over() -> None:
+    whole = part(found(), "s1")
+    seen = release(replace(whole, children=whole.children.head(1)), as_of=AS_OF)
+    assert chart.hangs_on(seen, T, hidden=1).startswith("Of the goals below “Grow” within your reach")
+    # What would tip it most may be the one that is hidden: nothing is said.
+    assert (
+        chart.hangs_on(release(replace(whole, children=whole.children.clear()), as_of=AS_OF), T, hidden=2)
+        == ""
+    )
+    none = release(replace(whole, children=whole.children.with_columns(gain=pl.lit(0.0))), as_of=AS_OF)
+    assert "it takes several at once" in chart.hangs_on(none, T, hidden=0)
+    assert "Open branches" not in chart.chance_said(seen, T)
+    assert "Win accounts" not in chart.chance_said(seen, T)
 
 
 @pytest.mark.parametrize(
