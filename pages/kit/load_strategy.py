@@ -32,7 +32,7 @@ from analytics.goals.strategy import Landed
 from analytics.goals.tree import tree
 from analytics.policy import MINIMUM_PARENTS
 from data import derived, queries
-from data.access import Viewer
+from data.access import Permission, Reach, Viewer
 from data.problems import Problem
 from pages.kit import load, load_goals
 
@@ -130,7 +130,7 @@ def strategy_within_reach(version_id: str, viewer: Viewer, days: int) -> Strateg
         since=day,
     )
     parts = [
-        _goal_landing(found, goal_id, titles)
+        _goal_landing(version_id, viewer, goal_id)
         for goal_id in drawn.goals["goal_id"]
         if goal_id in found.landing.goals["goal_id"]
     ]
@@ -154,10 +154,12 @@ def goal_landing_within_reach(
     None where nothing can be said of its chance: a draft, a goal that has not begun, one beyond reach.
     """
     found = landed(version_id)
-    titles = _titles(version_id, viewer)
-    if goal_id not in titles["goal_id"] or goal_id not in found.landing.goals["goal_id"]:
+    if (
+        goal_id not in load_goals.visible_goals(version_id, viewer)
+        or goal_id not in found.landing.goals["goal_id"]
+    ):
         return None
-    part, hidden = _goal_landing(found, goal_id, titles)
+    part, hidden = _goal_landing(version_id, viewer, goal_id)
     return release(part, as_of=found.as_of), hidden
 
 
@@ -253,11 +255,31 @@ def _titles(version_id: str, viewer: Viewer) -> pl.DataFrame:
     return _goals(version_id, viewer).select("goal_id", "title")
 
 
-def _goal_landing(found: Landed, goal_id: str, titles: pl.DataFrame) -> tuple[GoalLanding, int]:
-    """One goal without the goals below it that are beyond reach, and how many those are."""
+def _goal_landing(version_id: str, viewer: Viewer, goal_id: str) -> tuple[GoalLanding, int]:
+    """One goal without what lies below it beyond reach, and how many goals directly below those are."""
+    found, titles = landed(version_id), _titles(version_id, viewer)
     part = landing.goal_landing(found.landing, found.chances, goal_id=goal_id, titles=titles)
     seen = part.children.filter(pl.col("title").is_not_null())
-    return replace(part, children=seen), part.children.height - seen.height
+    causes = part.causes.filter(_known_causes(version_id, viewer))
+    return replace(part, children=seen, causes=causes), part.children.height - seen.height
+
+
+def _known_causes(version_id: str, viewer: Viewer) -> pl.Expr:
+    """Which shared causes a viewer may be told of: owners, departments and goals within reach."""
+    if Reach.COMPANY in viewer.reaches(Permission.SEE_GOALS):
+        return pl.lit(value=True)
+    as_of = landed(version_id).as_of
+    owners = queries.visible_goal_owners(viewer, load.engine(version_id), on=as_of) or frozenset()
+    tree_of_departments = load.departments(version_id, as_of)
+    departments = frozenset[str]().union(*(tree_of_departments.below(one) for one in viewer.departments))
+    within = {
+        "owner": owners,
+        "department": departments,
+        "parent": load_goals.visible_goals(version_id, viewer),
+    }
+    return pl.any_horizontal(
+        (pl.col("kind") == kind) & pl.col("cause_id").is_in(list(ids)) for kind, ids in within.items()
+    )
 
 
 def _rolled(found: Landed, goal_id: str) -> pl.DataFrame | None:

@@ -216,9 +216,7 @@ def together(t: Language, version: str, viewer: Viewer, found: Strategy) -> None
     for line in said:
         cards.remark(line)
     if not said:
-        cards.remark(
-            t("No single owner, department or goal carries so much of a strategic goal that it would show.")
-        )
+        cards.remark(t("No owner, department or goal within your reach carries so much that it would show."))
 
 
 def strategy_method(t: Language, found: Strategy) -> dict[str, str]:

@@ -252,6 +252,22 @@ def test_goals_below_that_are_beyond_reach_are_counted_and_never_named(version: 
     assert sum(shown.hidden.values()) > 0
 
 
+def test_shared_causes_beyond_reach_are_not_told(version: str) -> None:
+    as_of = load_goals.company(version).as_of
+    tree = load.departments(version, as_of)
+    own = sorted(tree.branches(None).values())[0]
+    partner = local_viewer(Role.HR_PARTNER, departments=frozenset({own}))
+    everybody = queries.visible_goal_owners(partner, load.engine(version), on=as_of)
+    assert everybody is not None
+    allowed = everybody | tree.below(own) | load_goals.visible_goals(version, partner)
+    whole, shown = (
+        pl.concat(one.value.causes for one in load_strategy.strategy_within_reach(version, viewer, 28).goals)
+        for viewer in (local_viewer(Role.HR_LEADERSHIP), partner)
+    )
+    assert set(shown["cause_id"]) == set(whole["cause_id"]) & allowed
+    assert set(whole["cause_id"]) - allowed
+
+
 @pytest.mark.parametrize("page", [STRATEGY, GOAL])
 @pytest.mark.parametrize("role", ["hr_leadership", "executive", "hr_partner", "manager"])
 def test_nobodys_rating_is_on_the_page(open_app: Open, demo_home: Path, page: str, role: str) -> None:
