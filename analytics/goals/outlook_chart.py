@@ -17,8 +17,8 @@ import polars as pl
 from analytics import theme
 from analytics.disclosure import Released
 from analytics.goals.adjustment_chart import direction_words
-from analytics.goals.forecast import Fan
-from analytics.goals.landing import GoalLanding
+from analytics.goals.forecast.forecast import Fan
+from analytics.goals.landing.landing import GoalLanding
 from analytics.goals.outlook import Outlook
 from analytics.language import Language, percent
 from analytics.policy import WARNING_CONFIDENCE

@@ -15,8 +15,8 @@ import polars as pl
 
 from analytics import theme
 from analytics.disclosure import Released
-from analytics.goals.backtest_chart import Dot, dots, points
 from analytics.goals.owners import Owners
+from analytics.goals.risk.backtest_chart import Dot, dots, points
 from analytics.language import Language, percent
 from analytics.policy import MINIMUM_FINISHED_GOALS, MINIMUM_OWNERS, MINIMUM_RETURNS
 

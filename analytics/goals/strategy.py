@@ -2,7 +2,7 @@
 
 Reads    goals and their snapshots (`analytics.goals.risk.panel`), what was said of them on each day
          (`analytics.goals.risk.ladder`), who has taken up the strategy (`analytics.goals.coverage`), and what
-         was learnt of past goals with goals below them (`analytics.goals.landing_backtest`).
+         was learnt of past goals with goals below them (`analytics.goals.landing.backtest`).
 Returns  the strategic goals with their holes; the chance of every goal today; the chances of the strategic
          goals on earlier days.
 
@@ -21,10 +21,10 @@ from typing import ClassVar, Final
 import polars as pl
 
 from analytics.disclosure import Cells
-from analytics.goals.aftermath import too_late
 from analytics.goals.coverage import Coverage
-from analytics.goals.landing import HOLES, Landing, land
-from analytics.goals.landing_backtest import ParentBacktest, chances, standing
+from analytics.goals.landing.aftermath import too_late
+from analytics.goals.landing.backtest import ParentBacktest, chances, standing
+from analytics.goals.landing.landing import HOLES, Landing, land
 from analytics.goals.tree import tree
 from analytics.policy import SNAPSHOT_DAYS
 
@@ -53,7 +53,7 @@ class Landed:
     landing
         Chances of all goals today, with causes of the strategic goals and of those directly below them.
     chances
-        The chance to go by for each goal today, as `analytics.goals.landing_backtest.chances` has them.
+        The chance to go by for each goal today, as `analytics.goals.landing.backtest.chances` has them.
     before
         One row per earlier day and strategic goal that had begun by then: ``seen_on``, ``goal_id``,
         ``chance``.

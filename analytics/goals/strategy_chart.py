@@ -1,6 +1,6 @@
 """The strategy in sentences: what the weakest goal hangs on, what is overdue, what is missing below.
 
-The picture of the strategic goals is `analytics.goals.landing_chart.strategy_figure`.
+The picture of the strategic goals is `analytics.goals.landing.chart.strategy_figure`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from datetime import date
 import polars as pl
 
 from analytics.disclosure import Released
-from analytics.goals.landing import GoalLanding
-from analytics.goals.landing_chart import causes_said, takeaway
+from analytics.goals.landing.chart import causes_said, takeaway
+from analytics.goals.landing.landing import GoalLanding
 from analytics.language import Language, percent
 
 _LEAST_GAIN = 0.005

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics.goals import backtest_chart as chart
+from analytics.goals.risk import backtest_chart as chart
 from data.access import Permission
 from pages.kit import cards, honesty, load, load_goals, reader, session
 

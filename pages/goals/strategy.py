@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analytics.goals import landing_chart
+from analytics.goals.landing import chart as landing_chart
 from data.access import Permission
 from pages.kit import cards, load, load_strategy, reader, session, strategy
 

@@ -12,11 +12,12 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released
-from analytics.goals import backtest_chart, owners_chart
-from analytics.goals.backtest import REFERENCE as BACKTEST_SOURCES
-from analytics.goals.backtest import Backtest
+from analytics.goals import owners_chart
 from analytics.goals.owners import REFERENCE as OWNERS_SOURCES
 from analytics.goals.owners import Owners
+from analytics.goals.risk import backtest_chart
+from analytics.goals.risk.backtest import REFERENCE as BACKTEST_SOURCES
+from analytics.goals.risk.backtest import Backtest
 from analytics.language import Language, percent
 from analytics.policy import (
     CALIBRATION_GAP,

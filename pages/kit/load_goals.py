@@ -15,12 +15,13 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released, release
-from analytics.goals import forecast, lead_time, warning
-from analytics.goals.backtest import Backtest, backtest
-from analytics.goals.forecast import Fan, Finishes, Forecasting
+from analytics.goals import lead_time, warning
+from analytics.goals.forecast import forecast
+from analytics.goals.forecast.forecast import Fan, Finishes, Forecasting
 from analytics.goals.lead_time import LeadTimes, lead_times
 from analytics.goals.owners import Owners, owners
 from analytics.goals.risk import ladder
+from analytics.goals.risk.backtest import Backtest, backtest
 from analytics.goals.risk.ladder import Chances
 from analytics.goals.risk.panel import panel
 from analytics.goals.warning import EarlyWarnings, early_warnings

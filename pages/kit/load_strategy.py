@@ -16,18 +16,20 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released, release
-from analytics.goals import forecast, landing, outlook, strategy
+from analytics.goals import outlook, strategy
 from analytics.goals.adjustment import adjustment
-from analytics.goals.aftermath import Aftermath
 from analytics.goals.coverage import coverage
-from analytics.goals.forecast import Fan
-from analytics.goals.landing import GoalLanding, Landing, StrategyMap
-from analytics.goals.landing_backtest import Combination, Doubt, ParentBacktest, parent_backtest
+from analytics.goals.forecast import forecast
+from analytics.goals.forecast.forecast import Fan
+from analytics.goals.landing import landing
+from analytics.goals.landing.aftermath import Aftermath
+from analytics.goals.landing.backtest import Combination, Doubt, ParentBacktest, parent_backtest
+from analytics.goals.landing.landing import GoalLanding, Landing, StrategyMap
+from analytics.goals.landing.shared_risk import SharedRisk
 from analytics.goals.outlook import Outlook
 from analytics.goals.pace import GoalHistory, history, pace
 from analytics.goals.risk.panel import panel
 from analytics.goals.rollup import branches
-from analytics.goals.shared_risk import SharedRisk
 from analytics.goals.strategy import Landed
 from analytics.goals.tree import tree
 from analytics.policy import MINIMUM_PARENTS

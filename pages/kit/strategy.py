@@ -11,14 +11,16 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released
-from analytics.goals import forecast_chart, landing_chart, outlook_chart, strategy_chart
+from analytics.goals import outlook_chart, strategy_chart
 from analytics.goals import warning_chart as warnings
 from analytics.goals.adjustment_chart import field_words
-from analytics.goals.backtest_chart import rung_words
 from analytics.goals.chart import pace_figure, perspective_words
-from analytics.goals.landing import REFERENCE as LANDING_SOURCES
-from analytics.goals.landing import GoalLanding
+from analytics.goals.forecast import chart as forecast_chart
+from analytics.goals.landing import chart as landing_chart
+from analytics.goals.landing.landing import REFERENCE as LANDING_SOURCES
+from analytics.goals.landing.landing import GoalLanding
 from analytics.goals.outlook import Outlook
+from analytics.goals.risk.backtest_chart import rung_words
 from analytics.language import Language, percent
 from analytics.policy import LANDS_LIKELY, LANDS_UNLIKELY
 from analytics.theme import Mode

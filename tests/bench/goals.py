@@ -15,11 +15,11 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from analytics.goals import forecast
-from analytics.goals.aftermath import too_late
-from analytics.goals.landing import land
-from analytics.goals.landing_backtest import ParentBacktest, parent_backtest, standing
-from analytics.goals.landing_backtest import chances as parent_chances
+from analytics.goals.forecast import forecast
+from analytics.goals.landing.aftermath import too_late
+from analytics.goals.landing.backtest import ParentBacktest, parent_backtest, standing
+from analytics.goals.landing.backtest import chances as parent_chances
+from analytics.goals.landing.landing import land
 from analytics.goals.lead_time import lead_times
 from analytics.goals.risk.ladder import Chances, Learnt, auc, chances, ece, learn
 from analytics.goals.risk.panel import panel

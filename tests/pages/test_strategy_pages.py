@@ -13,8 +13,8 @@ import streamlit as st
 from polars.testing import assert_frame_equal
 from streamlit.testing.v1 import AppTest
 
-from analytics.goals.landing_backtest import Combination
-from analytics.goals.landing_chart import hole_words
+from analytics.goals.landing.backtest import Combination
+from analytics.goals.landing.chart import hole_words
 from analytics.language import Language, percent
 from data import derived, queries
 from data.access import Role

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from analytics.goals.forecast import Forecasting, hindsight, learn
+from analytics.goals.forecast.forecast import Forecasting, hindsight, learn
 
 SPRINTS = Path(__file__).parents[2].parent / "shared" / "datasets" / "sprints.csv"
 FIRST = date(2010, 1, 4)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from analytics.goals.forecast import Forecasting, fan, finish, hindsight, learn
-from analytics.goals.precedents import LEVELS
+from analytics.goals.forecast.forecast import Forecasting, fan, finish, hindsight, learn
+from analytics.goals.forecast.precedents import LEVELS
 from tests.goal_courses import Courses, courses
 
 DAY = date(2024, 6, 3)

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from analytics.goals.landing import Landing, land
-from analytics.goals.landing_backtest import ParentBacktest, calibration_error, parent_backtest
-from analytics.goals.shared_risk import Parts, SharedRisk, shared_risk
+from analytics.goals.landing.backtest import ParentBacktest, calibration_error, parent_backtest
+from analytics.goals.landing.landing import Landing, land
+from analytics.goals.landing.shared_risk import Parts, SharedRisk, shared_risk
 
 TRUE: Final = Parts(0.2, 0.1, 0.05)
 RULES: Final = (("all", None), ("k_of_n", 2.0), ("weighted", 75.0))

@@ -13,8 +13,8 @@ from polars.testing import assert_frame_equal
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from analytics.disclosure import Released, release
-from analytics.goals import backtest_chart as chart
-from analytics.goals.backtest import Backtest, backtest
+from analytics.goals.risk import backtest_chart as chart
+from analytics.goals.risk.backtest import Backtest, backtest
 from analytics.language import Language
 from tests.stated_chances import AS_OF, stated_chances
 

@@ -10,9 +10,7 @@ import polars as pl
 import pytest
 
 from analytics.disclosure import Disclosable, Released, release
-from analytics.goals.course import recorded
-from analytics.goals.forecast import REFUSALS, Forecasting, fan, finish, hindsight, learn, within
-from analytics.goals.forecast_chart import (
+from analytics.goals.forecast.chart import (
     coverage_figure,
     coverage_takeaway,
     finishes_takeaway,
@@ -21,6 +19,8 @@ from analytics.goals.forecast_chart import (
     forecast_takeaway,
     refusal_words,
 )
+from analytics.goals.forecast.course import recorded
+from analytics.goals.forecast.forecast import REFUSALS, Forecasting, fan, finish, hindsight, learn, within
 from analytics.goals.pace import history, pace
 from analytics.language import Language
 from analytics.theme import Mode

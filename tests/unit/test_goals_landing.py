@@ -11,9 +11,17 @@ import polars as pl
 import pytest
 
 from analytics.disclosure import Released, release
-from analytics.goals import landing_chart as chart
-from analytics.goals.aftermath import Aftermath, aftermath, too_late
-from analytics.goals.landing import (
+from analytics.goals.landing import chart
+from analytics.goals.landing.aftermath import Aftermath, aftermath, too_late
+from analytics.goals.landing.backtest import (
+    Doubt,
+    ParentBacktest,
+    chances,
+    doubt_of,
+    parent_backtest,
+    standing,
+)
+from analytics.goals.landing.landing import (
     HOLES,
     GoalLanding,
     Landing,
@@ -22,16 +30,8 @@ from analytics.goals.landing import (
     land,
     strategy_map,
 )
-from analytics.goals.landing_backtest import (
-    Doubt,
-    ParentBacktest,
-    chances,
-    doubt_of,
-    parent_backtest,
-    standing,
-)
-from analytics.goals.landing_tree import CANDIDATES, EVEN, Rule
-from analytics.goals.shared_risk import Parts, shared_risk
+from analytics.goals.landing.rules import CANDIDATES, EVEN, Rule
+from analytics.goals.landing.shared_risk import Parts, shared_risk
 from analytics.language import Language, percent
 from analytics.policy import AFTER_A_MISS, SHARED_BY_OWNER
 

@@ -10,7 +10,7 @@ import pytest
 
 from analytics.disclosure import Released, release
 from analytics.goals import outlook_chart as chart
-from analytics.goals.landing import GoalLanding
+from analytics.goals.landing.landing import GoalLanding
 from analytics.goals.outlook import Outlook, family, outlook
 from analytics.goals.risk.panel import DRIVERS
 from analytics.language import Language

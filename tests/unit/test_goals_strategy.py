@@ -13,8 +13,8 @@ import pytest
 from analytics.disclosure import release
 from analytics.goals import strategy_chart as chart
 from analytics.goals.coverage import coverage
-from analytics.goals.landing import GoalLanding, goal_landing
-from analytics.goals.landing_backtest import parent_backtest
+from analytics.goals.landing.backtest import parent_backtest
+from analytics.goals.landing.landing import GoalLanding, goal_landing
 from analytics.goals.pace import pace
 from analytics.goals.risk.panel import panel
 from analytics.goals.rollup import branches

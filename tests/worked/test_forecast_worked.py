@@ -8,7 +8,7 @@ from statistics import NormalDist
 import polars as pl
 import pytest
 
-from analytics.goals.forecast import fan, finish, learn
+from analytics.goals.forecast.forecast import fan, finish, learn
 from analytics.policy import FORECAST_SPREAD
 from tests.goal_courses import CHECK_INS, GOALS
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from analytics.goals.backtest import Backtest, backtest
+from analytics.goals.risk.backtest import Backtest, backtest
 
 AS_OF = date(2026, 6, 30)
 

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 from scipy import integrate, special, stats
 
-from analytics.goals.aftermath import DAYS_LATE, Aftermath, aftermath, too_late
-from analytics.goals.landing import Landing, land
-from analytics.goals.shared_risk import Parts, both_miss
+from analytics.goals.landing.aftermath import DAYS_LATE, Aftermath, aftermath, too_late
+from analytics.goals.landing.landing import Landing, land
+from analytics.goals.landing.shared_risk import Parts, both_miss
 
 NOTHING_SHARED = Parts(0.0, 0.0, 0.0)
 NOTHING_COMES = ((0.0, (0.0, 0.0)),)

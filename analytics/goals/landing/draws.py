@@ -1,6 +1,6 @@
 """How often does each goal land when its load and those of the goals below it are drawn?
 
-Reads    the goals by level (`analytics.goals.landing_tree`), their delay probabilities, and what goals share.
+Reads    the goals by level (`analytics.goals.landing.rules`), their delay probabilities, what goals share.
 Returns  in how many draws each goal lands, by the rule that holds and by others, and in how many a goal below
          would tip it by itself.
 
@@ -19,8 +19,8 @@ import numpy.typing as npt
 import polars as pl
 from scipy import special
 
-from analytics.goals.aftermath import Quantiles
-from analytics.goals.landing_tree import (
+from analytics.goals.landing.aftermath import Quantiles
+from analytics.goals.landing.rules import (
     CANDIDATES,
     HAIR,
     Flags,
@@ -32,7 +32,7 @@ from analytics.goals.landing_tree import (
     Tree,
     number_needed,
 )
-from analytics.goals.shared_risk import COLUMNS, Parts
+from analytics.goals.landing.shared_risk import COLUMNS, Parts
 
 BATCH: Final = 64
 ASIDE: Final = 4

@@ -29,8 +29,8 @@ import polars as pl
 from scipy.special import ndtri
 
 from analytics.disclosure import Cells
-from analytics.goals.course import ARRIVED, HOLDING, Floats, Record, dates, days, recorded
-from analytics.goals.precedents import (
+from analytics.goals.forecast.course import ARRIVED, HOLDING, Floats, Record, dates, days, recorded
+from analytics.goals.forecast.precedents import (
     ELAPSED_NODES,
     FEATURES,
     HEADINGS,

@@ -17,8 +17,8 @@ import polars as pl
 from analytics import theme
 from analytics.disclosure import Released
 from analytics.goals.chart import Sign, perspective_words
-from analytics.goals.landing import GoalLanding, StrategyMap
-from analytics.goals.landing_backtest import ParentBacktest
+from analytics.goals.landing.backtest import ParentBacktest
+from analytics.goals.landing.landing import GoalLanding, StrategyMap
 from analytics.language import Language, percent
 from analytics.policy import LANDS_LIKELY, LANDS_UNLIKELY, MINIMUM_PARENTS
 
@@ -53,7 +53,7 @@ def sign_of(chance: float) -> str:
 
 
 def hole_words(t: Language) -> dict[str, str]:
-    """What each hole is called, by its name in `analytics.goals.landing`."""
+    """What each hole is called, by its name in `analytics.goals.landing.landing`."""
     return {
         "not_taken_up": t("Nobody has taken this up"),
         "silent": t("Nobody updates what hangs below it"),
@@ -68,7 +68,7 @@ def hole_words(t: Language) -> dict[str, str]:
 
 
 def method_words(t: Language) -> dict[str, str]:
-    """What each way of saying a chance is called, by its name in `analytics.goals.landing_backtest`."""
+    """What each way of saying a chance is called, by its name in `analytics.goals.landing.backtest`."""
     return {
         "own": t("From its own check-ins"),
         "rolled_up": t("From the goals below it"),

@@ -13,9 +13,9 @@ import polars as pl
 from analytics import theme
 from analytics.disclosure import Released
 from analytics.goals.chart import pace_figure
-from analytics.goals.forecast import Fan, Finishes, Forecasting
+from analytics.goals.forecast.forecast import Fan, Finishes, Forecasting
+from analytics.goals.forecast.precedents import LEVELS
 from analytics.goals.pace import GoalHistory
-from analytics.goals.precedents import LEVELS
 from analytics.language import Language, percent
 
 _OUTER: Final = 0.9

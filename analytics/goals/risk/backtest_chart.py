@@ -18,7 +18,7 @@ import polars as pl
 
 from analytics import theme
 from analytics.disclosure import Released
-from analytics.goals.backtest import PARTS, Backtest
+from analytics.goals.risk.backtest import PARTS, Backtest
 from analytics.language import Language, percent
 from analytics.policy import CALIBRATION_GAP, MINIMUM_JUDGED_GOALS
 

@@ -1,6 +1,6 @@
 """What became of goals that stood where a goal stands now?
 
-Reads    the record of goals (`analytics.goals.course`).
+Reads    the record of goals (`analytics.goals.forecast.course`).
 Returns  what past goals taught, by how far ahead one looks: the progress to expect, how goals strayed from
          it, how many had arrived, and the levels at which ranges held what they say.
 
@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr
 
-from analytics.goals.course import ARRIVED, HOLDING, NEVER, Flags, Floats, Ints, Record
+from analytics.goals.forecast.course import ARRIVED, HOLDING, NEVER, Flags, Floats, Ints, Record
 from analytics.policy import FORECAST_POOLING, FORECAST_REACH, FORECAST_SPREAD
 
 LEVELS: Final = (0.5, 0.8, 0.9)

@@ -26,10 +26,10 @@ import polars as pl
 from scipy import special, stats
 
 from analytics.disclosure import Cells
-from analytics.goals.aftermath import Aftermath, aftermath, too_late
-from analytics.goals.landing import Landing, land
-from analytics.goals.landing_tree import CANDIDATES
-from analytics.goals.shared_risk import SharedRisk, shared_risk
+from analytics.goals.landing.aftermath import Aftermath, aftermath, too_late
+from analytics.goals.landing.landing import Landing, land
+from analytics.goals.landing.rules import CANDIDATES
+from analytics.goals.landing.shared_risk import SharedRisk, shared_risk
 from analytics.policy import CONFIDENCE, MINIMUM_PARENTS, SNAPSHOT_DAYS
 
 REFERENCE: Final = (
@@ -229,7 +229,7 @@ def parent_backtest(
 
 
 def standing(goals: pl.DataFrame, snapshots: pl.DataFrame, *, on: date) -> pl.DataFrame:
-    """How goals stood on a day, as `analytics.goals.landing.land` reads them.
+    """How goals stood on a day, as `analytics.goals.landing.landing.land` reads them.
 
     Parameters
     ----------

@@ -5,13 +5,14 @@ Reads    one row per goal as it stands on a day, and the chance that each misses
 Returns  one row per goal: the chance that it lands by the rule that holds for it; one row per goal and goal
          below: what it would gain and lose; for chosen goals the shared causes that carry their risk.
 
-Every open goal carries a hidden load; it misses if the load exceeds what its delay probability leaves. Goals
-of one owner, of one department and under one goal share part of it (`analytics.goals.shared_risk`), so that
-they miss together more often than chance alone would have them. Loads are drawn some thousand times and each
-draw is rolled up: a goal lands by its *own* chance, when *all* below it land, when what they reached by
-*weight* comes to what is needed, or when *k of n* land. A goal that misses still brings part of the work that
-was left: the heavier its load, the less. What counts for the goal above is whether a goal is done by the day
-that one is due, be that before or after its own due date (`analytics.goals.aftermath`).
+Every open goal carries a hidden load; it misses if the load exceeds what its delay probability leaves.
+Goals of one owner, of one department and under one goal share part of it
+(`analytics.goals.landing.shared_risk`), so that they miss together more often than chance alone would have
+them. Loads are drawn some thousand times and each draw is rolled up: a goal lands by its *own* chance, when
+*all* below it land, when what they reached by *weight* comes to what is needed, or when *k of n* land. A
+goal that misses still brings part of the work that was left: the heavier its load, the less. What counts
+for the goal above is whether a goal is done by the day that one is due, be that before or after its own due
+date (`analytics.goals.landing.aftermath`).
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ import polars as pl
 from scipy import sparse
 
 from analytics.disclosure import Cells
-from analytics.goals.aftermath import Quantiles
-from analytics.goals.landing_draws import (
+from analytics.goals.landing.aftermath import Quantiles
+from analytics.goals.landing.draws import (
     BATCH,
     Count,
     Loads,
@@ -38,7 +39,7 @@ from analytics.goals.landing_draws import (
     limits,
     loads_of,
 )
-from analytics.goals.landing_tree import (
+from analytics.goals.landing.rules import (
     CANDIDATES,
     EVEN,
     Flags,
@@ -51,7 +52,7 @@ from analytics.goals.landing_tree import (
     grown,
     rolled_up,
 )
-from analytics.goals.shared_risk import CAUSES, Parts
+from analytics.goals.landing.shared_risk import CAUSES, Parts
 from analytics.policy import AFTER_A_MISS
 from data.contracts.goals import PERSPECTIVES
 
@@ -153,11 +154,12 @@ def land(
         One row per goal: ``goal_id``, ``parent_id``, ``scope``, ``owner_id``, ``department_id``, ``weight``,
         ``rollup_rule`` and ``rollup_needed`` as in the contract, ``state`` (one of `STATES`), ``progress``
         (share of the way; null: unknown) and ``elapsed`` (share of its time), as
-        `analytics.goals.landing_backtest.standing` has them.
+        `analytics.goals.landing.backtest.standing` has them.
     chances
         ``goal_id``, ``delay``, and where known ``delay_low``, ``delay_high``; ``late``, ``late_low``,
         ``late_high`` (chance not to be done when the goal above is due; where not given, an open goal counts
-        by its own due date and a missed one not at all), as `analytics.goals.aftermath.too_late` has them.
+        by its own due date and a missed one not at all), as
+        `analytics.goals.landing.aftermath.too_late` has them.
     parts
         What goals with a common cause share.
     seed
@@ -224,7 +226,7 @@ class GoalLanding:
     ----------
     goal
         One row: ``goal_id``, ``title``, ``chance``, ``low``, ``high``, ``method`` (to go by, as
-        `analytics.goals.landing_backtest.chances` has them), and from `Landing.goals` ``lands``,
+        `analytics.goals.landing.backtest.chances` has them), and from `Landing.goals` ``lands``,
         ``lands_independent``, ``own``, ``rule``, ``needed``, ``stated``, ``children``, ``loop``.
     children
         As `Landing.children`, with ``title`` (null: beyond the reader's reach); by how much they could tip,
