@@ -141,37 +141,6 @@ def tree(goals: pl.DataFrame, alignments: pl.DataFrame | None = None) -> GoalTre
     )
 
 
-def children_of(found: GoalTree, goal_id: str) -> pl.DataFrame:
-    """What hangs directly below a goal, or serves it from elsewhere.
-
-    Returns
-    -------
-    DataFrame
-        Its parts first, then what is aligned to it: ``goal_id``, ``by``, ``share``, ``scope``, ``children``,
-        ``descendants``.
-    """
-    return (
-        found.links.filter(pl.col("above_id") == goal_id)
-        .select("goal_id", "by", "share")
-        .join(found.goals.select("goal_id", "scope", "children", "descendants"), on="goal_id", how="left")
-        .sort("by", "goal_id", descending=[True, False])
-    )
-
-
-def path_above(found: GoalTree, goal_id: str) -> tuple[str, ...]:
-    """The goals a goal is part of, the topmost first; in a loop, those met before one comes again."""
-    parents = found.goals.filter(pl.col("goal_id") == goal_id)["path"].to_list()
-    if parents and parents[0] is not None:
-        return tuple(parents[0][:-1])
-    named = dict(found.links.filter(pl.col("by") == "parent").select("goal_id", "above_id").iter_rows())
-    met: list[str] = []
-    goal = named.get(goal_id)
-    while goal is not None and goal not in met and goal != goal_id:
-        met.append(goal)
-        goal = named.get(goal)
-    return tuple(reversed(met))
-
-
 def below(parents: Mapping[str, str | None]) -> dict[str, list[str]]:
     """The goals directly below each goal that has any."""
     children: dict[str, list[str]] = {}

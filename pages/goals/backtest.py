@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analytics.goals.forecast import chart as forecast_chart
 from analytics.goals.risk import backtest_chart as chart
 from data.access import Permission
 from pages.kit import cards, honesty, load, load_goals, reader, session
@@ -67,5 +68,12 @@ if not released.value.ladder.is_empty():
         alt=model,
         columns=honesty.columns(t),
     )
+with cards.waiting():
+    forecasts = load_goals.forecasts_checked(version)
+held = forecast_chart.coverage_takeaway(forecasts, t)
+cards.section(t("Do forecasts hold?"), held)
+load.picture(
+    lambda: forecast_chart.coverage_figure(forecasts, t, mode), key=("forecasts held", *key), alt=held
+)
 cards.method(t, honesty.method(t, released))
 session.record("looked", "backtest")

@@ -113,7 +113,7 @@ def table(t: Language, decisions: pl.DataFrame) -> pl.DataFrame:
                 t("Why"): one["reason"] or _erased(t),
                 t("What was seen"): _seen(t, one),
                 t("Corrects no."): one["corrects"],
-                t("On"): one["key"],
+                t("About"): one["key"],
             }
             for one in decisions.iter_rows(named=True)
         ],

@@ -17,7 +17,7 @@ import streamlit as st
 from analytics.disclosure import Released, release
 from analytics.goals import lead_time, warning
 from analytics.goals.forecast import forecast
-from analytics.goals.forecast.forecast import Fan, Finishes, Forecasting
+from analytics.goals.forecast.forecast import Forecasting
 from analytics.goals.lead_time import LeadTimes, lead_times
 from analytics.goals.owners import Owners, owners
 from analytics.goals.risk import ladder
@@ -310,39 +310,3 @@ def forecasting(version_id: str) -> Forecasting:
             made_by=FORECAST_MADE_BY,
         )
     return learnt
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _company_finishes(version_id: str) -> Finishes:
-    on_record = company(version_id)
-    return forecast.finish(
-        forecasting(version_id),
-        on_record.goals,
-        on_record.check_ins,
-        as_of=on_record.as_of,
-        changes=on_record.changes,
-    )
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def finishes(version_id: str, viewer: Viewer) -> Released[Finishes]:
-    """Expected finish of the open goals a viewer may look at, released."""
-    found = forecast.within(_company_finishes(version_id), visible_goals(version_id, viewer))
-    return release(found, as_of=found.as_of)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def fan_of(version_id: str, viewer: Viewer, goal_id: str) -> Released[Fan] | None:
-    """Where one open goal may stand on each day ahead, released; None if closed or not within reach."""
-    if goal_id not in finishes(version_id, viewer).value.goals["goal_id"]:
-        return None
-    on_record = company(version_id)
-    found = forecast.fan(
-        forecasting(version_id),
-        on_record.goals,
-        on_record.check_ins,
-        goal_id=goal_id,
-        as_of=on_record.as_of,
-        changes=on_record.changes,
-    )
-    return release(found, as_of=found.as_of)

@@ -13,14 +13,13 @@ from analytics.disclosure import Disclosable, Released, release
 from analytics.goals.forecast.chart import (
     coverage_figure,
     coverage_takeaway,
-    finishes_takeaway,
     forecast_figure,
     forecast_note,
     forecast_takeaway,
     refusal_words,
 )
 from analytics.goals.forecast.course import recorded
-from analytics.goals.forecast.forecast import REFUSALS, Forecasting, fan, finish, hindsight, learn, within
+from analytics.goals.forecast.forecast import REFUSALS, Forecasting, fan, finish, hindsight, learn
 from analytics.goals.pace import history, pace
 from analytics.language import Language
 from analytics.theme import Mode
@@ -247,12 +246,6 @@ def test_closed_goals_and_drafts_are_not_forecast() -> None:
         fan(learnt(), goals, told(), goal_id="x", as_of=TODAY)
 
 
-def test_only_goals_within_reach_are_kept() -> None:
-    goals = frame(goal(goal_id="a"), goal(goal_id="b"))
-    found = finish(learnt(), goals, told(), as_of=TODAY)
-    assert within(found, frozenset({"b", "x"})).goals["goal_id"].to_list() == ["b"]
-
-
 # What is on record.
 
 
@@ -373,14 +366,3 @@ def test_coverage_is_said_and_drawn() -> None:
     assert len(figure.data) == 3
     assert all(0 <= share <= 1 for trace in figure.data for share in trace.y)
     assert coverage_figure(shown(nothing()), T, "dark").layout.annotations
-
-
-def test_open_goals_are_counted_by_their_expected_finish() -> None:
-    found = company()
-    day = date(2025, 3, 3)
-    table = finish(learnt(), found.goals, found.check_ins, as_of=day, changes=found.changes)
-    running = table.goals.filter(pl.col("refused").is_null(), pl.col("due_on") >= day)
-    late = running.filter(pl.col("middle").is_null() | (pl.col("middle") > pl.col("due_on"))).height
-    assert finishes_takeaway(shown(table), T).startswith(
-        f"Of {running.height:,} open goals with a forecast, {late:,} will"
-    )

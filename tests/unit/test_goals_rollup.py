@@ -17,7 +17,7 @@ from analytics.goals import chart
 from analytics.goals.pace import PRESETS, STATUSES, UNKNOWN, GoalHistory, GoalPace, history, pace
 from analytics.goals.risk.ladder import Chances
 from analytics.goals.rollup import RollUp, rollup
-from analytics.goals.tree import children_of, path_above, tree
+from analytics.goals.tree import tree
 from analytics.language import Language
 
 EN = Language("en")
@@ -206,22 +206,6 @@ def test_two_goals_that_serve_each_other_do_no_harm() -> None:
     hung = tree(goals(a={}, b={}, top={"scope": "company"}), serving(("a", "b"), ("b", "a"), ("a", "top")))
     assert hung.circles.rows() == [(1, "a"), (1, "b")]
     assert hung.serves.rows() == [("a", "top", True)]
-
-
-def test_one_can_walk_down_and_up() -> None:
-    hung = tree(goals(**TWO_STRATEGIES, b={}), serving(("b", "a")))
-    assert children_of(hung, "a").select("goal_id", "by", "share").rows() == [
-        ("a1", "parent", None),
-        ("b", "alignment", 25.0),
-    ]
-    assert path_above(hung, "a1") == ("grow", "a")
-    assert path_above(hung, "grow") == ()
-
-
-def test_walking_up_from_a_loop_ends() -> None:
-    looped = tree(goals(a={"parent_id": "b"}, b={"parent_id": "a"}, c={"parent_id": "a"}))
-    assert path_above(looped, "a") == ("b",)
-    assert path_above(looped, "c") == ("b", "a")
 
 
 def test_a_strategic_goal_served_from_elsewhere_has_been_taken_up() -> None:

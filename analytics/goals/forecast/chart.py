@@ -13,7 +13,7 @@ import polars as pl
 from analytics import theme
 from analytics.disclosure import Released
 from analytics.goals.chart import pace_figure
-from analytics.goals.forecast.forecast import Fan, Finishes, Forecasting
+from analytics.goals.forecast.forecast import Fan, Forecasting
 from analytics.goals.forecast.precedents import LEVELS
 from analytics.goals.pace import GoalHistory
 from analytics.language import Language, percent
@@ -76,33 +76,6 @@ def forecast_note(released: Released[Fan], t: Language) -> str:
             rests if found.goals else "",
         ]
     )
-
-
-def finishes_takeaway(released: Released[Finishes], t: Language) -> str:
-    """How many open goals will probably be finished by their due date, in plain sentences."""
-    found = released.value
-    goals = found.goals.filter(pl.col("refused").is_null(), pl.col("due_on") >= found.as_of)
-    if goals.is_empty():
-        return t("There is no open goal with a forecast.")
-    late = goals.filter((pl.col("middle") > pl.col("due_on")).fill_null(value=True))
-    never = late.filter(pl.col("middle").is_null())
-    said = [
-        t.plural(
-            "Of {n} open goal with a forecast, {late} will more likely than not be finished late.",
-            "Of {n} open goals with a forecast, {late} will more likely than not be finished late.",
-            goals.height,
-            late=late.height,
-        )
-    ]
-    if n := never.height:
-        said.append(
-            t.plural(
-                "{n} of them will probably still be open half its planned time later.",
-                "{n} of them will probably still be open half their planned time later.",
-                n,
-            )
-        )
-    return t.joined([*said, "" if found.checked else unchecked(t)])
 
 
 def coverage_takeaway(released: Released[Forecasting], t: Language) -> str:

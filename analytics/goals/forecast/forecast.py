@@ -307,11 +307,6 @@ def fan(
     return Fan(goal, bands, forecasting.goals, forecasting.checked, as_of)
 
 
-def within(found: Finishes, goal_ids: frozenset[str]) -> Finishes:
-    """Only the goals somebody may see."""
-    return replace(found, goals=found.goals.filter(pl.col("goal_id").is_in(goal_ids)))
-
-
 _NAMES: Final = tuple(f"{end}_{round(100 * level)}" for level in LEVELS for end in ("low", "high"))
 _BANDS: Final = {"middle": pl.Float64(), **{name: pl.Float64() for name in _NAMES}}
 _COVERAGE: Final = {
