@@ -310,3 +310,10 @@ def forecasting(version_id: str) -> Forecasting:
             made_by=FORECAST_MADE_BY,
         )
     return learnt
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def forecasts_checked(version_id: str) -> Released[Forecasting]:
+    """Whether past forecasts held, released: counts of forecasts, nothing about a goal or a person."""
+    found = forecasting(version_id)
+    return release(found, as_of=found.learnt_to)

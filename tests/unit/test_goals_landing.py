@@ -507,7 +507,11 @@ def owned() -> Released[GoalLanding]:
     )
 
 
-def test_the_rule_of_one_goal_is_said_in_words() -> None:
+def test_the_finding_about_one_goal_names_its_chance_and_what_it_hangs_on() -> None:
+    said = chart.takeaway(owned(), EN)
+    assert said.startswith("The chance that it lands in time is ")
+    assert "that they share causes makes it more likely." in said
+    assert "It gains most from “Title of g" in said
     assert chart.rules_said(owned(), EN) == "It counts as reached when all goals below it land."
 
 
@@ -647,6 +651,7 @@ def test_what_past_chances_were_worth_is_said() -> None:
 def test_every_sentence_can_be_said_in_chinese() -> None:
     released = owned()
     for said in (
+        chart.takeaway(released, ZH),
         chart.rules_said(released, ZH),
         *chart.causes_said(released, ZH),
         chart.risks_said(released, ZH),

@@ -129,6 +129,40 @@ def rules_said(released: Released[GoalLanding], t: Language) -> str:
     )
 
 
+def takeaway(released: Released[GoalLanding], t: Language) -> str:
+    """The chance of one goal, in plain sentences."""
+    found = released.value
+    goal = found.goal.row(0, named=True)
+    said = [_chance_said(goal, t)]
+    shared = goal["lands_independent"] - goal["lands"]
+    if goal["method"] != "own" and abs(shared) >= _NOTABLE:
+        said.append(
+            t(
+                "If the goals below it shared nothing, its chance would be {chance}: that they share causes "
+                "makes it less likely.",
+                chance=percent(goal["lands_independent"], t),
+            )
+            if shared > 0
+            else t(
+                "If the goals below it shared nothing, its chance would be {chance}: that they share causes "
+                "makes it more likely.",
+                chance=percent(goal["lands_independent"], t),
+            )
+        )
+    weighty = found.children.filter(pl.col("gain") >= _NOTABLE).sort("gain", descending=True)
+    if not weighty.is_empty():
+        first = weighty.row(0, named=True)
+        said.append(
+            t(
+                "It gains most from “{title}”: if that one surely lands in time, the chance rises to "
+                "{chance}.",
+                title=first["title"] or t("a goal beyond your reach"),
+                chance=percent(min(1.0, goal["chance"] + first["gain"]), t),
+            )
+        )
+    return t.joined(said)
+
+
 def _chance_said(goal: Row, t: Language) -> str:
     chance = percent(goal["chance"], t)
     if goal["chance"] in (0.0, 1.0) and goal["method"] == "own":
