@@ -134,11 +134,54 @@ def test_a_due_date_moved_later_does_not_turn_a_miss_into_a_landing() -> None:
     assert at(found, 56)["due_moves"] == 1
 
 
-def test_a_goal_given_up_is_not_done() -> None:
+def test_a_goal_given_up_is_not_done_and_known_to_be_from_the_day_it_was_given_up() -> None:
     given = goals({"status": "abandoned"})
-    found = panel(given, check_ins(("g", 30, 2.0, None, None)), as_of=date(2026, 6, 1))
-    assert found.snapshots["missed"].to_list() == [True, True, True]
-    assert found.snapshots["known_on"].unique().to_list() == [START + timedelta(days=30)]
+    told = check_ins(("g", 14, 1.0, None, None), ("g", 30, 2.0, None, None))
+    # Given up on day 40; what was said of its status later does not matter.
+    day = changes(("g", 40, "status", "active", "abandoned"), ("g", 90, "status", "abandoned", "archived"))
+    found = panel(given, told, as_of=date(2026, 6, 1), changes=day)
+    assert [(seen - START).days for seen in found.snapshots["seen_on"]] == [0, 14, 28]
+    assert found.snapshots["known_on"].unique().to_list() == [START + timedelta(days=40)]
+    # Where nobody wrote down when, it was open for all anybody knew until it was due.
+    unlogged = panel(given, told, as_of=date(2026, 6, 1)).snapshots
+    assert [(seen - START).days for seen in unlogged["seen_on"]] == list(range(0, 100, 14))
+    assert unlogged["known_on"].unique().to_list() == [START + timedelta(days=100)]
+    assert unlogged["missed"].all()
+
+
+def test_an_update_after_the_due_date_does_not_undo_a_landing() -> None:
+    told = [("g", 50, 4.0, None, None), ("g", 90, 10.0, None, None)]
+    late = ("g", 110, 10.0, None, None)
+    for status in ("active", "done"):
+        once = panel(goals({"status": status}), check_ins(*told), as_of=date(2026, 6, 1)).snapshots
+        again = panel(goals({"status": status}), check_ins(*told, late), as_of=date(2026, 6, 1)).snapshots
+        assert once["landed_on"].unique().to_list() == [START + timedelta(days=90)]
+        assert_frame_equal(once, again)
+
+
+def test_a_target_told_later_says_nothing_about_days_before_it_was_raised() -> None:
+    logged = changes(("g", 42, "target", "10.0", "20.0"))
+    early = ("g", 10, 5.0, None, None)
+    later = ("g", 50, 5.0, 20.0, None)
+    for told in ((early,), (early, later)):
+        found = panel(
+            goals({"target": 20.0}), check_ins(*told), as_of=START + timedelta(days=60), changes=logged
+        )
+        assert at(found, 28)["progress"] == pytest.approx(0.5)
+
+
+def test_a_miss_stays_in_the_owners_record_when_its_due_date_is_moved_afterwards() -> None:
+    missed = {"goal_id": "a", "due_on": START + timedelta(days=150)}
+    other = {"goal_id": "b", "start_on": START + timedelta(days=56), "due_on": START + timedelta(days=156)}
+    moved = changes(("a", 95, "due_on", (START + timedelta(days=50)).isoformat(), "2026-05-31"))
+    found = panel(goals(missed, other), check_ins(), as_of=START + timedelta(days=140), changes=moved)
+    on_day = found.snapshots.filter(pl.col("goal_id") == "b", pl.col("seen_on") == START + timedelta(days=84))
+    assert on_day["owner_known"].item() == pytest.approx(np.log1p(1))
+
+
+def test_a_goal_of_a_hundred_years_is_looked_at_no_more_often_than_one_of_five() -> None:
+    ages = goals({"start_on": date(1900, 1, 1), "due_on": date(2026, 12, 31)})
+    assert panel(ages, check_ins(), as_of=date(2026, 6, 1)).snapshots.height < 150
 
 
 def test_an_open_goals_fate_is_not_known() -> None:

@@ -46,6 +46,8 @@ _STEEPEST: Final = 3.0
 """Logarithm of the pace needed beyond which more says nothing: twenty times the pace so far."""
 _WINDOW: Final = 28
 """Days over which the recent pace is taken."""
+_MOST_LOOKS: Final = 130
+"""Snapshots of a goal, about: five years of fortnights."""
 _AT_A_TIME: Final = 20_000
 """Goals whose days are laid out at once: laying out all at once would take the memory of a small machine."""
 _PRIOR: Final = 4.0
@@ -161,15 +163,15 @@ def _goals(goals: pl.DataFrame) -> pl.DataFrame:
 
 def _moves(changes: pl.DataFrame | None, as_of: date) -> pl.DataFrame:
     """What was changed, when, from what; changes after the day are kept, to be taken back."""
-    schema = {"goal_id": pl.String, "changed_on": pl.Date, "field": pl.String, "old_value": pl.String}
+    text = ("field", "old_value", "new_value")
+    schema = {"goal_id": pl.String, "changed_on": pl.Date, **dict.fromkeys(text, pl.String)}
     if changes is None:
         return pl.DataFrame(schema={**schema, "known": pl.Boolean})
     return (
         changes.select(
             "goal_id",
             pl.col("changed_at").cast(pl.Date).alias("changed_on"),
-            pl.col("field").cast(pl.String),
-            pl.col("old_value").cast(pl.String),
+            pl.col(text).cast(pl.String),
         )
         .with_columns((pl.col("changed_on") <= as_of).alias("known"))
         .sort("goal_id", "changed_on", maintain_order=True)
@@ -178,45 +180,66 @@ def _moves(changes: pl.DataFrame | None, as_of: date) -> pl.DataFrame:
 
 def _ended(goals: pl.DataFrame, seen: pl.DataFrame, moves: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """When each goal landed, or was given up."""
-    last = seen.group_by("goal_id").agg(
-        pl.col("checked_on").max().alias("_last"),
-        pl.col("value").last().alias("_value"),
-        pl.col("target_then").last().alias("_target"),
-    )
     dropped = (
-        moves.filter("known", pl.col("field") == "status")
+        moves.filter("known", pl.col("field") == "status", pl.col("new_value") == "abandoned")
         .group_by("goal_id")
         .agg(pl.col("changed_on").max().alias("_dropped"))
     )
-    target, base = pl.coalesce("_target", "target"), pl.col("baseline").fill_null(0.0)
-    reached = (
-        pl.when(pl.col("kind") == "stay_above")
-        .then(pl.col("_value") >= target)
-        .when(pl.col("kind") == "stay_below")
-        .then(pl.col("_value") <= target)
-        .when(target >= base)
-        .then(pl.col("_value") >= target)
-        .otherwise(pl.col("_value") <= target)
-    )
-    # Past its due date and never closed, yet known to have arrived by its last update in time.
-    unclosed = (pl.col("status") == "active") & (pl.col("due_on") <= as_of) & reached
+    # Past its due date and never closed, yet by its updates it has arrived; a level is settled when due.
+    unclosed = (pl.col("status") == "active") & (pl.col("due_on") <= as_of) & pl.col("_arrived").is_not_null()
     landed = (
         pl.when(pl.col("status") == "done")
-        .then(pl.coalesce("completed_on", "_last", "due_on"))
+        .then(pl.coalesce("completed_on", "_arrived", "_last", "due_on"))
         .when(unclosed & pl.col("kind").is_in(_KEEPS))
         .then("due_on")
         .when(unclosed)
-        .then("_last")
+        .then("_arrived")
     )
+    # Nobody wrote down when: on every day up to its due date it was open for all anybody knew.
     given_up = pl.when(pl.col("status") == "abandoned").then(
-        pl.coalesce("_dropped", "_last", "due_on").clip(upper_bound=pl.lit(as_of))
+        pl.coalesce("_dropped", pl.min_horizontal("due_on", pl.lit(as_of))).clip(upper_bound=pl.lit(as_of))
     )
     return (
-        goals.join(last, on="goal_id", how="left")
+        goals.join(_arrived(goals, seen), on="goal_id", how="left")
         .join(dropped, on="goal_id", how="left")
         .with_columns(landed.alias("landed_on"), given_up.alias("_given_up"))
         .with_columns(pl.when(pl.col("landed_on") <= as_of).then("landed_on").alias("landed_on"))
-        .drop("_last", "_value", "_target", "_dropped", "completed_on", "status")
+        .drop("_last", "_arrived", "_dropped", "completed_on", "status")
+    )
+
+
+def _arrived(goals: pl.DataFrame, seen: pl.DataFrame) -> pl.DataFrame:
+    """From which update on each goal stood where it was to be, and its last update."""
+    about = goals.select("goal_id", "kind", "baseline", "target", "due_on")
+    target, base = pl.coalesce("target_then", "target"), pl.col("baseline").fill_null(0.0)
+    falls = (pl.col("kind") == "stay_below") | ((pl.col("kind") != "stay_above") & (target < base))
+    there = (
+        pl.when(falls.fill_null(value=False))
+        .then(pl.col("value") <= target)
+        .otherwise(pl.col("value") >= target)
+    )
+    day = pl.col("checked_on")
+    return (
+        seen.lazy()
+        .with_columns(pl.col("target_then").forward_fill().over("goal_id"))
+        .join(about.lazy(), on="goal_id")
+        # A level that slips after it was due was kept.
+        .filter(~pl.col("kind").is_in(_KEEPS).fill_null(value=False) | (day <= pl.col("due_on")))
+        .select("goal_id", "checked_on", there.fill_null(value=False).alias("_there"))
+        .group_by("goal_id")
+        .agg(
+            day.max().alias("_last"),
+            pl.when("_there").then(day).alias("_days"),
+            pl.when(~pl.col("_there")).then(day).max().alias("_short"),
+        )
+        .with_columns(pl.col("_short").fill_null(date.min))
+        .explode("_days")
+        .group_by("goal_id")
+        .agg(
+            pl.col("_last").first(),
+            pl.col("_days").filter(pl.col("_days") > pl.col("_short")).min().alias("_arrived"),
+        )
+        .collect()
     )
 
 
@@ -225,16 +248,19 @@ def _days(goals: pl.DataFrame, as_of: date) -> pl.DataFrame:
     # The due date may have been earlier on a day; those snapshots are left out once it is known.
     stop = pl.min_horizontal("due_on", pl.coalesce("landed_on", pl.lit(as_of)), pl.lit(as_of))
     stop = pl.min_horizontal(stop, pl.coalesce("_given_up", pl.lit(as_of)))
-    step = int(SNAPSHOT_DAYS.value)
+    usual = int(SNAPSHOT_DAYS.value)
+    days = (stop - pl.col("start_on")).dt.total_days()
     regular = (
-        goals.with_columns(
-            ((stop - pl.col("start_on")).dt.total_days() // step).clip(lower_bound=-1).alias("_n")
-        )
-        .filter(pl.col("_n") >= 0)
-        .with_columns(pl.int_ranges(0, pl.col("_n") + 1).alias("_k"))
+        goals.with_columns(days.alias("_days"))
+        .filter(pl.col("_days") >= 0)
+        # A goal of a hundred years, as from a date of nought, is looked at less often, not all its life.
+        .with_columns((usual * (1 + pl.col("_days") // (usual * _MOST_LOOKS))).alias("_step"))
+        .with_columns(pl.int_ranges(0, pl.col("_days") // pl.col("_step") + 1).alias("_k"))
         .explode("_k")
-        .with_columns((pl.col("start_on") + pl.duration(days=pl.col("_k") * step)).alias("seen_on"))
-        .drop("_n", "_k")
+        .with_columns(
+            (pl.col("start_on") + pl.duration(days=pl.col("_k") * pl.col("_step"))).alias("seen_on")
+        )
+        .drop("_days", "_step", "_k")
     )
     today = goals.filter(
         pl.col("landed_on").is_null(), pl.col("_given_up").is_null(), pl.col("due_on") > as_of
@@ -285,6 +311,7 @@ def _in_force(shots: pl.DataFrame, moves: pl.DataFrame, field: str) -> pl.DataFr
             .alias(field),
             pl.coalesce(pl.col("_before"), pl.col("_total"), pl.lit(0)).alias(f"{field}_moves"),
             pl.coalesce(f"first_{field}", field).alias(f"first_{field}"),
+            pl.col("_total").is_not_null().alias(f"{field}_logged"),
         )
         .drop("_next", "changed_on", "_old", "_before", "_total", strict=False)
         .sort("goal_id", "seen_on")
@@ -353,7 +380,7 @@ def _measured(shots: pl.DataFrame) -> pl.DataFrame:
     passed = (day - pl.col("start_on")).dt.total_days().cast(pl.Float64)
     keeps = pl.col("kind").is_in(_KEEPS).fill_null(value=False)
     # Where targets were changed without a record, updates say which held; the first told held from the start.
-    unlogged = pl.col("target_moves") == 0
+    unlogged = ~pl.col("target_logged")
     target = pl.when(unlogged).then(pl.coalesce("target_then", "first_told", "target")).otherwise("target")
     first = pl.when(unlogged).then(pl.coalesce("first_told", "target")).otherwise("first_target")
     base = pl.when(pl.col("kind") == "reach").then(pl.col("baseline").fill_null(0.0)).otherwise("baseline")
@@ -428,10 +455,11 @@ def _measured(shots: pl.DataFrame) -> pl.DataFrame:
 def _records(shots: pl.DataFrame, *, by: str, called: str) -> pl.DataFrame:
     """Share missed of the goals settled before the day, shrunk to the company's, as log odds."""
     settled = (
-        # One row per goal: its last snapshot, whose outcome is the goal's.
+        # One row per goal and due date it had: its last snapshot, whose outcome is that of the date. A date
+        # that was missed stays missed when it is moved.
         shots.filter(pl.col("missed").is_not_null())
         .sort("seen_on")
-        .group_by("goal_id", maintain_order=True)
+        .group_by("goal_id", "due_on", maintain_order=True)
         .last()
         # Of goals that are not due yet only the early landings are known: they would flatter the record.
         .with_columns(pl.max_horizontal("known_on", "due_on").alias("known_on"))
