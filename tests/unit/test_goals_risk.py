@@ -179,9 +179,9 @@ def test_a_miss_stays_in_the_owners_record_when_its_due_date_is_moved_afterwards
     assert on_day["owner_known"].item() == pytest.approx(np.log1p(1))
 
 
-def test_a_goal_of_a_hundred_years_is_looked_at_no_more_often_than_one_of_five() -> None:
+def test_a_goal_of_a_hundred_years_is_looked_at_no_more_often_than_one_of_twenty() -> None:
     ages = goals({"start_on": date(1900, 1, 1), "due_on": date(2026, 12, 31)})
-    assert panel(ages, check_ins(), as_of=date(2026, 6, 1)).snapshots.height < 150
+    assert panel(ages, check_ins(), as_of=date(2026, 6, 1)).snapshots.height < 550
 
 
 def test_an_open_goals_fate_is_not_known() -> None:

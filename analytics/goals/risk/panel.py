@@ -46,8 +46,8 @@ _STEEPEST: Final = 3.0
 """Logarithm of the pace needed beyond which more says nothing: twenty times the pace so far."""
 _WINDOW: Final = 28
 """Days over which the recent pace is taken."""
-_MOST_LOOKS: Final = 130
-"""Snapshots of a goal, about: five years of fortnights."""
+_MOST_LOOKS: Final = 520
+"""Snapshots of a goal, about: twenty years of fortnights."""
 _AT_A_TIME: Final = 20_000
 """Goals whose days are laid out at once: laying out all at once would take the memory of a small machine."""
 _PRIOR: Final = 4.0
