@@ -246,6 +246,21 @@ def test_closed_goals_and_drafts_are_not_forecast() -> None:
         fan(learnt(), goals, told(), goal_id="x", as_of=TODAY)
 
 
+@pytest.mark.parametrize("start", [START, date(9900, 1, 1)])
+def test_a_goal_due_on_the_last_day_there_is_has_a_forecast_up_to_that_day(start: date) -> None:
+    # Looked at past the due date, the forecast would run on into years that no date can say.
+    goals = frame(goal(start_on=start, due_on=date.max))
+    today = start + timedelta(days=50) if start == START else date(9950, 1, 1)
+    check_ins = told(("g", start + timedelta(days=20), 0.1), ("g", today, 0.2))
+    found = finish(nothing(), goals, check_ins, as_of=today).goals.row(0, named=True)
+    assert found["refused"] is None
+    assert found["until"] <= date.max
+    assert found["middle"] is None or found["middle"] <= found["until"]
+    one = fan(nothing(), goals, check_ins, goal_id="g", as_of=today)
+    assert max(one.bands["day"].to_list()) <= date.max
+    assert str(found["until"].year) in forecast_takeaway(release(one, as_of=today), T)
+
+
 # What is on record.
 
 

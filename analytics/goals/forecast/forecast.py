@@ -13,8 +13,9 @@ were at the same point, more distant ones count, and at last a wide default from
 past goal at all the forecast is that default, and says that it was never checked.
 
 A goal that has arrived is done from then on. A range of 90 % leaves out 5 % at either end; where so many
-arrive, stay where they are or do not arrive within reach that less is left to leave out at that end, the more
-is left out at the other. So each range holds what it says.
+arrive or stay where they are that less is left to leave out at that end, more is left out at the other, little
+by little, up to 10 %: ranges lie within each other around the middle and do not jump. So each range holds at
+least what it says; one that ends on *unchanged* or *done* cannot be cut finer and may hold more.
 """
 
 from __future__ import annotations
@@ -478,11 +479,16 @@ def _finished_inside(taught: Taught, lived: Lived, since: int, until: int) -> pl
     ).with_columns(_named(pl.col("elapsed"), ELAPSED).alias("elapsed"))
 
 
+_LAST_DAY: Final = int(days(pl.Series([date.max]))[0])
+"""No date can say a later one."""
+
+
 def _end(shots: Shots) -> Floats:
-    """The furthest horizon within reach of each shot."""
+    """The furthest horizon within reach of each shot, cut off where the calendar ends."""
     ahead = np.asarray(HORIZONS)
     inside = shots.elapsed[:, None] + ahead <= REACH + 1e-9
-    return np.where(inside.any(axis=1), ahead[np.maximum(inside.sum(axis=1) - 1, 0)], 0.0)
+    end = np.where(inside.any(axis=1), ahead[np.maximum(inside.sum(axis=1) - 1, 0)], 0.0)
+    return np.minimum(end, (_LAST_DAY - shots.day) / np.maximum(shots.length, 1))
 
 
 def _crossing(finished: Floats, end: Floats, chance: Floats) -> Floats:
@@ -593,7 +599,7 @@ def _bands(taught: Taught, record: Record) -> pl.DataFrame:
     """The fan of the one goal on record."""
     shots = look(record, np.zeros(1, dtype=np.int64), np.array([record.as_of]))
     finished = taught.finished(shots)
-    ahead = [at for at, horizon in enumerate(HORIZONS) if shots.elapsed[0] + horizon <= REACH + 1e-9]
+    ahead = [at for at, horizon in enumerate(HORIZONS) if horizon <= _end(shots)[0] + 1e-9]
     stated = [taught.stated(shots, finished, at)[0] for at in ahead]
     now = np.full(len(_BANDS), shots.stood[0])
     day = [record.as_of] + [record.as_of + round(HORIZONS[at] * float(shots.length[0])) for at in ahead]
