@@ -55,8 +55,8 @@ class Landed:
     chances
         The chance to go by for each goal today, as `analytics.goals.landing.backtest.chances` has them.
     before
-        One row per earlier day and strategic goal that had begun by then: ``seen_on``, ``goal_id``,
-        ``chance``.
+        One row per earlier day and goal that had begun by then, of the strategic goals and of those judged
+        by the goals below them: ``seen_on``, ``goal_id``, ``chance``.
     record
         What became of past goals with goals below them.
     as_of
@@ -145,7 +145,7 @@ def landed(
     today = on(as_of, [*top, *below])
     earlier = [
         chances(on(day, ()), record)
-        .filter(pl.col("goal_id").is_in(top.implode()))
+        .filter(pl.col("goal_id").is_in(top.implode()) | (pl.col("method") != "own"))
         .select(pl.lit(day).alias("seen_on"), "goal_id", "chance")
         for day in since
     ]

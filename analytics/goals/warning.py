@@ -1,7 +1,8 @@
 """Which goals need somebody now, since when, and how much hangs on them?
 
-Reads    what was said of each goal on each day (`analytics.goals.risk.ladder.Chances.said`), and goals,
-         check-ins and changes of goals as their contracts have them.
+Reads    what was said of each goal on each day (`analytics.goals.risk.ladder.Chances.said`), what the goals
+         below it said where those are gone by, and goals, check-ins and changes of goals as their contracts
+         have them.
 Returns  one row per warning, past ones too: what happened, the day it arose, the day it ended, and how much
          hangs on the goal.
 
@@ -11,6 +12,9 @@ the next update. *Scope*: late in its time the target was made harder or the due
 the owner's confidence fell by a fifth or more from one check-in to the next; over when it is back. The last
 two are news for four weeks. Every warning ends when its goal is closed, given up or past its due date: what
 is late already needs no early warning.
+
+A goal has one delay probability: where the goals below it are gone by, its own check-ins raise no warning of
+chance. Those below it were rolled up on a few days only, so such a warning arose on one of these.
 
 A warning has the same id in every version of the data in which it arises, so that it is told once and what
 was decided about it stays with it.
@@ -44,6 +48,7 @@ _HAPPENED: Final = {
     "chance_before": pl.Float64,
     "chance_then": pl.Float64,
     "limit": pl.Float64,
+    "rolled": pl.Boolean,
     "updated_on": pl.Date,
     "cadence_days": pl.Int64,
     "target_before": pl.Float64,
@@ -75,6 +80,7 @@ _COLUMNS: Final = (
     "ended_on",
     *_HAPPENED,
     "chance",
+    "guess",
     "strategic_id",
     "share",
     "below",
@@ -98,25 +104,31 @@ class EarlyWarnings:
         ``warning_id``, ``kind`` (one of `KINDS`), ``goal_id``; from the goal ``scope``, ``unit``,
         ``owner_id``, ``department_id``, ``due_on`` (in force now); ``arose_on``, ``ended_on`` (null: stands).
         What happened, null where it belongs to another kind: ``chance_before`` (delay probability a
-        fortnight earlier; null at a goal's first look), ``chance_then`` (on the day it arose), ``limit`` (in
-        force that day); ``updated_on`` (last sign of life; the start if there was none),
-        ``cadence_days``; ``target_before`` and ``target_after`` (in the goal's unit), ``due_before`` and
-        ``due_after``, ``reason``, ``approved_by``; ``confidence_before``, ``confidence_after`` (0 to 1).
-        What hangs on it: ``chance`` (delay probability at the latest look; null: unknown),
-        ``strategic_id`` (the strategic goal it is part of, or else serves through an alignment), ``share``
+        look earlier; null at a goal's first look), ``chance_then`` (on the day it arose), ``limit`` (in
+        force that day), ``rolled`` (by the goals below it); ``updated_on`` (last sign of life; the start
+        if there was none), ``cadence_days``; ``target_before`` and ``target_after`` (in the goal's
+        unit), ``due_before`` and ``due_after``, ``reason``, ``approved_by``; ``confidence_before``,
+        ``confidence_after`` (0 to 1).
+        What hangs on it: ``chance`` (delay probability at the latest look; null: unknown), ``guess`` (nothing
+        was learnt of past goals by then), ``strategic_id`` (the strategic goal it is part of, or else serves
+        through an alignment, if that is neither done nor given up), ``share``
         (of that goal rests on it: weights along the path multiplied; 1 for the strategic goal itself, 0 if
-        it is part of none), ``below`` (goals that hang below it), ``consequence`` (share × chance).
+        it is part of none, or of a goal that is done or given up), ``below`` (goals that hang below it),
+        ``consequence`` (share × chance).
         ``known_as``: the ids under which the same warning may have been told or answered before, its own
         among them. A probability that is learnt anew may reach the limit a fortnight sooner or later; a
         warning that stood meanwhile is the same warning.
     limits
         The limits of the delay probability by quarter; see `analytics.goals.lead_time.limits`.
+    late
+        One row per open goal past its due date, of which no warning is given: ``goal_id``.
     as_of
         The last day anything is known of.
     """
 
     warnings: pl.DataFrame
     limits: pl.DataFrame
+    late: pl.DataFrame
     as_of: date
 
     cells: ClassVar[tuple[Cells, ...]] = ()  # A goal is a record of its owner; access decides who reads it.
@@ -135,6 +147,7 @@ def early_warnings(
     as_of: date,
     changes: pl.DataFrame | None = None,
     alignments: pl.DataFrame | None = None,
+    rolled: pl.DataFrame | None = None,
 ) -> EarlyWarnings:
     """All warnings up to a day.
 
@@ -152,6 +165,9 @@ def early_warnings(
         As the contract of goal changes has them. None: not kept.
     alignments
         ``goal_id``, ``serves_goal_id``, ``share``: further goals that goals serve. None: not kept.
+    rolled
+        Of the goals judged by those below them what these said: ``goal_id``, ``seen_on``, ``delay``. None:
+        every goal is judged by its own check-ins.
 
     Returns
     -------
@@ -166,10 +182,14 @@ def early_warnings(
     moves = _moves(changes, as_of)
     running = _running(goals, told, moves, as_of)
     found = limits(said, as_of=as_of)
+    if rolled is None:
+        rolled = said.clear()
+    by_own = said.join(rolled, on="goal_id", how="anti")
     arose = pl.concat(
         [
             pl.DataFrame(schema=_ARISEN),
-            _chance(marked(said, found)),
+            _chance(marked(by_own, found)).with_columns(rolled=pl.lit(value=False)),
+            _chance(marked(rolled, found)).with_columns(rolled=pl.lit(value=True)),
             _stale(running, told),
             _scope(running, moves),
             _confidence(told),
@@ -186,23 +206,26 @@ def early_warnings(
         .with_columns(pl.min_horizontal("ended_on", "over_on").alias("ended_on"))
         .with_columns(pl.when(pl.col("ended_on") <= as_of).then("ended_on").alias("ended_on"))
     )
-    last = (
-        said.sort("goal_id", "seen_on").group_by("goal_id", maintain_order=True).agg(pl.col("delay").last())
+    last = _last(said, pl.col("delay").alias("chance"), pl.col("origin").is_null().alias("guess")).join(
+        _last(rolled, pl.col("delay").alias("_rolled")), on="goal_id", how="left"
     )
+    last = last.with_columns(pl.coalesce("_rolled", "chance").alias("chance"))
     whole = (
         kept.with_columns(_ids(kept, as_of))
         .with_columns(pl.col("known_as").list.first().alias("warning_id"))
-        .join(last.rename({"delay": "chance"}), on="goal_id", how="left")
+        .join(last, on="goal_id", how="left")
         .join(_stakes(goals, alignments), on="goal_id", how="left")
         .with_columns((pl.col("share") * pl.col("chance").fill_null(_UNTOLD)).alias("consequence"))
         .select(_COLUMNS)
     )
-    return EarlyWarnings(_ordered(whole), found, as_of)
+    late = goals.filter(pl.col("status").cast(pl.String) == "active", pl.col("due_on") < as_of)
+    return EarlyWarnings(_ordered(whole), found, late.select("goal_id").sort("goal_id"), as_of)
 
 
 def narrowed(found: EarlyWarnings, goal_ids: frozenset[str]) -> EarlyWarnings:
     """The warnings of some goals only; limits stay those of the whole company."""
-    return replace(found, warnings=found.warnings.filter(pl.col("goal_id").is_in(list(goal_ids))))
+    mine = pl.col("goal_id").is_in(list(goal_ids))
+    return replace(found, warnings=found.warnings.filter(mine), late=found.late.filter(mine))
 
 
 def apart_from(found: EarlyWarnings, warning_ids: frozenset[str]) -> EarlyWarnings:
@@ -225,6 +248,12 @@ def of_kind(found: EarlyWarnings, kind: str) -> EarlyWarnings:
 def since(found: EarlyWarnings, day: date) -> pl.DataFrame:
     """The warnings that stand and arose on the day or later, by consequence."""
     return found.standing.filter(pl.col("arose_on") >= day)
+
+
+def _last(seen: pl.DataFrame, *columns: pl.Expr) -> pl.DataFrame:
+    """What was seen last of each goal."""
+    latest = seen.sort("goal_id", "seen_on").group_by("goal_id", maintain_order=True).last()
+    return latest.select("goal_id", *columns)
 
 
 # --- what arises ------------------------------------------------------------------------------------
@@ -447,14 +476,17 @@ def _ids(found: pl.DataFrame, as_of: date) -> pl.Series:
 
     A probability is looked at every fortnight of a goal's life and on the latest day of the data. What
     arose on such a day arises at the end of that fortnight in the next version, so its fortnight is named.
+    The days goals are rolled up on move with the latest day, so of those the due date is named.
     """
     step = int(SNAPSHOT_DAYS.value)
     names: list[str] = []
     rows: list[int] = []
-    told = found.select("kind", "goal_id", "start_on", "arose_on", "ended_on")
-    for row, (kind, goal, start, arose, ended) in enumerate(told.iter_rows()):
+    told = found.select("kind", "goal_id", "start_on", "due_on", "rolled", "arose_on", "ended_on")
+    for row, (kind, goal, start, due, rolled, arose, ended) in enumerate(told.iter_rows()):
         days: tuple[object, ...] = (arose,)
-        if kind == "chance":
+        if rolled:
+            days = (f"below {due}",) if ended is None else (f"below {due} {arose}", f"below {due}")
+        elif kind == "chance":
             first, last = (-(-(day - start).days // step) for day in (arose, ended or as_of))
             days = (first, first - 1, *range(first + 1, last + 1)) if ended is None else (first,)
         names.extend(_id(kind, goal, day) for day in days)
@@ -472,13 +504,18 @@ def _stakes(goals: pl.DataFrame, alignments: pl.DataFrame | None) -> pl.DataFram
     """What hangs on each goal: goal_id, strategic_id, share, below."""
     found = tree(goals.select("goal_id", "parent_id", "scope"), alignments)
     placed = found.goals
-    aligned = found.serves.group_by("goal_id").agg(pl.col("strategic_id").min().alias("_aligned"))
     strategic: dict[str, str | None] = dict(placed.select("goal_id", "strategic_id").iter_rows())
     rows = goals.select("goal_id", "parent_id", "weight", pl.col("status").cast(pl.String)).rows()
     ids = {row[0] for row in rows}
     parents = {row[0]: row[1] if row[1] in ids else None for row in rows}
     weights = {row[0]: row[2] for row in rows}
     counted = {row[0] for row in rows if row[3] not in ("draft", "abandoned")}
+    running = {row[0] for row in rows if row[3] == "active"}
+    aligned = (
+        found.serves.filter(pl.col("strategic_id").is_in(list(running)))
+        .group_by("goal_id")
+        .agg(pl.col("strategic_id").min().alias("_aligned"))
+    )
     own: dict[str, float] = {}
     for siblings in below(parents).values():
         own.update(_by_weight([one for one in siblings if one in counted], weights))
@@ -486,12 +523,16 @@ def _stakes(goals: pl.DataFrame, alignments: pl.DataFrame | None) -> pl.DataFram
     for goal in downwards(parents):
         above = parents[goal]
         if strategic[goal] == goal:
-            shares[goal] = 1.0
+            shares[goal] = 1.0 if goal in running else 0.0
         else:
-            shares[goal] = shares[above] * own.get(goal, 0.0) if above is not None else 0.0
+            shares[goal] = (
+                shares[above] * own.get(goal, 0.0) if above is not None and above in running else 0.0
+            )
     return placed.join(aligned, on="goal_id", how="left").select(
         "goal_id",
-        pl.coalesce("strategic_id", "_aligned").alias("strategic_id"),
+        pl.coalesce(
+            pl.when(pl.col("strategic_id").is_in(list(running))).then("strategic_id"), "_aligned"
+        ).alias("strategic_id"),
         pl.col("goal_id").replace_strict(shares, default=0.0, return_dtype=pl.Float64).alias("share"),
         pl.col("descendants").alias("below"),
     )

@@ -103,7 +103,7 @@ def stakes(row: Mapping[str, Any], t: Language, known: Known) -> str:
         return t.joined([t("It is a strategic goal."), hanging])
     title = known.goals.get(row["strategic_id"] or "")
     if title is None:
-        return t.joined([t("It serves no strategic goal."), hanging])
+        return t.joined([t("It serves no strategic goal that is still open."), hanging])
     if not row["share"]:
         return t.joined([t("It serves the strategic goal “{title}”.", title=title), hanging])
     carried = t(
@@ -128,6 +128,9 @@ def next_step(row: Mapping[str, Any], t: Language, known: Known) -> str:
                 owner=owner,
             )
         return t("Check with {owner} that the plan still holds after the change.", owner=owner)
+    if row["rolled"]:
+        talk = t("Go through the goals below it with {owner}: they decide whether it lands.", owner=owner)
+        return t.joined([talk, _way_out(row, (), t)])
     drivers = known.raising.get(row["goal_id"], ())
     topics = [words for driver in drivers if (words := _topics(t).get(driver))][:2]
     talk = (
@@ -155,6 +158,8 @@ def _topics(t: Language) -> dict[str, str]:
 
 
 def _way_out(row: Mapping[str, Any], drivers: Sequence[str], t: Language) -> str:
+    if row["guess"]:
+        return t("Find out how it stands before anything is decided.")
     if row["chance"] is not None and row["chance"] >= LIKELY_LOST:
         return t("Decide soon: cut its scope, move its due date with approval, or accept that it is late.")
     if "scope_growth" in drivers:
@@ -164,7 +169,16 @@ def _way_out(row: Mapping[str, Any], drivers: Sequence[str], t: Language) -> str
 
 def _probability_rose(row: Mapping[str, Any], day: str, t: Language) -> str:
     then = percent(row["chance_then"], t)
-    if row["chance_before"] is None:
+    if row["rolled"] and row["chance_before"] is None:
+        said = t("By the goals below it its delay probability was {then} on {day}.", day=day, then=then)
+    elif row["rolled"]:
+        said = t(
+            "By the goals below it its delay probability rose from {before} to {then} by {day}.",
+            day=day,
+            before=percent(row["chance_before"], t),
+            then=then,
+        )
+    elif row["chance_before"] is None:
         said = t(
             "When it was first looked at, on {day}, the delay probability was {then}.", day=day, then=then
         )
@@ -175,8 +189,16 @@ def _probability_rose(row: Mapping[str, Any], day: str, t: Language) -> str:
             before=percent(row["chance_before"], t),
             then=then,
         )
-    now = "" if row["chance"] is None else percent(row["chance"], t)
-    return t.joined([said, t("Now it is {now}.", now=now) if now not in ("", then) else ""])
+    # Of a warning that is over the latest look says nothing: the goal may be done or late since.
+    over = row["ended_on"] is not None
+    now = "" if row["chance"] is None or over else percent(row["chance"], t)
+    moved = t("Now it is {now}.", now=now) if now not in ("", then) else ""
+    wide = (
+        t("No past goal stands behind this yet: it is a first guess and may be far off.")
+        if row["guess"] and not over
+        else ""
+    )
+    return t.joined([said, moved, wide])
 
 
 def _changed(row: Mapping[str, Any], day: str, t: Language) -> list[str]:
@@ -242,7 +264,7 @@ def takeaway(
     """
     standing = released.value.standing
     if standing.is_empty():
-        return t("No warning stands.")
+        return t.joined([t("No warning stands."), _late(released.value.late.height, t)])
     waiting = standing.filter(~pl.col("warning_id").is_in(list(answered)))
     new = since(released.value, day).filter(~pl.col("warning_id").is_in(list(answered)))
     first = [
@@ -255,6 +277,17 @@ def takeaway(
     if n := standing.height - waiting.height:
         second.append(t.plural("{n} has been acknowledged.", "{n} have been acknowledged.", n))
     return "\n".join(line for line in (t.joined(first), t.joined(second)) if line)
+
+
+def _late(n: int, t: Language) -> str:
+    """Goals of which no warning is given any more."""
+    if not n:
+        return ""
+    return t.plural(
+        "{n} goal is past its due date and still open: too late for a warning.",
+        "{n} goals are past their due date and still open: too late for a warning.",
+        n,
+    )
 
 
 def _touched(new: pl.DataFrame, t: Language, known: Known) -> str:
@@ -314,6 +347,37 @@ def new_first(released: Released[EarlyWarnings], *, day: date) -> pl.DataFrame:
     old = pl.col("arose_on") < day
     again = pl.int_range(pl.len()).over("goal_id", old) > 0
     return released.value.standing.sort(old, again, maintain_order=True)
+
+
+def by_strategic(found: pl.DataFrame, *, day: date) -> pl.DataFrame:
+    """Warnings that stand by the strategic goal they touch, heaviest first.
+
+    Parameters
+    ----------
+    found
+        Rows of `EarlyWarnings.standing`, by consequence.
+    day
+        What arose on it or later is new.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per strategic goal: ``strategic_id``, ``new`` and ``standing`` (goals with such warnings),
+        ``heaviest`` (the goal with most hanging on it: of the new ones, or else of all; not the strategic
+        goal itself if there is another).
+    """
+    is_new = pl.col("arose_on") >= day
+    below = pl.col("goal_id") != pl.col("strategic_id")
+    order = pl.col("goal_id").sort_by(below, is_new, descending=True, maintain_order=True)
+    return (
+        found.drop_nulls("strategic_id")
+        .group_by("strategic_id", maintain_order=True)
+        .agg(
+            pl.col("goal_id").filter(is_new).n_unique().cast(pl.Int64).alias("new"),
+            pl.col("goal_id").n_unique().cast(pl.Int64).alias("standing"),
+            order.first().alias("heaviest"),
+        )
+    )
 
 
 def count_words(found: pl.DataFrame, t: Language) -> str:

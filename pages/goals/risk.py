@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analytics.goals import chart
 from data.access import Permission
-from pages.kit import cards, evidence, filters, load, load_goals, methods, reader, session, tables
+from pages.kit import cards, evidence, filters, load, load_strategy, methods, reader, session, tables
 
 viewer = session.require(Permission.SEE_GOALS)
 t, mode = reader.language(), reader.mode()
@@ -15,7 +15,7 @@ scope = filters.goals(t, version, viewer)
 with cards.waiting():
     released = load.goal_pace(version, viewer, scope.preset, scope.department_id)
     strategy = load.goal_rollup(version, viewer, scope.preset)
-    chances = load_goals.delay_probabilities(version, viewer)
+    chances = load_strategy.delay_probabilities(version, viewer)
 names = load.names(version, viewer)
 departments = load.departments(version, released.as_of).names
 said = chart.takeaway(released, t)

@@ -7,7 +7,7 @@ import streamlit as st
 from analytics.goals import warning_chart as chart
 from analytics.reports import digest
 from data.access import Permission
-from pages.kit import answering, cards, filters, load, load_goals, methods, reader, session
+from pages.kit import answering, cards, filters, load, load_goals, load_strategy, methods, reader, session
 
 viewer = session.require(Permission.SEE_GOALS)
 t, mode = reader.language(), reader.mode()
@@ -16,7 +16,7 @@ version = cards.opened(t, viewer, needs="goals")
 head = cards.head()
 scope = filters.warnings(t, version, viewer)
 with cards.waiting():
-    released = load_goals.warnings_within_reach(version, viewer, scope.department_id, scope.kind)
+    released = load_strategy.warnings_within_reach(version, viewer, scope.department_id, scope.kind)
     past = load_goals.lead_times_within_reach(version, viewer, scope.department_id)
 known = load_goals.known(version, viewer)
 departments = load.departments(version, released.as_of).names

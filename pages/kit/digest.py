@@ -45,7 +45,7 @@ from data.operations import Operations
 from data.problems import Problem
 from data.sign_in import Grant, Roles, local_viewer, read_roles
 from data.warehouse import home
-from pages.kit import load, load_goals
+from pages.kit import load, load_goals, load_strategy
 
 DONE, PROBLEM, USAGE, NOTHING_NEW = 0, 1, 2, 3
 
@@ -135,7 +135,7 @@ def write(order: Order, *, now: datetime) -> frozenset[str]:
     if version is None:
         raise Problem("Nothing has been loaded yet. Load exports first: python -m data import FOLDER.")
     viewer = addressee(order, read_roles(home() / "roles.toml"), version)
-    found = load_goals.warnings_within_reach(version, viewer)
+    found = load_strategy.warnings_within_reach(version, viewer)
     since = order.since or found.as_of - timedelta(days=int(WARNING_NEWS.value))
     known = load_goals.known(version, viewer)
     with closing(Operations(home())) as store:

@@ -15,7 +15,7 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released, release
-from analytics.goals import lead_time, warning
+from analytics.goals import lead_time
 from analytics.goals.forecast import forecast
 from analytics.goals.forecast.forecast import Forecasting
 from analytics.goals.lead_time import LeadTimes, lead_times
@@ -24,7 +24,6 @@ from analytics.goals.risk import ladder
 from analytics.goals.risk.backtest import Backtest, backtest
 from analytics.goals.risk.ladder import Chances
 from analytics.goals.risk.panel import panel
-from analytics.goals.warning import EarlyWarnings, early_warnings
 from analytics.goals.warning_chart import Known
 from analytics.policy import RULES_VERSION
 from data import derived, queries
@@ -38,8 +37,6 @@ RISK_MADE_BY: Final = f"goal risk 3, rules {RULES_VERSION}, seed {SEED}"
 
 FORECAST_MADE_BY: Final = f"goal forecast 1, rules {RULES_VERSION}, seed {SEED}"
 """As `RISK_MADE_BY`, for forecasts."""
-WARNINGS_MADE_BY: Final = f"early warnings 1, {RISK_MADE_BY}"
-"""As `RISK_MADE_BY`, for early warnings."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ def company(version_id: str) -> GoalRecords:
         queries.every_check_in(opened),
         queries.every_goal_change(opened),
         queries.every_goal_alignment(opened),
-        load.latest_day(version_id) or date.max,
+        load.latest_day(version_id),
     )
 
 
@@ -118,56 +115,10 @@ def chances_within_reach(version_id: str, viewer: Viewer) -> Chances:
     )
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def delay_probabilities(version_id: str, viewer: Viewer) -> Released[Chances]:
-    """Delay probabilities of the goals a viewer may look at, released."""
-    found = chances_within_reach(version_id, viewer)
-    return release(found, as_of=found.as_of)
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def company_warnings(version_id: str) -> EarlyWarnings:
-    """Early warnings of the whole company, as kept or found now: weights and limits are relative to all."""
-    kept = derived.kept(load.warehouse(), version_id, "early_warnings", made_by=WARNINGS_MADE_BY)
-    if kept is not None:
-        as_of = date.fromisoformat(str(kept.card["as_of"]))
-        return EarlyWarnings(kept.frames["warnings"], kept.frames["limits"], as_of)
-    on_record = company(version_id)
-    found = early_warnings(
-        chances(version_id).said,
-        on_record.goals,
-        on_record.check_ins,
-        as_of=on_record.as_of,
-        changes=on_record.changes,
-        alignments=on_record.alignments,
-    )
-    with contextlib.suppress(Problem):  # where nothing can be kept they are found anew each time
-        derived.keep(
-            load.warehouse(),
-            version_id,
-            "early_warnings",
-            {"warnings": found.warnings, "limits": found.limits},
-            {"as_of": found.as_of.isoformat()},
-            made_by=WARNINGS_MADE_BY,
-        )
-    return found
-
-
 @st.cache_resource(max_entries=2, show_spinner=False)
 def company_lead_times(version_id: str) -> LeadTimes:
     found = chances(version_id)
     return lead_times(found.said, as_of=found.as_of)
-
-
-@st.cache_resource(max_entries=128, show_spinner=False)
-def warnings_within_reach(
-    version_id: str, viewer: Viewer, department_id: str | None = None, kind: str | None = None
-) -> Released[EarlyWarnings]:
-    """Early warnings of the goals a viewer may look at, of one department and below if given, released."""
-    found = warning.narrowed(company_warnings(version_id), _chosen_goals(version_id, viewer, department_id))
-    if kind is not None:
-        found = warning.of_kind(found, kind)
-    return release(found, as_of=found.as_of)
 
 
 @st.cache_resource(max_entries=128, show_spinner=False)
@@ -176,7 +127,7 @@ def lead_times_within_reach(
 ) -> Released[LeadTimes]:
     """What past warnings of the goals a viewer may look at were worth, released."""
     found = lead_time.narrowed(
-        company_lead_times(version_id), _chosen_goals(version_id, viewer, department_id)
+        company_lead_times(version_id), chosen_goals(version_id, viewer, department_id)
     )
     return release(found, as_of=found.as_of)
 
@@ -193,7 +144,7 @@ def known(version_id: str, viewer: Viewer) -> Known:
     )
 
 
-def _chosen_goals(version_id: str, viewer: Viewer, department_id: str | None) -> frozenset[str]:
+def chosen_goals(version_id: str, viewer: Viewer, department_id: str | None) -> frozenset[str]:
     """Goals within reach, of one department and below if given."""
     mine = visible_goals(version_id, viewer)
     if department_id is None:

@@ -16,7 +16,7 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released, release
-from analytics.goals import outlook, strategy
+from analytics.goals import outlook, strategy, warning
 from analytics.goals.adjustment import adjustment
 from analytics.goals.coverage import coverage
 from analytics.goals.forecast import forecast
@@ -28,10 +28,12 @@ from analytics.goals.landing.landing import GoalLanding, Landing, StrategyMap
 from analytics.goals.landing.shared_risk import SharedRisk
 from analytics.goals.outlook import Outlook
 from analytics.goals.pace import GoalHistory, history, pace
+from analytics.goals.risk.ladder import Chances
 from analytics.goals.risk.panel import panel
 from analytics.goals.rollup import branches
 from analytics.goals.strategy import Landed
 from analytics.goals.tree import tree
+from analytics.goals.warning import EarlyWarnings, early_warnings
 from analytics.policy import MINIMUM_PARENTS
 from data import derived, queries
 from data.access import Permission, Reach, Viewer
@@ -40,9 +42,13 @@ from pages.kit import load, load_goals
 
 SPANS: Final = (14, 28, 91)
 """Days back to the earlier days that chances are compared with."""
-MADE_BY: Final = f"strategy 3, {load_goals.RISK_MADE_BY}"
+MADE_BY: Final = f"strategy 4, {load_goals.RISK_MADE_BY}"
 """Whoever changes how the strategy is rolled up raises the number, so that what was kept is learnt anew."""
+WARNINGS_MADE_BY: Final = f"early warnings 2, {MADE_BY}"
+"""As `MADE_BY`, for early warnings."""
 
+_ENDS: Final = ("low", "high")
+_WHY: Final = ("raising", "lowering")
 _RULE: Final = "remaining_work"
 _LANDING: Final = ("goals", "children", "by_rule", "risks", "causes")
 _RECORD: Final = ("parents", "methods", "rules")
@@ -96,11 +102,11 @@ def learn_goals(version_id: str) -> None:
         return
     load_goals.chances(version_id)
     load_goals.forecasting(version_id)
-    load_goals.company_warnings(version_id)
     load_goals.company_lead_times(version_id)
     load_goals.company_backtest(version_id)
     load_goals.company_owners(version_id)
     landed(version_id)
+    company_warnings(version_id)
 
 
 def below_is_better(version_id: str) -> bool:
@@ -121,7 +127,13 @@ def strategy_within_reach(version_id: str, viewer: Viewer, days: int) -> Strateg
     """The strategic goals a viewer may look at with what has changed since so many days ago, released."""
     found = landed(version_id)
     titles = _titles(version_id, viewer)
-    mine = found.strategic.join(titles, on="goal_id", how="inner", maintain_order="left")
+    mine = found.strategic.join(titles, on="goal_id", how="inner", maintain_order="left").with_columns(
+        # Two goals of one name are told apart by the day they are due.
+        pl.when(pl.col("title").is_duplicated() & ~pl.col("overdue"))
+        .then(pl.format("{} ({})", "title", "due_on"))
+        .otherwise("title")
+        .alias("title")
+    )
     ahead = mine.filter(~pl.col("overdue"))
     day = since(version_id, days)
     drawn = landing.strategy_map(
@@ -132,9 +144,10 @@ def strategy_within_reach(version_id: str, viewer: Viewer, days: int) -> Strateg
         since=day,
     )
     parts = [
-        _goal_landing(version_id, viewer, goal_id)
-        for goal_id in drawn.goals["goal_id"]
+        (replace(part, goal=part.goal.with_columns(pl.lit(title).alias("title"))), hidden)
+        for goal_id, title in drawn.goals.select("goal_id", "title").iter_rows()
         if goal_id in found.landing.goals["goal_id"]
+        for part, hidden in [_goal_landing(version_id, viewer, goal_id)]
     ]
     record = replace(found.record, parents=found.record.parents.clear())
     return Strategy(
@@ -180,7 +193,7 @@ def outlook_within_reach(version_id: str, viewer: Viewer, goal_id: str) -> Relea
         said=said.said.filter(one),
         now=said.now.filter(one),
         steps=steps,
-        limits=load_goals.company_warnings(version_id).limits,
+        limits=company_warnings(version_id).limits,
         as_of=on_record.as_of,
         rolled=_rolled(landed(version_id), goal_id),
     )
@@ -222,6 +235,85 @@ def fan_within_reach(version_id: str, viewer: Viewer, goal_id: str) -> Released[
     return release(found, as_of=found.as_of)
 
 
+@st.cache_resource(max_entries=2, show_spinner=False)
+def to_go_by(version_id: str) -> Chances:
+    """Delay probabilities of the whole company, one for each goal: by the goals below it where those count.
+
+    As `load_goals.chances`; `Chances.now` with ``rolled`` (by the goals below it), and for such goals no
+    drivers, since these are about its own check-ins.
+    """
+    found = load_goals.chances(version_id)
+    by_below = (
+        landed(version_id)
+        .chances.filter(pl.col("method") != "own")
+        .drop_nulls("chance")
+        .select(
+            "goal_id",
+            (1.0 - pl.col("chance")).alias("_delay"),
+            (1.0 - pl.col("high")).alias("_low"),
+            (1.0 - pl.col("low")).alias("_high"),
+        )
+    )
+    rolled = pl.col("_delay").is_not_null()
+    now = found.now.join(by_below, on="goal_id", how="left", maintain_order="left").with_columns(
+        pl.coalesce("_delay", "delay").alias("delay"),
+        *(pl.when(rolled).then(f"_{end}").otherwise(f"delay_{end}").alias(f"delay_{end}") for end in _ENDS),
+        *(pl.when(~rolled).then(name).otherwise(pl.lit([], pl.List(pl.String))).alias(name) for name in _WHY),
+        rolled.alias("rolled"),
+    )
+    return replace(found, now=now.drop("_delay", "_low", "_high"))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def delay_probabilities(version_id: str, viewer: Viewer) -> Released[Chances]:
+    """The delay probability of each goal a viewer may look at, released."""
+    found = to_go_by(version_id)
+    mine = pl.col("goal_id").is_in(list(load_goals.visible_goals(version_id, viewer)))
+    found = replace(found, said=found.said.filter(mine), now=found.now.filter(mine))
+    return release(found, as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def company_warnings(version_id: str) -> EarlyWarnings:
+    """Early warnings of the whole company, as kept or found now: weights and limits are relative to all."""
+    kept = derived.kept(load.warehouse(), version_id, "early_warnings", made_by=WARNINGS_MADE_BY)
+    if kept is not None:
+        as_of = date.fromisoformat(str(kept.card["as_of"]))
+        return EarlyWarnings(kept.frames["warnings"], kept.frames["limits"], kept.frames["late"], as_of)
+    on_record = load_goals.company(version_id)
+    found = early_warnings(
+        load_goals.chances(version_id).said,
+        on_record.goals,
+        on_record.check_ins,
+        as_of=on_record.as_of,
+        changes=on_record.changes,
+        alignments=on_record.alignments,
+        rolled=_said_below(version_id),
+    )
+    with contextlib.suppress(Problem):  # where nothing can be kept they are found anew each time
+        derived.keep(
+            load.warehouse(),
+            version_id,
+            "early_warnings",
+            {"warnings": found.warnings, "limits": found.limits, "late": found.late},
+            {"as_of": found.as_of.isoformat()},
+            made_by=WARNINGS_MADE_BY,
+        )
+    return found
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def warnings_within_reach(
+    version_id: str, viewer: Viewer, department_id: str | None = None, kind: str | None = None
+) -> Released[EarlyWarnings]:
+    """Early warnings of the goals a viewer may look at, of one department and below if given, released."""
+    chosen = load_goals.chosen_goals(version_id, viewer, department_id)
+    found = warning.narrowed(company_warnings(version_id), chosen)
+    if kind is not None:
+        found = warning.of_kind(found, kind)
+    return release(found, as_of=found.as_of)
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def goals_in_order(version_id: str, viewer: Viewer) -> pl.DataFrame:
     """Goals within reach to choose from: open ones first, those most likely to miss first of all."""
@@ -248,9 +340,36 @@ def goals_in_order(version_id: str, viewer: Viewer) -> pl.DataFrame:
     )
 
 
+def weakest_strategic(version_id: str, viewer: Viewer) -> str | None:
+    """The strategic goal within reach that is least likely to land and not yet due; None: there is none."""
+    told = (
+        landed(version_id)
+        .strategic.filter(
+            ~pl.col("overdue"), pl.col("goal_id").is_in(list(load_goals.visible_goals(version_id, viewer)))
+        )
+        .join(landed(version_id).chances, on="goal_id")
+        .drop_nulls("chance")
+        .sort("chance", "goal_id")
+    )
+    return None if told.is_empty() else str(told["goal_id"][0])
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _goals(version_id: str, viewer: Viewer) -> pl.DataFrame:
     return queries.goals(viewer, load.engine(version_id))
+
+
+def _said_below(version_id: str) -> pl.DataFrame:
+    """What the goals below said, on each day they were rolled up, of the goals they are gone by for today."""
+    found = landed(version_id)
+    today = to_go_by(version_id).now.filter("rolled").select("goal_id", "delay")
+    earlier = found.before.select("seen_on", "goal_id", (1.0 - pl.col("chance")).alias("delay"))
+    return pl.concat(
+        [
+            earlier.join(today, on="goal_id", how="semi").drop_nulls("delay"),
+            today.select(pl.lit(found.as_of).alias("seen_on"), "goal_id", "delay"),
+        ]
+    )
 
 
 def _titles(version_id: str, viewer: Viewer) -> pl.DataFrame:

@@ -478,7 +478,7 @@ def children_table(t: Language, released: Released[GoalLanding]) -> pl.DataFrame
 def warned(reader: Reader) -> None:
     """Every early warning the goal had, latest first."""
     t = reader.t
-    found = load_goals.warnings_within_reach(reader.version, reader.viewer).value.warnings
+    found = load_strategy.warnings_within_reach(reader.version, reader.viewer).value.warnings
     rows = found.filter(goal_id=reader.goal_id).sort("arose_on", "kind", descending=[True, False])
     if rows.is_empty():
         return

@@ -29,7 +29,7 @@ def test_what_is_learnt_is_kept_with_the_version(
     for name, made_by in (
         ("goal_risk", load_goals.RISK_MADE_BY),
         ("goal_forecast", load_goals.FORECAST_MADE_BY),
-        ("early_warnings", load_goals.WARNINGS_MADE_BY),
+        ("early_warnings", load_strategy.WARNINGS_MADE_BY),
         ("strategy", load_strategy.MADE_BY),
     ):
         assert derived.kept(warehouse, current.version_id, name, made_by=made_by) is not None, name

@@ -11,7 +11,7 @@ from data.access import Role
 from data.ledger import ACKNOWLEDGE_WARNING, Decision, Ledger
 from data.sign_in import local_viewer
 from data.warehouse import Warehouse
-from pages.kit import answering, load_goals
+from pages.kit import answering, load_strategy
 from tests.pages.conftest import Open, words
 from tests.warned_company import SPITEFUL, loaded
 
@@ -37,7 +37,7 @@ def ids(home: Path) -> dict[str, str]:
     """Goal → the id of the one warning that stands on it."""
     current = Warehouse(home).current()
     assert current is not None
-    found = load_goals.warnings_within_reach(current.version_id, local_viewer(Role.HR_LEADERSHIP))
+    found = load_strategy.warnings_within_reach(current.version_id, local_viewer(Role.HR_LEADERSHIP))
     return dict(found.value.standing.select("goal_id", "warning_id").iter_rows())
 
 

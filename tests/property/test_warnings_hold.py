@@ -67,6 +67,7 @@ def companies(draw: st.DrawFn) -> Company:
                     pace,
                     missed if known else None,
                     due if known else None,
+                    None,
                 )
             )
         for days in draw(st.lists(st.integers(0, 200), max_size=4, unique=True)):
@@ -98,6 +99,7 @@ def companies(draw: st.DrawFn) -> Company:
                 "pace_delay": pl.Float64,
                 "missed": pl.Boolean,
                 "known_on": pl.Date,
+                "origin": pl.Date,
             },
             orient="row",
         ),

@@ -26,7 +26,7 @@ from data.operations import Operations
 from data.sign_in import local_viewer
 from data.warehouse import Warehouse
 from pages.kit import digest as command
-from pages.kit import load_goals
+from pages.kit import load_strategy
 from tests.warned_company import AS_OF, SPITEFUL, loaded
 
 EN, ZH = Language("en"), Language("zh")
@@ -110,7 +110,7 @@ def test_what_somebody_acknowledged_is_not_told(write: Write, home: Path, tmp_pa
     viewer = local_viewer(Role.HR_LEADERSHIP)
     current = Warehouse(home).current()
     assert current is not None
-    found = load_goals.warnings_within_reach(current.version_id, viewer).value.standing
+    found = load_strategy.warnings_within_reach(current.version_id, viewer).value.standing
     stale = found.filter(kind="stale")["warning_id"].item()
     ledger = Ledger(home)
     ledger.append(viewer, ACKNOWLEDGE_WARNING, key=stale, body={}, reason="Ben is back on Monday", expected=0)
@@ -272,7 +272,7 @@ def many(home: Path, n: int) -> Released[EarlyWarnings]:
     """The company's warnings, the first of them n times."""
     current = Warehouse(home).current()
     assert current is not None
-    found = load_goals.warnings_within_reach(current.version_id, local_viewer(Role.HR_LEADERSHIP))
+    found = load_strategy.warnings_within_reach(current.version_id, local_viewer(Role.HR_LEADERSHIP))
     first = found.value.standing.head(1)
     copies = pl.concat(
         first.with_columns(pl.lit(f"W{at}").alias("warning_id"), pl.lit(f"G{at}").alias("goal_id"))

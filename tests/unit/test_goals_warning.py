@@ -15,6 +15,7 @@ from analytics.goals.lead_time import narrowed as narrowed_cases
 from analytics.goals.warning import EarlyWarnings, early_warnings, narrowed, since
 
 START, DUE = date(2026, 1, 5), date(2026, 7, 4)  # 180 days; two thirds of them have passed on 5 May
+LEARNT = date(2026, 1, 1)
 AS_OF = date(2026, 5, 25)  # ten fortnights after the start
 GOAL = {
     "goal_id": "G",
@@ -49,6 +50,7 @@ SAID = {
     "pace_delay": pl.Float64,
     "missed": pl.Boolean,
     "known_on": pl.Date,
+    "origin": pl.Date,
 }
 CHANGES = {
     "goal_id": pl.String,
@@ -69,7 +71,10 @@ def course(*delays: float, goal: str = "G", start: date = START, due: date = DUE
     """What was said every fortnight from the start; the pace rule never saw anything coming."""
     days = [start + timedelta(days=14 * at) for at in range(len(delays))]
     return pl.DataFrame(
-        [(goal, day, due, (due - day).days, p, 0.1, None, None) for day, p in zip(days, delays, strict=True)],
+        [
+            (goal, day, due, (due - day).days, p, 0.1, None, None, LEARNT)
+            for day, p in zip(days, delays, strict=True)
+        ],
         schema=SAID,
         orient="row",
     )
@@ -104,6 +109,7 @@ def warned(
     *,
     as_of: date = AS_OF,
     changes: pl.DataFrame | None = None,
+    rolled: pl.DataFrame | None = None,
 ) -> EarlyWarnings:
     return early_warnings(
         course() if said is None else said,
@@ -111,6 +117,7 @@ def warned(
         weekly() if check_ins is None else check_ins,
         as_of=as_of,
         changes=changes,
+        rolled=rolled,
     )
 
 
@@ -443,7 +450,9 @@ def drawn(n: int, *, seed: int, days: int = 900) -> pl.DataFrame:
             p = float(ndtr(here / np.sqrt(1 - at / 13)))
             noisy = float(ndtr(0.5 * here + rng.normal(0, 0.5)))
             day = start + timedelta(days=14 * at)
-            rows.append((f"G{goal}", day, due, 182 - 14 * at, p, noisy, bool(steps[goal, 12] > 0), due))
+            rows.append(
+                (f"G{goal}", day, due, 182 - 14 * at, p, noisy, bool(steps[goal, 12] > 0), due, LEARNT)
+            )
     return pl.DataFrame(rows, schema=SAID, orient="row")
 
 
@@ -527,3 +536,63 @@ def test_marks_follow_each_goal_alone() -> None:
     said = pl.concat([course(0.9, 0.6), course(0.6, 0.9, goal="H")])
     found = marked(said, limits(said, as_of=AS_OF))
     assert found.select("goal_id", "warned").rows() == [("G", True), ("G", True), ("H", False), ("H", True)]
+
+
+# --- one figure for one goal --------------------------------------------------------------------------
+
+
+def from_below(*delays: float, goal: str = "G") -> pl.DataFrame:
+    """What the goals below a goal said 91, 28 and 14 days ago and today."""
+    days = [AS_OF - timedelta(days=n) for n in (91, 28, 14, 0)]
+    return pl.DataFrame(
+        {"goal_id": goal, "seen_on": days, "delay": delays},
+        schema={"goal_id": pl.String, "seen_on": pl.Date, "delay": pl.Float64},
+    )
+
+
+def test_a_goal_the_goals_below_it_bring_down_is_warned_of_whatever_its_own_check_ins_say() -> None:
+    found = one(warned(course(*[0.08] * 10), rolled=from_below(0.2, 0.3, 0.94, 0.95)))
+    assert (found["kind"], found["rolled"]) == ("chance", True)
+    assert found["arose_on"] == AS_OF - timedelta(days=14)
+    assert (found["chance_before"], found["chance_then"], found["chance"]) == (0.3, 0.94, 0.95)
+
+
+def test_its_own_check_ins_raise_no_warning_where_the_goals_below_it_are_gone_by() -> None:
+    own = course(0.1, *[0.95] * 9)
+    assert warned(own).standing.height == 1
+    assert warned(own, rolled=from_below(0.1, 0.1, 0.1, 0.1)).warnings.is_empty()
+
+
+def test_a_warning_from_below_keeps_its_name_in_the_next_version() -> None:
+    then = one(warned(course(*[0.1] * 10), rolled=from_below(0.2, 0.3, 0.94, 0.95)))
+    later = one(warned(course(*[0.1] * 10), rolled=from_below(0.2, 0.94, 0.95, 0.95)))
+    assert then["warning_id"] == later["warning_id"]
+    assert then["arose_on"] != later["arose_on"]
+
+
+def test_a_first_guess_is_known_for_one() -> None:
+    said = course(0.1, *[0.95] * 9)
+    assert not one(warned(said))["guess"]
+    assert one(warned(said.with_columns(origin=pl.lit(None, pl.Date))))["guess"]
+
+
+@pytest.mark.parametrize("status", ["done", "abandoned"])
+def test_nothing_hangs_for_a_strategic_goal_that_is_over(status: str) -> None:
+    over = {"goal_id": "S", "scope": "company", "status": status, "completed_on": date(2026, 4, 1)}
+    both = goals(over, {"parent_id": "S"})
+    told = pl.concat([weekly(), weekly(goal="S")])
+    found = warned(course(0.1, *[0.95] * 9), both, told).standing.row(0, named=True)
+    assert (found["goal_id"], found["strategic_id"], found["share"], found["consequence"]) == (
+        "G",
+        None,
+        0,
+        0,
+    )
+
+
+def test_goals_that_are_late_already_are_counted_not_warned_of() -> None:
+    late = {"goal_id": "L", "due_on": AS_OF - timedelta(days=1)}
+    found = warned(goal=goals({}, late), check_ins=pl.concat([weekly(), weekly(goal="L")]))
+    assert found.standing.is_empty()
+    assert found.late["goal_id"].to_list() == ["L"]
+    assert narrowed(found, frozenset({"G"})).late.is_empty()

@@ -46,6 +46,9 @@ ROW: dict[str, Any] = {
     "confidence_before": 0.8,
     "confidence_after": 0.5,
     "chance": 0.71,
+    "rolled": False,
+    "guess": False,
+    "ended_on": None,
     "strategic_id": "S",
     "share": 0.12,
     "below": 3,
@@ -60,6 +63,28 @@ def row(**changed: Any) -> dict[str, Any]:
     ("changed", "said"),
     [
         ({}, "On 11 May 2026 the delay probability rose from 38 % to 64 %. Now it is 71 %."),
+        (
+            {"ended_on": date(2026, 6, 1), "chance": 0.91, "guess": True},
+            "On 11 May 2026 the delay probability rose from 38 % to 64 %.",
+        ),
+        (
+            {"guess": True, "chance": 0.64},
+            (
+                "On 11 May 2026 the delay probability rose from 38 % to 64 %. No past goal stands behind "
+                "this yet: it is a first guess and may be far off."
+            ),
+        ),
+        (
+            {"rolled": True},
+            (
+                "By the goals below it its delay probability rose from 38 % to 64 % by 11 May 2026. "
+                "Now it is 71 %."
+            ),
+        ),
+        (
+            {"rolled": True, "chance_before": None, "chance": 0.64},
+            "By the goals below it its delay probability was 64 % on 11 May 2026.",
+        ),
         ({"chance": 0.64}, "On 11 May 2026 the delay probability rose from 38 % to 64 %."),
         (
             {"chance_before": None, "chance": None},
@@ -106,7 +131,7 @@ def test_what_happened(changed: dict[str, Any], said: str) -> None:
         ({"below": 0}, "12 % of the strategic goal “Win the market” rests on it."),
         ({"goal_id": "S", "share": 1.0}, "It is a strategic goal. 3 goals hang below it."),
         ({"share": 0.0, "below": 1}, "It serves the strategic goal “Win the market”. 1 goal hangs below it."),
-        ({"strategic_id": None, "below": 0}, "It serves no strategic goal."),
+        ({"strategic_id": None, "below": 0}, "It serves no strategic goal that is still open."),
     ],
 )
 def test_what_hangs_on_it(changed: dict[str, Any], said: str) -> None:
