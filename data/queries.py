@@ -13,9 +13,9 @@ of their results is narrowed by ``visible_raters`` and ``visible_ratees``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -167,20 +167,62 @@ def sources(engine: Engine, cycle_id: str) -> list[str]:
 
 
 def latest_day(engine: Engine) -> date | None:
-    """The day the data are of: the last check-in, submission or cycle end on record. None if empty."""
-    moments: list[date] = []
-    for table, column in (("check_ins", "checked_at"), ("ratings", "submitted_at")):
-        found = engine.query(_latest(table, column))["latest"].item()
-        if found is not None:
-            moments.append(found.date())
-    if not moments:
-        found = engine.query(_latest("review_cycles", "ends_on"))["latest"].item()
-        return found if isinstance(found, date) else None
-    return max(moments)
+    """The day the data are of: the last check-in or submission on record. None if nothing is dated.
+
+    Where nobody has checked in, it is the day the import was said to be as of; else the last day that goals
+    and their changes name up to the day of the import, else the end of a review cycle, else that day itself.
+    A later submission holds against all of these.
+    """
+    checked, submitted = (
+        _latest(engine, table, column)
+        for table, column in (("check_ins", "checked_at"), ("ratings", "submitted_at"))
+    )
+    if checked is not None:
+        return _later(checked, submitted)
+    stated, imported = _import_days(engine)
+    if stated is not None:
+        return _later(stated, submitted)
+    of_goals = _later(*(_latest(engine, table, column, up_to=imported) for table, column in _GOAL_DAYS))
+    ended = _latest(engine, "review_cycles", "ends_on", up_to=imported)
+    return _later(submitted, of_goals) or ended or imported
 
 
-def _latest(table: str, column: str) -> Callable[[Tables], Lazy]:
-    return lambda tables: tables(table).select(nw.col(column).max().alias("latest"))
+_GOAL_DAYS: Final = (
+    ("goals", "start_on"),
+    ("goals", "due_on"),
+    ("goals", "agreed_on"),
+    ("goals", "completed_on"),
+    ("goal_changes", "changed_at"),
+)
+
+
+def _latest(engine: Engine, table: str, column: str, *, up_to: date | None = None) -> date | None:
+    """The latest day in a column, none later than a limit."""
+
+    def read(tables: Tables) -> Lazy:
+        days = tables(table).select(nw.col(column).cast(nw.Date).alias("day"))
+        kept = days if up_to is None else days.filter(nw.col("day") <= nw.lit(up_to))
+        return kept.select(nw.col("day").max())
+
+    found = engine.query(read)["day"].item()
+    return found if isinstance(found, date) else None
+
+
+def _later(*days: date | None) -> date | None:
+    return max((day for day in days if day is not None), default=None)
+
+
+def _import_days(engine: Engine) -> tuple[date | None, date | None]:
+    """The day the last import was said to be as of, and the day it was made; neither for frames in memory."""
+    try:
+        books = engine.query(lambda tables: tables("_meta").select("as_of", "created_at"))
+    except KeyError:
+        return None, None
+    stated, made = books["as_of"].max(), books["created_at"].max()
+    return (
+        stated if isinstance(stated, date) else None,
+        made.date() if isinstance(made, datetime) else None,
+    )
 
 
 def departments(engine: Engine, *, on: date) -> Departments:

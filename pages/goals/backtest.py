@@ -46,16 +46,16 @@ if not released.value.departments.is_empty():
     )
 when = chart.parts_takeaway(released, t)
 cards.section(t("How early does it know, and since when?"), when)
-by = honesty.apart(t, released)
-cards.table(
-    t,
-    lambda: honesty.parts(t, released, by),
-    name="backtest-parts",
-    key=(by, *key),
-    footer=footer,
-    alt=when,
-    columns=honesty.columns(t),
-)
+if by := honesty.apart(t, released):
+    cards.table(
+        t,
+        lambda: honesty.parts(t, released, by),
+        name="backtest-parts",
+        key=(by, *key),
+        footer=footer,
+        alt=when,
+        columns=honesty.columns(t),
+    )
 model = chart.model_takeaway(released, t)
 cards.section(t("Which model speaks, and why?"), model)
 if not released.value.ladder.is_empty():

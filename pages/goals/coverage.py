@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from data.access import Permission
 from pages.kit import cards, covering, filters, load, reader, session
 
@@ -21,7 +19,7 @@ found = covering.Reader(
     viewer=viewer,
     scope=scope,
     people=load.names(version, viewer),
-    departments=load.departments(version, load.latest_day(version) or date.max).names,
+    departments=load.departments(version, load.latest_day(version)).names,
 )
 {
     covering.STRATEGY: covering.strategy,

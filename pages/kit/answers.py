@@ -65,8 +65,7 @@ class Answer:
 
 def scope(t: Language, version: str) -> list[str]:
     """One line: the day the data are of."""
-    day = load.latest_day(version)
-    return ["" if day is None else t("as of {day}", day=t.day(day))]
+    return [t("as of {day}", day=t.day(load.latest_day(version)))]
 
 
 def _spread(t: Language, mode: Mode, version: str, viewer: Viewer) -> Found:

@@ -55,7 +55,7 @@ class Reader:
     def about(self) -> list[str]:
         """The scope in words."""
         on = load.latest_day(self.version)
-        return [*self.scope.words, "" if on is None else self.t("as of {day}", day=self.t.day(on))]
+        return [*self.scope.words, self.t("as of {day}", day=self.t.day(on))]
 
     def footer(self, released: Released[Any]) -> list[str]:
         """What stands beside downloaded figures."""

@@ -306,7 +306,7 @@ def _cycle_names(version_id: str) -> dict[str, str]:
 
 def goals(t: Language, version_id: str, viewer: Viewer) -> GoalScope:
     """A department and the rule behind the words."""
-    on = load.latest_day(version_id) or date.max
+    on = load.latest_day(version_id)
     words = preset_words(t)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         options = department_options(t, version_id, viewer, Permission.SEE_GOALS, on)
@@ -322,7 +322,7 @@ def goals(t: Language, version_id: str, viewer: Viewer) -> GoalScope:
 
 def goals_of(t: Language, version_id: str, viewer: Viewer) -> GoalScope:
     """A department, for pages about goals that judge by no rule of the reader's choice."""
-    on = load.latest_day(version_id) or date.max
+    on = load.latest_day(version_id)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         options = department_options(t, version_id, viewer, Permission.SEE_GOALS, on)
         department = pick(t("Department"), options, key="department")
@@ -336,7 +336,7 @@ def goals_of(t: Language, version_id: str, viewer: Viewer) -> GoalScope:
 
 def warnings(t: Language, version_id: str, viewer: Viewer) -> WarningScope:
     """A department, a kind of warning, and since when a warning is new."""
-    on = load.latest_day(version_id) or date.max
+    on = load.latest_day(version_id)
     kinds = {EVERYTHING: t("All kinds"), **kind_words(t)}
     spans = {
         "7": t("The last week"),

@@ -64,8 +64,10 @@ def departments(t: Language, released: Released[Backtest], names: Mapping[str, s
 
 
 def apart(t: Language, released: Released[Backtest]) -> str:
-    """By what statements are taken apart: the reader's choice."""
+    """By what statements are taken apart: the reader's choice; empty where there is nothing to take apart."""
     there = set(released.value.parts["by"])
+    if not there:
+        return ""
     words = {by: said for by, said in backtest_chart.by_words(t).items() if by in there}
     return filters.switch(t("Taken apart by"), words, key="apart")
 
@@ -94,8 +96,8 @@ def ladder(t: Language, released: Released[Backtest]) -> pl.DataFrame:
         .alias(t("Model")),
         pl.when("chosen").then(pl.lit(t("speaks now"))).otherwise(pl.lit("")).alias(t("Chosen")),
         pl.Series(t("Error (Brier)"), [f"{one:.3f}" for one in frame["brier"]], dtype=pl.String),
-        (100 * pl.col("skill")).round(0).cast(pl.Int64).alias(t("Smaller than the base rate's by (%)")),
-        (100 * pl.col("auc")).round(0).cast(pl.Int64).alias(t("Pairs told apart (%)")),
+        _percent("skill").alias(t("Smaller than the base rate's by (%)")),
+        _percent("auc").alias(t("Pairs told apart (%)")),
         _tenths("ece").alias(t("Mean gap (points)")),
         pl.col("n_goals").alias(t("Goals")),
     )
@@ -313,7 +315,9 @@ def _tenths(column: str) -> pl.Expr:
 
 
 def _percent(column: str) -> pl.Expr:
-    return (100 * pl.col(column)).round(0).cast(pl.Int64)
+    """Whole per cent; empty where it is not defined, as pairs are if no goal or every goal missed."""
+    defined = pl.when(pl.col(column).is_finite()).then(pl.col(column))
+    return (100 * defined).round(0).cast(pl.Int64)
 
 
 def _verdict(t: Language) -> pl.Expr:

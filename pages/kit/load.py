@@ -123,9 +123,9 @@ def rater_groups(version_id: str) -> dict[str, tuple[str, ...]]:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def latest_day(version_id: str) -> date | None:
-    """See `queries.latest_day`."""
-    return queries.latest_day(engine(version_id))
+def latest_day(version_id: str) -> date:
+    """See `queries.latest_day`; a version without any dated row is of the day it was made."""
+    return queries.latest_day(engine(version_id)) or warehouse().version(version_id).created_at.date()
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -335,7 +335,7 @@ def goal_pace(version_id: str, viewer: Viewer, preset: str, department_id: str |
 
     A department's goals come with the strategy they serve, so that the tree above them stays whole.
     """
-    as_of = latest_day(version_id) or date.max
+    as_of = latest_day(version_id)
     opened = engine(version_id)
     found = pace(
         queries.goals(viewer, opened),
@@ -370,7 +370,7 @@ def goal_history(version_id: str, viewer: Viewer, preset: str, goal_id: str) -> 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def own_pace(version_id: str, viewer: Viewer, preset: str) -> Released[GoalPace]:
     """Status of the viewer's own goals."""
-    as_of = latest_day(version_id) or date.max
+    as_of = latest_day(version_id)
     opened = engine(version_id)
     found = pace(
         queries.own_goals(viewer, opened),

@@ -7,7 +7,6 @@ and counts by department, come from what the viewer reaches.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 
 import polars as pl
 import streamlit as st
@@ -40,7 +39,7 @@ def _company(version_id: str) -> GoalPace:
 
 def _branches(version_id: str, viewer: Viewer, department_id: str | None) -> dict[str, str]:
     """Department → the one it is counted under: the parts of what was chosen, or of what the viewer has."""
-    departments = load.departments(version_id, load.latest_day(version_id) or date.max)
+    departments = load.departments(version_id, load.latest_day(version_id))
     reaches = viewer.reaches(Permission.SEE_GOALS)
     if department_id is not None or Reach.COMPANY in reaches:
         return departments.branches(department_id)
@@ -58,7 +57,7 @@ def _reached(version_id: str, viewer: Viewer, department_id: str | None) -> pl.D
     found = queries.goals(viewer, load.engine(version_id))
     if department_id is None:
         return found
-    below = load.departments(version_id, load.latest_day(version_id) or date.max).below(department_id)
+    below = load.departments(version_id, load.latest_day(version_id)).below(department_id)
     return found.filter(pl.col("department_id").is_in(list(below)))
 
 
@@ -94,7 +93,7 @@ def goal_setting(version_id: str, viewer: Viewer, department_id: str | None) -> 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def goal_adjustment(version_id: str, viewer: Viewer, department_id: str | None) -> Released[Adjustment]:
     """How the goals within reach were changed on the way, released."""
-    as_of = load.latest_day(version_id) or date.max
+    as_of = load.latest_day(version_id)
     found = adjustment(
         _reached(version_id, viewer, department_id),
         queries.goal_changes(viewer, load.engine(version_id)),

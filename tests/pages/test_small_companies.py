@@ -1,0 +1,57 @@
+"""Pages on goals open on companies with few goals, or goals of which little is on record."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data import queries
+from data.warehouse import Warehouse
+from tests import small_company
+from tests.pages.conftest import Open, words
+from tests.pages.test_pages import PAGES
+
+GOALS = [page for page in PAGES if page.startswith("pages/goals/")]
+COMPANIES: dict[str, dict[str, Any]] = {
+    "no goals": {"goals": 0},
+    "one goal": {"goals": 1},
+    "five goals": {"goals": 5},
+    "twenty goals": {"goals": 20},
+    "no check-ins": {"goals": 20, "checked": False},
+    "drafts only": {"goals": 20, "status": "draft", "checked": False},
+    "all done": {"goals": 20, "status": "done", "completed_on": date(2026, 5, 20)},
+    "all overdue": {"goals": 20, "due_on": date(2026, 4, 30)},
+    "no owners and no targets": {"goals": 20, "owned": False, "target": False},
+}
+
+
+@pytest.fixture(scope="module", params=COMPANIES)
+def company(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    return small_company.loaded(folder / "home", **COMPANIES[request.param])
+
+
+def test_every_page_on_goals_opens_on_a_day_that_has_been(open_app: Open, company: Path) -> None:
+    broken = []
+    for page in GOALS:
+        app = open_app(company, page)
+        said = words(app)
+        if app.exception or not said or "9999" in said:
+            broken.append(page)
+    assert not broken
+
+
+def test_without_check_ins_the_data_are_of_a_day_the_import_knew(tmp_path: Path) -> None:
+    home = small_company.loaded(tmp_path / "home", goals=5, checked=False)
+    # Goals begin on 5 January and are due on 4 July, which had not come when they were imported on 26 May.
+    assert queries.latest_day(Warehouse(home).open()) == small_company.START
+    overdue = small_company.loaded(tmp_path / "overdue", goals=5, checked=False, due_on=date(2026, 4, 30))
+    assert queries.latest_day(Warehouse(overdue).open()) == date(2026, 4, 30)
+
+
+def test_without_any_dated_goal_the_data_are_of_the_day_of_the_import(tmp_path: Path) -> None:
+    home = small_company.loaded(tmp_path / "home", goals=0)
+    assert queries.latest_day(Warehouse(home).open()) == small_company.IMPORTED
