@@ -8,14 +8,13 @@ Source   Crosby & Wallach (2009), USENIX Security 18: a chain shows changes and 
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from data.chain import GENESIS, Head, canonical, chained_digest, digest_of_person, digest_of_reason
+from data.chain import GENESIS, Head, chained_digest, digest_of_person, digest_of_reason, told
 from data.problems import Problem
 
 FAULTS_TOLD: Final = 20
@@ -138,10 +137,10 @@ class _Audit:
             self.head = Head(entry, digest)
             self._noted.discard(self.head)
             try:
-                told = json.loads(record)
-                if not self._is_ours(told, record, entry, columns):
+                found = told(record, entry=entry)
+                if not self._follows(found, columns):
                     raise ValueError(entry)
-                self._beside(told, entry, salt, text)
+                self._beside(found, entry, salt, text)
             except (ValueError, LookupError, TypeError):
                 self._tell(Problem("Decision {entry} was not written by Evenhand.", entry=entry))
 
@@ -173,27 +172,24 @@ class _Audit:
                 )
             )
 
-    def _is_ours(self, told: dict[str, Any], record: str, entry: int, columns: list[object]) -> bool:
-        matter = (told["kind"], told["key"])
+    def _follows(self, found: dict[str, Any], columns: list[object]) -> bool:
+        matter = (found["kind"], found["key"])
         self._revisions[matter] = self._revisions.get(matter, 0) + 1
         return (
-            canonical(told) == record
-            and told["entry"] == entry
-            and columns == [told[name] for name in ("kind", "key", "revision", "by")]
-            and told["revision"] == self._revisions[matter]
-            and (told["corrects"] is None or 0 < told["corrects"] < entry)
+            columns == [found[name] for name in ("kind", "key", "revision", "by")]
+            and found["revision"] == self._revisions[matter]
         )
 
-    def _beside(self, told: dict[str, Any], entry: int, salt: str | None, text: str | None) -> None:
+    def _beside(self, found: dict[str, Any], entry: int, salt: str | None, text: str | None) -> None:
         """What is kept beside the chain for one decision."""
-        if told["kind"] == self._erasing:
-            self._people_erased.update(told["body"]["people"])
-            self._reasons_erased.update(told["body"]["reasons"])
-        if told["by"] not in self._known:
-            self._people_gone.setdefault(told["by"], entry)
+        if found["kind"] == self._erasing:
+            self._people_erased.update(found["body"]["people"])
+            self._reasons_erased.update(found["body"]["reasons"])
+        if found["by"] not in self._known:
+            self._people_gone.setdefault(found["by"], entry)
         if salt is None or text is None:
             self._reasons_gone.append(entry)
-        elif told["reason"] != digest_of_reason(salt, text):
+        elif found["reason"] != digest_of_reason(salt, text):
             self._tell(Problem("The reason of decision {entry} is not as it was recorded.", entry=entry))
 
     def _tell(self, fault: Problem) -> None:

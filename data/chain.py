@@ -1,8 +1,8 @@
 """How a decision is written so that nobody can change it unseen: one text for one meaning, each chained.
 
 Reads    what a decision says, and the digest of the one before it.
-Returns  its canonical text (`canonical`), its digest (`chained_digest`), and the digests that stand in it for
-         people and reasons.
+Returns  its canonical text (`canonical`), what such a text tells (`told`), its digest (`chained_digest`), and
+         the digests that stand in it for people and reasons.
 Source   Haber & Stornetta (1991), J. Cryptology 3(2), doi:10.1007/BF00196791; RFC 2104 (keyed digests).
 """
 
@@ -15,11 +15,24 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Final
+from typing import Any, Final
 
 from data.problems import Problem
 from data.sqlite import ms
 
+_TOLD: Final = {
+    "entry": (int,),
+    "at": (str,),
+    "by": (str,),
+    "roles": (list,),
+    "kind": (str,),
+    "key": (str,),
+    "revision": (int,),
+    "corrects": (int, type(None)),
+    "body": (dict,),
+    "reason": (str,),
+}
+"""What every record tells, and the types it may be read as; yes and no are no numbers here."""
 _HEAD: Final = re.compile(r"(?<![0-9a-zA-Z])(\d{1,18}):([0-9a-f]{64})\s*$")
 
 
@@ -74,6 +87,39 @@ def canonical(value: object) -> str:
     return json.dumps(
         _plain(value), ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
     )
+
+
+def told(record: str, *, entry: int) -> dict[str, Any]:
+    """What the record of a decision tells.
+
+    Parameters
+    ----------
+    record
+        Its canonical text.
+    entry
+        The number it stands under.
+
+    Raises
+    ------
+    ValueError
+        No decision with this number was ever written so.
+    """
+    try:
+        found = json.loads(record)
+        if (
+            isinstance(found, dict)
+            and found.keys() == _TOLD.keys()
+            and all(type(found[name]) in kinds for name, kinds in _TOLD.items())
+            and all(isinstance(role, str) for role in found["roles"])
+            and found["entry"] == entry
+            and (found["corrects"] is None or 0 < found["corrects"] < entry)
+            and written(datetime.fromisoformat(found["at"])) == found["at"]
+            and canonical(found) == record
+        ):
+            return found
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise ValueError(f"decision {entry} was not written by Evenhand") from error
+    raise ValueError(f"decision {entry} was not written by Evenhand")
 
 
 def written(moment: datetime) -> str:

@@ -28,8 +28,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -49,6 +51,7 @@ from data.chain import (
     chained_digest,
     digest_of_person,
     digest_of_reason,
+    told,
     written,
 )
 from data.problems import Problem
@@ -103,6 +106,9 @@ CREATE TRIGGER people_are_never_changed BEFORE UPDATE ON people
 CREATE TRIGGER reasons_are_never_changed BEFORE UPDATE ON reasons
     BEGIN SELECT RAISE(ABORT, 'reasons are never changed'); END;
 """
+_SECRET: Final = re.compile(rb"[0-9a-f]{64}")
+_BLANK: Final = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and signs by name, but nothing to be seen."""
 _OF_PERSON: Final = "FROM people WHERE :person <> '' AND :person IN (id, employee_id)"
 """Nobody goes by no id: an empty one would be everybody whose employee id is not known."""
 _LAST: Final = "SELECT entry, digest FROM decisions ORDER BY entry DESC LIMIT 1"
@@ -393,6 +399,11 @@ class Ledger(Store):
         """The decision that stands on each matter of a kind: key → the latest one.
 
         Who may see the matter may see what was decided on it: pages narrow this to what they show.
+
+        Raises
+        ------
+        Problem
+            One of them cannot be read: it is not as it was recorded.
         """
         _kind(kind)
         rows = self._decisions(
@@ -416,6 +427,8 @@ class Ledger(Store):
     def decisions(self, viewer: Viewer, *, limit: int = 1000) -> pl.DataFrame:
         """All decisions, latest first, for those who may see the access log.
 
+        One whose record cannot be read is left out; `verify` finds it.
+
         Returns
         -------
         pl.DataFrame
@@ -429,7 +442,8 @@ class Ledger(Store):
                 "All decisions are open only to people who have the right to see the access log, as auditors "
                 "do."
             )
-        found = self._decisions("d.entry > (SELECT coalesce(max(entry), 0) FROM decisions) - ?", (limit,))
+        rows = self._told("d.entry > (SELECT coalesce(max(entry), 0) FROM decisions) - ?", (limit,))
+        found = [one for row in rows if (one := _readable(row)) is not None]
         return pl.DataFrame(
             [
                 {
@@ -517,15 +531,21 @@ class Ledger(Store):
 
     def _open(self) -> None:
         if self._key_path.exists() and not self.path.exists():
-            raise Problem(
-                "The decision ledger {path} is gone, and its key is still there. Restore the ledger from a "
-                "backup; to begin an empty one, move {key} away.",
-                path=str(self.path),
-                key=str(self._key_path),
-            )
+            raise self._gone()
         super()._open()
 
+    def _gone(self) -> Problem:
+        return Problem(
+            "The decision ledger {path} is gone or was emptied, and its key is still there. Restore the "
+            "ledger from a backup; to begin an empty one, move {key} away.",
+            path=str(self.path),
+            key=str(self._key_path),
+        )
+
     def _create(self) -> None:
+        # The key is looked for first: another process that creates both makes the tables before the key.
+        if self._key_path.exists() and not self._connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise self._gone()
         # Deleted values are overwritten, so that erasing erases.
         self._connection.execute("PRAGMA secure_delete = ON")
         super()._create()
@@ -540,6 +560,18 @@ class Ledger(Store):
                     )
                 _write_secret(self._key_path)
             self._secret = self._key_path.read_bytes()
+            if not _SECRET.fullmatch(self._secret):
+                raise Problem(
+                    "The key {key} of the decision ledger is damaged: it is not 64 digits or letters a to f. "
+                    "Restore it from a backup: without it nobody can tell who stands behind the decisions.",
+                    key=str(self._key_path),
+                )
+
+    def _rows(self, query: str, values: tuple[object, ...] | Mapping[str, object]) -> list[tuple[Any, ...]]:
+        try:
+            return super()._rows(query, values)
+        except sqlite3.Error as error:
+            raise self._unusable(str(error)) from error
 
     @contextmanager
     def _recording(self) -> Iterator[sqlite3.Connection]:
@@ -638,13 +670,15 @@ class Ledger(Store):
 
     def _decisions(self, which: str, values: tuple[object, ...]) -> list[Decision]:
         """Decisions in order, with the people and reasons that were not erased."""
-        rows = self._rows(
-            "SELECT d.record, d.digest, p.name, p.employee_id, r.text, k.id FROM decisions d"
+        return [_decision(row) for row in self._told(which, values)]
+
+    def _told(self, which: str, values: tuple[object, ...]) -> list[tuple[Any, ...]]:
+        return self._rows(
+            "SELECT d.entry, d.record, d.digest, p.name, p.employee_id, r.text, k.id FROM decisions d"
             " LEFT JOIN people p ON p.keyed = d.by LEFT JOIN people k ON k.keyed = d.key"
             f" LEFT JOIN reasons r ON r.entry = d.entry WHERE {which} ORDER BY d.entry",
             values,
         )
-        return [_decision(row) for row in rows]
 
 
 @dataclass(frozen=True)
@@ -695,7 +729,7 @@ def _texts(value: object) -> Iterator[str]:
 
 def _checked_reason(reason: str) -> str:
     said = reason.strip()
-    if not said:
+    if not any(_is_seen(character) for character in said):
         raise Problem("Say why: a decision without a reason is not recorded.")
     if len(said) > LONGEST_REASON:
         raise Problem(
@@ -703,8 +737,17 @@ def _checked_reason(reason: str) -> str:
             n=len(said),
             most=LONGEST_REASON,
         )
-    said.encode()
+    for place, character in enumerate(reason, start=1):
+        if unicodedata.category(character) == "Cs" or character == "\0":
+            raise Problem(
+                "Character {place} of the reason cannot be kept. Delete it and write it again.", place=place
+            )
     return said
+
+
+def _is_seen(character: str) -> bool:
+    """Whether a character shows: no space, control or format character, and none that only looks empty."""
+    return unicodedata.category(character)[0] not in "CZM" and character not in _BLANK
 
 
 def _conflict(standing: Decision | None, *, by: str) -> ConflictError:
@@ -736,23 +779,37 @@ def _conflict(standing: Decision | None, *, by: str) -> ConflictError:
     return ConflictError(problem, standing)
 
 
-def _decision(row: tuple[str, str, str | None, str | None, str | None, str | None]) -> Decision:
-    record, digest, name, employee_id, reason, about = row
-    told = json.loads(record)
-    about_people = told["kind"] in KINDS and KINDS[told["kind"]].about_people
+def _decision(row: tuple[Any, ...]) -> Decision:
+    if (found := _readable(row)) is None:
+        raise Problem(
+            "Decision {entry} cannot be read: it is not as it was recorded. An auditor sees on the page "
+            "Decisions what is wrong.",
+            entry=row[0],
+        )
+    return found
+
+
+def _readable(row: tuple[Any, ...]) -> Decision | None:
+    """A decision as it is kept; None if its record was never written so."""
+    entry, record, digest, name, employee_id, reason, about = row
+    try:
+        found = told(record, entry=entry)
+    except ValueError:
+        return None
+    about_people = found["kind"] in KINDS and KINDS[found["kind"]].about_people
     return Decision(
-        entry=told["entry"],
-        at=datetime.fromisoformat(told["at"]),
-        kind=told["kind"],
-        key=about if about_people and about is not None else told["key"],
-        revision=told["revision"],
-        by=told["by"],
+        entry=found["entry"],
+        at=datetime.fromisoformat(found["at"]),
+        kind=found["kind"],
+        key=about if about_people and about is not None else found["key"],
+        revision=found["revision"],
+        by=found["by"],
         name=name,
         employee_id=employee_id or None,
-        roles=tuple(told["roles"]),
-        body=MappingProxyType(told["body"]),
+        roles=tuple(found["roles"]),
+        body=MappingProxyType(found["body"]),
         reason=reason,
-        corrects=told["corrects"],
+        corrects=found["corrects"],
         digest=digest,
     )
 

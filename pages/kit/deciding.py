@@ -46,9 +46,8 @@ def record(t: Language, viewer: Viewer) -> Record:
     try:
         ledger = session.ledger()
         heads = session.operations().heads(viewer)
-        return Record(
-            ledger.decisions(viewer, limit=SHOWN), ledger.verify(against=heads), n_heads=len(set(heads))
-        )
+        verified = ledger.verify(against=heads)
+        return Record(ledger.decisions(viewer, limit=SHOWN), verified, n_heads=len(set(heads)))
     except Problem as problem:
         cards.state(t("The decision ledger cannot be read"), t(problem.message, **problem.values))
         st.stop()

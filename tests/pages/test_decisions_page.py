@@ -72,7 +72,7 @@ def test_who_decided_what_when_and_why_is_read_newest_first(open_app: Open, deci
         "took an acknowledgement back",
         "acknowledged a warning about goal G1",
     ]
-    assert table["On"].to_list() == ["G2/stale/2026-09-08", *["G1/chance/2026-09-01"] * 2]
+    assert table["About"].to_list() == ["G2/stale/2026-09-08", *["G1/chance/2026-09-01"] * 2]
     assert table["Why"].to_list() == ["On leave", "Wrong goal", "Spoke to the supplier"]
     assert table["What was seen"][2] == "probability of delay 71 %"
     assert table["Corrects no."].to_list()[1] == 1
@@ -115,6 +115,18 @@ def test_what_was_cut_off_is_the_first_thing_said(open_app: Open, decided: Path)
     assert "Decision 3 is not the one that was noted down" in said
     assert "on record" not in said
     assert app.dataframe[0].value["No."].to_list() == [2, 1]
+
+
+def test_a_record_that_cannot_be_read_is_told_and_the_others_are_shown(open_app: Open, decided: Path) -> None:
+    with closing(sqlite3.connect(decided / "ledger.sqlite")) as other:
+        other.execute("DROP TRIGGER decisions_are_never_changed")
+        record = '{"kind":"acknowledge_warning","key":"w1","revision":1,"by":"x"}'
+        other.execute("UPDATE decisions SET record = ? WHERE entry = 2", (record,))
+        other.commit()
+    app = open_app(decided, PAGE, role="auditor")
+    assert not app.exception
+    assert "Decision 2 was not written by Evenhand." in words(app)
+    assert app.dataframe[0].value["No."].to_list() == [3, 1]
 
 
 def test_an_erased_person_is_shown_as_erased(open_app: Open, decided: Path) -> None:

@@ -105,6 +105,27 @@ def test_a_decision_without_a_reason_or_with_an_essay_is_not_recorded(ledger: Le
     assert ledger.head() == GENESIS
 
 
+@pytest.mark.parametrize("reason", ["\u200b", "\x00", " \u200b\ufeff\u2060 ", "\u3164", "\u2800", "\ufe0f"])
+def test_a_reason_of_which_nothing_can_be_seen_is_none(ledger: Ledger, reason: str) -> None:
+    with pytest.raises(Problem, match="Say why"):
+        acknowledge(ledger, reason=reason)
+    assert ledger.head() == GENESIS
+
+
+@pytest.mark.parametrize("reason", [" ab\ud800c", " ab\x00c"])
+def test_a_reason_with_a_character_that_cannot_be_kept_is_refused_naming_it(
+    ledger: Ledger, reason: str
+) -> None:
+    with pytest.raises(Problem, match="Character 4 of the reason"):
+        acknowledge(ledger, reason=reason)
+    assert ledger.head() == GENESIS
+
+
+@pytest.mark.parametrize("reason", ["好", "👍", "?", "می\u200cخواهم"])
+def test_a_short_reason_in_any_writing_is_kept_as_it_is(ledger: Ledger, reason: str) -> None:
+    assert acknowledge(ledger, reason=reason).reason == reason
+
+
 @pytest.mark.parametrize(
     ("body", "wrong"),
     [
@@ -458,6 +479,55 @@ def test_a_damaged_file_is_said_to_be_damaged(ledger: Ledger, tmp_path: Path) ->
         assert any("damaged" in fault for fault in faults(again))
 
 
+RECORD = {
+    "entry": 2,
+    "at": "2026-09-14T08:30:00.000Z",
+    "by": "x",
+    "roles": [],
+    "kind": ACKNOWLEDGE_WARNING,
+    "key": "W1",
+    "revision": 1,
+    "corrects": None,
+    "body": {},
+    "reason": "x",
+}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {name: RECORD[name] for name in ("kind", "key", "revision", "by")},
+        {**RECORD, "more": 1},
+        {**RECORD, "entry": 7},
+        {**RECORD, "entry": True},
+        {**RECORD, "at": 1},
+        {**RECORD, "at": "2026-09-14"},
+        {**RECORD, "roles": [[]]},
+        {**RECORD, "corrects": 10**30},
+        {**RECORD, "body": []},
+        {**RECORD, "body": {"delay_percent": 0.5}},
+        {**RECORD, "body": {"delay_percent": json.loads("[" * 900 + "]" * 900)}},
+    ],
+)
+def test_a_record_that_cannot_be_read_is_a_fault_and_hides_no_other(
+    ledger: Ledger, record: dict[str, object]
+) -> None:
+    for n in range(3):
+        acknowledge(ledger, f"W{n}")
+    forged = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    tamper(ledger, f"UPDATE decisions SET record = '{forged}' WHERE entry = 2")
+    assert {
+        "Decision 2 is not as it was recorded.",
+        "Decision 2 was not written by Evenhand.",
+    } <= set(faults(ledger))
+    assert ledger.decisions(AUDITOR)["entry"].to_list() == [3, 1]
+    with pytest.raises(Problem, match="Decision 2 cannot be read"):
+        ledger.state(ACKNOWLEDGE_WARNING)
+    with pytest.raises(Problem, match="Decision 2 cannot be read"):
+        acknowledge(ledger, "W1", expected=1)
+    assert acknowledge(ledger, "W2", expected=1).revision == 2
+
+
 # --- erasing ------------------------------------------------------------------------------------------
 
 
@@ -594,6 +664,42 @@ def test_a_ledger_that_was_removed_is_missed_and_not_begun_anew(ledger: Ledger, 
     for path in tmp_path.glob("moved-*"):
         path.rename(path.with_name(path.name.removeprefix("moved-")))
     assert acknowledge(ledger, expected=1).entry == 2  # restored, without a restart
+
+
+def test_a_ledger_that_was_emptied_is_missed_and_not_begun_anew(ledger: Ledger, tmp_path: Path) -> None:
+    acknowledge(ledger)
+    ledger.close()
+    kept = (tmp_path / "ledger.sqlite").read_bytes()
+    (tmp_path / "ledger.sqlite").write_bytes(b"")
+    for path in (tmp_path / "ledger.sqlite-wal", tmp_path / "ledger.sqlite-shm"):
+        path.unlink(missing_ok=True)
+    for _ in range(2):
+        with pytest.raises(Problem, match="was emptied"):
+            Ledger(tmp_path)
+    for path in tmp_path.glob("ledger.sqlite*"):
+        path.unlink()
+    (tmp_path / "ledger.sqlite").write_bytes(kept)
+    with closing(Ledger(tmp_path)) as again:
+        assert acknowledge(again, expected=1).entry == 2
+
+
+def test_a_ledger_emptied_under_a_running_server_is_said_to_be_unusable(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    acknowledge(ledger)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite")) as other:
+        other.execute("DROP TABLE decisions")
+        other.commit()
+    with pytest.raises(Problem, match=r"cannot be used: no such table"):
+        ledger.state(ACKNOWLEDGE_WARNING)
+
+
+@pytest.mark.parametrize("key", [b"", b"0" * 63, b"0" * 65, b"0" * 64 + b"\n", b"g" * 64, b"\xff" * 64])
+def test_a_key_that_was_never_made_so_is_refused(ledger: Ledger, tmp_path: Path, key: bytes) -> None:
+    acknowledge(ledger)
+    (tmp_path / "ledger.key").write_bytes(key)
+    with pytest.raises(Problem, match=r"key .* is damaged"):
+        Ledger(tmp_path)
 
 
 def test_a_ledger_without_its_key_is_refused(ledger: Ledger, tmp_path: Path) -> None:
