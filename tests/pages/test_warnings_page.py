@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import polars as pl
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -11,7 +14,7 @@ from data.access import Role
 from data.ledger import ACKNOWLEDGE_WARNING, Decision, Ledger
 from data.sign_in import local_viewer
 from data.warehouse import Warehouse
-from pages.kit import answering, load_strategy
+from pages.kit import answering, load_strategy, session
 from tests.pages.conftest import Open, words
 from tests.warned_company import SPITEFUL, loaded
 
@@ -106,6 +109,38 @@ def test_without_a_reason_nothing_is_recorded(open_app: Open, home: Path) -> Non
     app = acknowledge(open_app(home, PAGE), ids(home)["g1"], "   ")
     assert "Say why" in words(app)
     assert decisions(home) == ()
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ("record", "Decision 1 cannot be read"),
+        ("emptied", "is gone or was emptied"),
+        ("key", "is damaged"),
+    ],
+)
+def test_a_ledger_that_cannot_be_read_is_said_and_the_warnings_go_on(
+    open_app: Open, home: Path, broken: str, said: str
+) -> None:
+    acknowledge(open_app(home, PAGE), ids(home)["g1"], "Ben is back on Monday")
+    session._ledger.cache_clear()  # as another process would find it
+    if broken == "record":
+        with closing(sqlite3.connect(home / "ledger.sqlite")) as other:
+            other.execute("DROP TRIGGER decisions_are_never_changed")
+            record = '{"kind":"acknowledge_warning","key":"w1","revision":1,"by":"x"}'
+            other.execute("UPDATE decisions SET record = ?", (record,))
+            other.commit()
+    elif broken == "emptied":
+        for path in home.glob("ledger.sqlite*"):
+            path.unlink()
+        (home / "ledger.sqlite").touch()
+    else:
+        (home / "ledger.key").write_bytes(b"")
+    app = open_app(home, PAGE)
+    assert not app.exception
+    assert said in words(app)
+    waiting = next(frame.value for frame in app.dataframe if "What to do" in frame.value.columns)
+    assert "Open ten branches" in list(waiting["Goal"])
 
 
 def test_of_two_who_acknowledge_the_same_the_second_is_told_what_the_first_said(
@@ -207,3 +242,31 @@ def test_the_letter_can_be_downloaded(open_app: Open, home: Path) -> None:
         "Download XLSX",
         "Download the new ones as a letter (HTML)",
     ]
+
+
+def test_a_warning_leads_to_its_goal(open_app: Open, home: Path) -> None:
+    app = open_app(home, PAGE)
+    assert not app.exception
+    shown = next(frame.value for frame in app.dataframe if "What to do" in frame.value.columns)
+    assert sorted(shown["Goal page"]) == [f"/goal?goal={goal}&lang=en" for goal in ("g1", "g2", "g3")]
+
+
+def test_a_goal_has_one_delay_probability_everywhere(
+    demo_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENHAND_HOME", str(demo_home))
+    current = Warehouse(demo_home).current()
+    assert current is not None
+    version, viewer = current.version_id, local_viewer(Role.HR_LEADERSHIP)
+    strategy = load_strategy.landed(version).chances.filter(pl.col("method") != "own").drop_nulls("chance")
+    now = load_strategy.delay_probabilities(version, viewer).value.now
+    told = now.join(strategy, on="goal_id", validate="1:1")
+    assert told.height > 0
+    assert told["rolled"].all()
+    assert (told["delay"] + told["chance"] - 1.0).abs().max() < 1e-9
+    assert ((told["delay_low"] <= told["delay"] + 1e-9) & (told["delay"] <= told["delay_high"] + 1e-9)).all()
+    warned = load_strategy.warnings_within_reach(version, viewer).value.standing.join(
+        told, on="goal_id", suffix="_told"
+    )
+    assert (warned["chance"] - warned["delay"]).abs().max() in (None, 0.0)
+    assert warned.filter(kind="chance")["rolled"].all()
