@@ -4,8 +4,8 @@ Reads    released early warnings (`analytics.goals.warning`), narrowed to those 
 Returns  the letter in sentences (`Digest`), and from it HTML that any mail program shows (tables, styles in
          place, no script, nothing loaded from elsewhere), plain text, and a table for CSV or XLSX.
 
-What weighs most is told in full, the next in one line each, and of the rest how many there are: those are not
-told, and come with the next letter.
+The goals with most hanging on them are told, each once with all that is new about it, under the strategic
+goal they serve; of the rest how many there are: those are not told, and come with the next letter.
 """
 
 from __future__ import annotations
@@ -22,38 +22,41 @@ from analytics.disclosure import Released
 from analytics.goals.warning import EarlyWarnings
 from analytics.goals.warning_chart import Known, happened, kind_words, next_step, stakes, takeaway
 from analytics.language import Language, percent
-from analytics.theme import FONT, TOKENS, lines
+from analytics.theme import FONT, TOKENS, lines, wide
 
-IN_FULL: Final = 12
-"""Warnings told in full: what somebody reads before the first meeting."""
-IN_SHORT: Final = 60
-"""Warnings told in one line each, after those; mail programs cut letters of more than 100 kB."""
+MOST: Final = 12
+"""Goals told of: what somebody reads before the first meeting."""
 
 _LINE: Final = 76
+_ORPHAN: Final = 4
+"""A last line not wider than that is drawn to the one before it."""
 _PLAIN: Final = 'role="presentation" width="100%" cellpadding="0" cellspacing="0"'
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One warning in words.
+    """The warnings of one goal in words.
 
     Attributes
     ----------
-    warning_id
+    warning_ids
         Which.
+    under
+        Title of the strategic goal it serves; empty where it serves none.
     kind, goal, facts
-        What kind it is, the goal's title, and one line of facts: delay probability, due date, owner.
+        What kinds they are, the goal's title, and one line of facts: delay probability, due date, owner.
     happened, stakes, next_step
-        What happened, what hangs on it and what to do; empty where told in one line.
+        What happened, what hangs on it and what to do.
     """
 
-    warning_id: str
+    warning_ids: tuple[str, ...]
+    under: str
     kind: str
     goal: str
     facts: str
-    happened: str = ""
-    stakes: str = ""
-    next_step: str = ""
+    happened: str
+    stakes: str
+    next_step: str
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,10 @@ class Digest:
         To whom it is.
     finding
         What it comes to; may hold several lines.
-    in_full, in_short
-        Warnings by consequence.
+    period
+        Of which days it tells.
+    notices
+        One per goal; those under one strategic goal follow each other, the heaviest first.
     left
         How many new warnings it does not tell.
     notes
@@ -83,8 +88,8 @@ class Digest:
     subject: str
     greeting: str
     finding: str
-    in_full: tuple[Notice, ...]
-    in_short: tuple[Notice, ...]
+    period: str
+    notices: tuple[Notice, ...]
     left: int
     notes: tuple[str, ...]
     link: str
@@ -93,7 +98,7 @@ class Digest:
     @property
     def told(self) -> frozenset[str]:
         """Ids of the warnings it tells."""
-        return frozenset(notice.warning_id for notice in (*self.in_full, *self.in_short))
+        return frozenset(one for notice in self.notices for one in notice.warning_ids)
 
 
 def compose(
@@ -127,23 +132,21 @@ def compose(
         Address of the page with all of it; empty where none is known.
     """
     found = released.value.standing.filter(pl.col("arose_on") >= since)
-    rows = list(found.iter_rows(named=True))
-    told = [
-        _notice(row, t, known, departments or {}, whole=at < IN_FULL)
-        for at, row in enumerate(rows[: IN_FULL + IN_SHORT])
-    ]
-    n = len(rows)
+    told = [_notice(rows, t, known, departments or {}) for rows in _chosen(found)]
+    n = found.height
     return Digest(
         subject=t.plural("Evenhand: {n} new early warning", "Evenhand: {n} new early warnings", n)
         if n
         else t("Evenhand: no new early warning"),
-        greeting=t("To {name}", name=addressee) if addressee else "",
+        greeting=t("To {name}", name=addressee) if addressee else t("Good day,"),
         finding=takeaway(released, t, known, day=since)
         if n
         else t("No new warning since {day}.", day=t.day(since)),
-        in_full=tuple(told[:IN_FULL]),
-        in_short=tuple(told[IN_FULL:]),
-        left=n - len(told),
+        period=t(
+            "It tells of what arose from {since} to {day}.", since=t.day(since), day=t.day(released.as_of)
+        ),
+        notices=tuple(told),
+        left=n - sum(len(notice.warning_ids) for notice in told),
         notes=(
             t("As of {day}.", day=t.day(released.as_of)),
             t("Each warning is told once. Those told before are on the page Early warnings."),
@@ -181,18 +184,15 @@ def table(found: pl.DataFrame, t: Language, known: Known, departments: Mapping[s
 
 def as_text(digest: Digest, t: Language) -> str:
     """The letter without any markup, in lines that every mail program shows whole."""
-    parts: list[str] = [*_broken(digest.greeting), *([""] if digest.greeting else [])]
-    for line in digest.finding.splitlines():
+    parts: list[str] = [*_broken(digest.subject), "=" * min(wide(digest.subject), _LINE), ""]
+    parts += [*_broken(digest.greeting), ""]
+    for line in (*digest.finding.splitlines(), digest.period):
         parts += _broken(line)
-    for notice in digest.in_full:
-        parts += ["", "-" * 8, *_broken(f"{notice.kind}: {notice.goal}"), *_broken(notice.facts)]
+    for notice, heading in _under(digest, t):
+        parts += ["", "", *_broken(heading), "-" * min(wide(heading), _LINE)] if heading else []
+        parts += ["", *_broken(notice.goal), *_broken(notice.kind), *_broken(notice.facts)]
         parts += [line for told in (notice.happened, notice.stakes) for line in _broken(told)]
         parts += _broken(f"→ {notice.next_step}")
-    if digest.in_short:
-        parts += ["", *_broken(t("In short"))]
-        parts += [
-            line for one in digest.in_short for line in _broken(f"{one.kind}: {one.goal} ({one.facts})")
-        ]
     parts += ["", *_broken(_rest(digest, t))] if digest.left else []
     parts += ["", digest.link] if digest.link else []
     parts += ["", *(line for note in digest.notes for line in _broken(note))]
@@ -204,19 +204,13 @@ def as_html(digest: Digest, t: Language) -> str:
     k = TOKENS["light"]
     font = escape(FONT.replace("'", ""), quote=True)
     quiet = f"margin:0;color:{k.quiet};font-size:13px;line-height:1.5"
-    body = [f'<p style="{quiet}">{escape(digest.greeting)}</p>'] if digest.greeting else []
+    body = [f'<p style="{quiet}">{escape(digest.greeting)}</p>']
     body += [
         f'<p style="margin:8px 0 0;font-size:19px;line-height:1.45">{escape(line)}</p>'
         for line in digest.finding.splitlines()
     ]
-    blocks = "".join(_block(notice) for notice in digest.in_full)
-    if digest.in_short:
-        rows = "".join(_short(notice) for notice in digest.in_short)
-        blocks += (
-            f'<tr><td style="padding:20px 0 0"><p style="margin:0 0 4px;font-size:15px;font-weight:600">'
-            f"{escape(t('In short'))}</p>"
-            f"<table {_PLAIN}>{rows}</table></td></tr>"
-        )
+    body.append(f'<p style="{quiet};margin-top:8px">{escape(digest.period)}</p>')
+    blocks = "".join(_heading(heading) + _block(notice) for notice, heading in _under(digest, t))
     closing = [escape(_rest(digest, t))] if digest.left else []
     button = (
         f'<tr><td style="padding:20px 0 0"><a href="{escape(digest.link, quote=True)}" '
@@ -242,28 +236,63 @@ def as_html(digest: Digest, t: Language) -> str:
     )
 
 
+def _chosen(found: pl.DataFrame) -> list[list[dict[str, Any]]]:
+    """Warnings of the goals with most hanging on them, goal by goal, those of a strategic goal together."""
+    by_goal: dict[str, list[dict[str, Any]]] = {}
+    for row in found.iter_rows(named=True):
+        if row["goal_id"] in by_goal or len(by_goal) < MOST:
+            by_goal.setdefault(row["goal_id"], []).append(row)
+    heaviest = list(dict.fromkeys(rows[0]["strategic_id"] for rows in by_goal.values()))
+    order = {strategic: at for at, strategic in enumerate(heaviest)}
+    # What serves no strategic goal comes last.
+    order[None] = len(order)
+    return sorted(by_goal.values(), key=lambda rows: order[rows[0]["strategic_id"]])
+
+
 def _notice(
-    row: Mapping[str, Any], t: Language, known: Known, departments: Mapping[str, str], *, whole: bool
+    rows: Sequence[Mapping[str, Any]], t: Language, known: Known, departments: Mapping[str, str]
 ) -> Notice:
-    owner = _name(row["owner_id"], known.people)
+    first, kinds = rows[0], kind_words(t)
     facts = [
-        t("delay probability {chance}", chance=percent(row["chance"], t))
-        if row["chance"] is not None
+        t("delay probability {chance}", chance=percent(first["chance"], t))
+        if first["chance"] is not None
         else "",
-        t("due {day}", day=t.day(row["due_on"])),
-        owner or t("no owner"),
-        _name(row["department_id"], departments) or "",
+        t("due {day}", day=t.day(first["due_on"])),
+        _name(first["owner_id"], known.people) or t("no owner"),
+        _name(first["department_id"], departments) or "",
     ]
-    told = (
-        (happened(row, t, known), stakes(row, t, known), next_step(row, t, known)) if whole else ("", "", "")
-    )
     return Notice(
-        row["warning_id"],
-        kind_words(t)[row["kind"]],
-        known.title(row["goal_id"]),
+        tuple(row["warning_id"] for row in rows),
+        known.goals.get(first["strategic_id"] or "", ""),
+        " · ".join(dict.fromkeys(kinds[row["kind"]] for row in rows)),
+        known.title(first["goal_id"]),
         " · ".join(fact for fact in facts if fact),
-        *told,
+        t.joined([happened(row, t, known) for row in rows]),
+        stakes(first, t, known),
+        next_step(first, t, known),
     )
+
+
+def _under(digest: Digest, t: Language) -> list[tuple[Notice, str]]:
+    """Each notice with the heading above it; empty where it stands under the same as the one before."""
+    told = []
+    before = None
+    for notice in digest.notices:
+        heading = (
+            t("Strategic goal “{title}”", title=notice.under)
+            if notice.under
+            else t("Under no strategic goal")
+        )
+        told.append((notice, "" if heading == before else heading))
+        before = heading
+    return told
+
+
+def _heading(words: str) -> str:
+    if not words:
+        return ""
+    style = "margin:0;font-size:15px;line-height:1.4;font-weight:600"
+    return f'<tr><td style="padding:28px 0 0"><p style="{style}">{escape(words)}</p></td></tr>'
 
 
 def _block(notice: Notice) -> str:
@@ -282,16 +311,6 @@ def _block(notice: Notice) -> str:
     )
 
 
-def _short(notice: Notice) -> str:
-    k = TOKENS["light"]
-    return (
-        f'<tr><td style="padding:8px 0;border-bottom:1px solid {k.hairline};font-size:14px;line-height:1.4">'
-        f"{escape(notice.goal)}<br>"
-        f'<span style="color:{k.quiet};font-size:13px">{escape(f"{notice.kind} · {notice.facts}")}</span>'
-        "</td></tr>"
-    )
-
-
 def _rest(digest: Digest, t: Language) -> str:
     return t.plural(
         "{n} more new warning is on the page Early warnings and comes with the next letter.",
@@ -302,7 +321,11 @@ def _rest(digest: Digest, t: Language) -> str:
 
 def _broken(text: str) -> list[str]:
     """Lines of a letter; Chinese breaks between characters, two of which a Latin one's width takes."""
-    return lines(text, _LINE) if text else []
+    if not text:
+        return []
+    narrower = (lines(text, width) for width in range(_LINE, _LINE - 2 * _ORPHAN, -1))
+    whole = lines(text, _LINE)
+    return next((broken for broken in narrower if len(broken) == 1 or wide(broken[-1]) > _ORPHAN), whole)
 
 
 def _name(key: str | None, names: Mapping[str, str]) -> str | None:

@@ -32,18 +32,22 @@ with head:
     cards.finding(said)
 
 new = chart.new_first(waiting, day=scope.since)
+answering.overview(t, rows, known=known, day=scope.since)
 answering.heaviest(t, viewer, new, answers, known=known, departments=departments)
 footer = cards.footer(t, viewer, released, version, about)
 if not rows.is_empty():
     cards.heading(t("All warnings that stand"))
     cards.table(
         t,
-        lambda: digest.table(rows, t, known, departments),
+        lambda: digest.table(rows, t, known, departments).with_columns(
+            answering.goal_links(t, rows["goal_id"])
+        ),
         name="warnings",
         key=key,
         footer=footer,
         alt=said,
         wide=t("What to do"),
+        columns=answering.link_column(t),
     )
     answering.letter(t, viewer, waiting, known=known, departments=departments, since=scope.since)
     answering.another(t, viewer, new, answers, known=known, departments=departments)

@@ -12,20 +12,21 @@ from datetime import date
 from functools import partial
 from html import escape
 from typing import Any, Final
+from urllib.parse import quote
 
 import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released
 from analytics.goals.warning import EarlyWarnings, apart_from
-from analytics.goals.warning_chart import Known, happened, kind_words, next_step, stakes
+from analytics.goals.warning_chart import Known, by_strategic, happened, kind_words, next_step, stakes
 from analytics.language import Language, percent
 from analytics.policy import RULES_VERSION
 from analytics.reports import digest
 from data.access import Permission, Viewer
 from data.ledger import ACKNOWLEDGE_WARNING, LONGEST_REASON, Decision
 from data.problems import Problem
-from pages.kit import cards, filters, session
+from pages.kit import cards, filters, session, strategy
 
 HEAVIEST: Final = 4
 """Warnings told in full: what a screen holds."""
@@ -117,6 +118,38 @@ def settle(t: Language, viewer: Viewer, version: str, released: Released[EarlyWa
 def waiting(released: Released[EarlyWarnings], found: Answers) -> Released[EarlyWarnings]:
     """The same without the warnings that were acknowledged."""
     return replace(released, value=apart_from(released.value, frozenset(found.standing)))
+
+
+def overview(t: Language, rows: pl.DataFrame, *, known: Known, day: date) -> None:
+    """What stands by strategic goal, if it touches more than one, with the way to the heaviest."""
+    found = by_strategic(rows, day=day).filter(pl.col("strategic_id").is_in(list(known.goals)))
+    if found.height < 2:
+        return
+    frame = found.select(
+        pl.col("strategic_id").replace_strict(known.goals, return_dtype=pl.String).alias(t("Strategic goal")),
+        pl.col("new").alias(t("Goals newly warned of")),
+        pl.col("standing").alias(t("Goals with a warning")),
+        pl.Series(t("Most hangs on"), [known.title(goal) for goal in found["heaviest"]], dtype=pl.String),
+        goal_links(t, found["heaviest"]),
+    )
+    cards.heading(t("By strategic goal"))
+    cards.plain_table(
+        frame,
+        alt=t("Warnings that stand, counted by strategic goal."),
+        wide=t("Most hangs on"),
+        columns=link_column(t),
+    )
+
+
+def goal_links(t: Language, goals: pl.Series) -> pl.Series:
+    """Addresses of the pages of goals."""
+    made = [f"/goal?goal={quote(goal, safe='')}&lang={t.code}" for goal in goals]
+    return pl.Series(t("Goal page"), made, dtype=pl.String)
+
+
+def link_column(t: Language) -> dict[str, Any]:
+    """How a table shows what `goal_links` made."""
+    return {t("Goal page"): st.column_config.LinkColumn(display_text=t("Open the goal"), width="small")}
 
 
 def heaviest(
@@ -248,8 +281,10 @@ def _card(
             f'<p class="eh-note">{escape(t.joined([happened(row, t, known), stakes(row, t, known)]))}</p>'
             f'<p class="eh-say"><b>{escape(next_step(row, t, known))}</b></p>'
         )
-        if viewer.may(Permission.ACKNOWLEDGE_WARNINGS):
-            _acknowledging(t, row, found)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if viewer.may(Permission.ACKNOWLEDGE_WARNINGS):
+                _acknowledging(t, row, found)
+            strategy.link(t("Look at the goal"), row["goal_id"])
 
 
 def _acknowledging(t: Language, row: Mapping[str, Any], found: Answers) -> None:

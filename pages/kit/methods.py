@@ -514,6 +514,11 @@ def warnings(t: Language, released: Released[EarlyWarnings], limit: str) -> dict
             "The owner's confidence fell by 20 points of 100 or more from one check-in to the next. It is "
             "news for four weeks, or until it is back."
         ),
+        t("Goals with goals below them"): t(
+            "They are judged by the goals below them where that told better what became of past goals. Those "
+            "were added up for the latest day and for 14, 28 and 91 days before it, so a warning arises on "
+            "one of these days. What past warnings were worth is counted by each goal's own check-ins."
+        ),
         t("Order"): t(
             "By consequence: the share of the strategic goal that rests on a goal, which is the weights "
             "along the path multiplied, times its delay probability."

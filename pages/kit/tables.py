@@ -37,6 +37,14 @@ def named(frame: pl.DataFrame, column: str, names: Mapping[str, str]) -> pl.Expr
     return pl.col(column).replace_strict(known, default=pl.col(column), return_dtype=pl.String)
 
 
+def people(t: Language, frame: pl.DataFrame, column: str, names: Mapping[str, str]) -> pl.Expr:
+    """A column of people as names; who has none to show is beyond the reader's reach, and told without an id."""
+    named_or_not = [
+        who if who is None else names.get(who, t("somebody beyond your reach")) for who in frame[column]
+    ]
+    return pl.Series(column, named_or_not, dtype=pl.String)
+
+
 def distribution(
     t: Language,
     released: Released[Distribution],
@@ -206,7 +214,7 @@ def goals(
 ) -> pl.DataFrame:
     """Open goals with status, delay probability, progress, pace needed and what their record lacks."""
     frame = urgent_first(released.value).join(
-        chances.value.now.select("goal_id", "delay", "delay_low", "delay_high"),
+        chances.value.now.select("goal_id", "delay", "delay_low", "delay_high", "rolled"),
         on="goal_id",
         how="left",
         maintain_order="left",
@@ -226,13 +234,18 @@ def goals(
                 ("delay_high", t("to")),
             )
         ),
+        pl.when("rolled")
+        .then(pl.lit(t("By the goals below it")))
+        .when(pl.col("delay").is_not_null())
+        .then(pl.lit(t("By its own check-ins")))
+        .alias(t("Judged")),
         pl.col("due_on").alias(t("Due")),
         (pl.col("progress") * 100).floor().cast(pl.Int64).alias(t("Progress (%)")),
         (pl.col("elapsed") * 100).round(0).cast(pl.Int64).alias(t("Time used (%)")),
         pl.when(pl.col("pace_needed").is_finite())
         .then(pl.col("pace_needed").round(1))
         .alias(t("Pace needed (× so far)")),
-        named(frame, "owner_id", names).alias(t("Owner")),
+        people(t, frame, "owner_id", names).alias(t("Owner")),
         named(frame, "department_id", departments).alias(t("Department")),
         pl.concat_str(lacking, separator=" · ", ignore_nulls=True).alias(t("What is missing")),
     )

@@ -130,7 +130,7 @@ def test_what_somebody_acknowledged_is_not_told(write: Write, home: Path, tmp_pa
 def test_a_manager_is_told_of_their_reports_goals_only(write: Write, tmp_path: Path) -> None:
     assert write("cai", "--role", "manager") == command.DONE
     said = read(tmp_path)
-    assert said.startswith("To Cai")
+    assert "\n\nTo Cai\n" in said
     assert "Ship the pump" in said
     assert "Open ten branches" not in said
     assert "Dee" not in said
@@ -282,20 +282,58 @@ def many(home: Path, n: int) -> Released[EarlyWarnings]:
 
 
 def test_what_does_not_fit_is_counted_and_not_told(home: Path) -> None:
-    most = digest.IN_FULL + digest.IN_SHORT
-    letter = digest.compose(many(home, most + 5), EN, Known(), addressee="Li", since=date(2026, 1, 1))
-    assert (len(letter.in_full), len(letter.in_short), letter.left) == (digest.IN_FULL, digest.IN_SHORT, 5)
-    assert letter.told == {f"W{at}" for at in range(most)}
+    letter = digest.compose(many(home, digest.MOST + 5), EN, Known(), addressee="Li", since=date(2026, 1, 1))
+    assert (len(letter.notices), letter.left) == (digest.MOST, 5)
+    assert letter.told == {f"W{at}" for at in range(digest.MOST)}
     assert "5 more new warnings" in digest.as_text(letter, EN)
     assert "5 more new warnings" in digest.as_html(letter, EN)
     assert len(digest.as_html(letter, EN)) < 100_000
 
 
-def test_what_weighs_most_is_told_in_full(home: Path) -> None:
-    letter = digest.compose(many(home, digest.IN_FULL + 1), EN, Known(), addressee="", since=date(2026, 1, 1))
-    assert all(notice.next_step and notice.happened and notice.stakes for notice in letter.in_full)
-    assert letter.in_short[0].next_step == ""
-    assert letter.greeting == ""
+def test_a_goal_is_told_once_with_all_that_is_new_about_it(home: Path) -> None:
+    found = many(home, 3)
+    again = found.value.warnings.with_columns(
+        pl.lit("confidence").alias("kind"),
+        pl.format("C{}", pl.col("warning_id")).alias("warning_id"),
+        pl.lit(0.8).alias("confidence_before"),
+        pl.lit(0.5).alias("confidence_after"),
+    )
+    both = replace(found.value, warnings=pl.concat([found.value.warnings, again]))
+    letter = digest.compose(release(both, as_of=AS_OF), EN, Known(), addressee="", since=date(2026, 1, 1))
+    assert [notice.warning_ids for notice in letter.notices] == [(f"W{at}", f"CW{at}") for at in range(3)]
+    assert all("confidence fell from 80 % to 50 %" in notice.happened for notice in letter.notices)
+    assert all(notice.next_step and notice.stakes for notice in letter.notices)
+
+
+def test_goals_of_one_strategic_goal_stand_together(home: Path) -> None:
+    found = many(home, 4)
+    mixed = found.value.warnings.with_columns(strategic_id=pl.Series(["S1", None, "S2", "S1"]))
+    letter = digest.compose(
+        release(replace(found.value, warnings=mixed), as_of=AS_OF),
+        EN,
+        Known(goals={"S1": "Win", "S2": "Grow"}),
+        addressee="",
+        since=date(2026, 1, 1),
+    )
+    assert [notice.goal for notice in letter.notices] == ["G0", "G3", "G2", "G1"]
+    said = digest.as_text(letter, EN).splitlines()
+    told = [line for line in said if line.startswith(("Strategic goal “", "Under no"))]
+    assert told == ["Strategic goal “Win”", "Strategic goal “Grow”", "Under no strategic goal"]
+
+
+def test_the_text_says_what_it_is_to_whom_and_of_which_days(home: Path) -> None:
+    letter = digest.compose(many(home, 1), EN, Known(), addressee="", since=date(2026, 1, 1))
+    said = digest.as_text(letter, EN).splitlines()
+    assert said[0] == "Evenhand: 1 new early warning"
+    assert "Good day," in said
+    assert "It tells of what arose from 1 Jan 2026 to 25 May 2026." in said
+
+
+def test_no_character_stands_alone_on_a_line(home: Path) -> None:
+    letter = digest.compose(many(home, 1), ZH, Known(), addressee="", since=date(2026, 1, 1))
+    for length in range(36, 42):  # 76 columns hold 38 Chinese characters
+        said = digest.as_text(replace(letter, finding="字" * length), ZH).splitlines()
+        assert all(wide(line) > 4 for line in said if line.startswith("字"))
 
 
 def test_whoever_may_acknowledge_sees_goals_and_auditors_only_look() -> None:

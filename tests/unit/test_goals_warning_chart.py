@@ -296,3 +296,38 @@ def test_counts_by_kind_are_in_words() -> None:
     found = standing(("A", 0.75), ("B", 0.9)).value.standing
     assert chart.count_words(found, EN) == "◆ Likely to be late 2"
     assert chart.count_words(found.clear(), EN) == ""
+
+
+def test_warnings_are_counted_by_the_strategic_goal_they_touch() -> None:
+    new, old = date(2026, 5, 18), date(2026, 4, 1)
+    found = pl.DataFrame(
+        [
+            ("S", "S", new),
+            ("a", "S", old),
+            ("b", "S", new),
+            ("b", "S", new),
+            ("T", "T", old),
+            ("c", None, new),
+        ],
+        schema=["goal_id", "strategic_id", "arose_on"],
+        orient="row",
+    )
+    # Of S two goals are new, itself and b; b is named, for whoever reads of S wants to know where to look.
+    assert chart.by_strategic(found, day=DAY).rows() == [("S", 2, 3, "b"), ("T", 0, 1, "T")]
+
+
+def test_no_warning_is_not_said_to_be_well_while_goals_are_late() -> None:
+    late = goals({}, {"goal_id": "L", "due_on": date(2026, 5, 1)})
+    found = release(warned(goal=late, check_ins=pl.concat([weekly(), weekly(goal="L")])), as_of=AS_OF)
+    assert chart.takeaway(found, EN, KNOWN, day=DAY) == (
+        "No warning stands. 1 goal is past its due date and still open: too late for a warning."
+    )
+
+
+def test_what_to_do_about_a_goal_judged_from_below_and_about_a_first_guess() -> None:
+    below = chart.next_step(row(rolled=True, chance=0.9), EN, KNOWN)
+    assert below.startswith("Go through the goals below it with Ada")
+    assert "what was added" not in below  # what its own check-ins show explains nothing of it
+    guessed = chart.next_step(row(guess=True, chance=0.9), EN, KNOWN)
+    assert guessed.endswith("Find out how it stands before anything is decided.")
+    assert "cut its scope" not in guessed
