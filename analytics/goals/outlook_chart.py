@@ -18,6 +18,7 @@ from analytics import theme
 from analytics.disclosure import Released
 from analytics.goals.adjustment_chart import direction_words
 from analytics.goals.forecast.forecast import Fan
+from analytics.goals.landing.chart import why_said
 from analytics.goals.landing.landing import GoalLanding
 from analytics.goals.outlook import Outlook
 from analytics.language import Language, percent
@@ -29,8 +30,6 @@ _EVEN: Final = 0.5
 _MOST_MARKS: Final = 6
 _ROOM: Final = 0.82
 """Share of the width beyond which a line's name has no room to the right of its end."""
-_LOW: Final = 0.12
-"""Below it a name stands above its line, or it would fall off the plot."""
 
 
 def state_words(t: Language) -> dict[str, str]:
@@ -43,6 +42,16 @@ def state_words(t: Language) -> dict[str, str]:
         "landed": t("Done in time"),
         "landed_late": t("Done late"),
         "given_up": t("Given up"),
+    }
+
+
+def status_words(t: Language) -> dict[str, str]:
+    """What each status of the contract is called where it was changed."""
+    return {
+        "draft": t("Draft"),
+        "active": t("Open"),
+        "done": t("Done"),
+        "abandoned": t("Given up"),
     }
 
 
@@ -63,6 +72,7 @@ def takeaway(
     *,
     to_close: bool = False,
     better: bool = False,
+    hidden: int = 0,
 ) -> str:
     """How one goal stands, or how likely it is to miss, in plain sentences.
 
@@ -78,11 +88,14 @@ def takeaway(
         Whether it is known to have arrived though nobody has closed it.
     better
         Whether on past goals those below were known to be the better guide than own check-ins.
+    hidden
+        How many goals directly below it are beyond the reader's reach.
     """
     goal = released.value.goal.row(0, named=True)
     state = goal["state"]
     if state == "open":
-        return _chance(goal, _chance_below(landing), t, better=better)
+        why = "" if landing is None else why_said(landing, t, hidden=hidden)
+        return _chance(goal, _chance_below(landing), t, why=why, better=better)
     if state == "overdue" and to_close:
         return t("It was due on {day}; it has arrived and waits to be closed.", day=t.day(goal["due_on"]))
     if state == "overdue":
@@ -111,12 +124,12 @@ def _chance_below(landing: Released[GoalLanding] | None) -> Row | None:
     return row if row["method"] != "own" and row["chance"] is not None else None
 
 
-def _chance(goal: Row, below: Row | None, t: Language, *, better: bool) -> str:
+def _chance(goal: Row, below: Row | None, t: Language, *, why: str, better: bool) -> str:
     day = t.day(goal["due_on"])
     if below is not None:
         said = _told(1.0 - below["chance"], below["high"], below["low"], day, t, by="below")
         own = "" if goal["delay"] is None else _own(goal["delay"], t, better=better)
-        return t.joined([said, own])
+        return t.joined([said, why, own])
     if goal["delay"] is None:
         if goal["days"] == 0:
             return t("It is due today, on {day}, and still open.", day=day)
@@ -139,8 +152,8 @@ def _told(
     low, high = percent(1.0 - lands_high, t), percent(1.0 - lands_low, t)
     if by == "below":
         return t(
-            "Judged by the goals below it, the chance that it misses {day} is {chance} ({low} to {high} if "
-            "all of them did better or worse than we say).",
+            "Judged by the goals below it, the chance that it misses {day} is {chance} (likely {low} to "
+            "{high}).",
             day=day,
             chance=chance,
             low=low,
@@ -240,7 +253,7 @@ def raising_words(t: Language) -> dict[str, str]:
             "date to hold."
         ),
         "confidence": t(
-            "What its owner says, or does not say, about its chance speaks against it. Ask what is missing."
+            "What its owner says about its chance, or that nothing was said, speaks against it. Ask why."
         ),
         "owner_record": t(
             "How earlier goals of its owner ended speaks against it. Ask what else the owner has to carry; "
@@ -392,7 +405,17 @@ def course_figure(released: Released[Outlook], t: Language, mode: theme.Mode) ->
     )
     _squares(figure, found, tokens, t)
     inside = days[-1] > first + _ROOM * (last - first)
-    _at_end(figure, days[-1], said["delay"][-1], t("Chance to miss"), tokens.accent, inside=inside)
+    _at_end(
+        figure,
+        days[-1],
+        said["delay"][-1],
+        t("Chance to miss"),
+        tokens.accent,
+        # The two names stand on the sides of their lines that face away from each other.
+        below=not found.confidence.is_empty()
+        and said["delay"][-1] < 1.0 - found.confidence["confidence"][-1],
+        inside=inside,
+    )
     _changes(figure, found, tokens, t)
     figure.add_vline(x=goal["due_on"], line={"color": tokens.ink, "width": 1})
     figure.add_annotation(
@@ -415,7 +438,12 @@ def course_figure(released: Released[Outlook], t: Language, mode: theme.Mode) ->
             "nticks": 7,
             "range": [first, last],
         },
-        yaxis={"tickformat": ".0%", "range": [-0.02, 1.02], "title": {"text": escape(t("Chance to miss"))}},
+        yaxis={
+            "tickformat": ".0%",
+            "range": [-0.1, 1.1],
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "title": {"text": escape(t("Chance to miss"))},
+        },
     )
     return figure
 
@@ -491,7 +519,7 @@ def _doubt(figure: go.Figure, found: Outlook, mode: theme.Mode, t: Language, *, 
         doubt[-1],
         t("The owner's doubt"),
         theme.TOKENS[mode].ink,
-        below=doubt[-1] > _LOW,
+        below=doubt[-1] <= found.said["delay"][-1],
         inside=last > until,
     )
 

@@ -113,10 +113,10 @@ def below_said(strategic: pl.DataFrame, t: Language) -> str:
         return ""
     row = lacking.row(0, named=True)
     return t.plural(
-        "Most is missing below “{title}”: of the {n} open goal that serves it, {source} name no data source "
-        "and {cadence} no review cadence.",
-        "Most is missing below “{title}”: of the {n} open goals that serve it, {source} name no data source "
-        "and {cadence} no review cadence.",
+        "Most is missing below “{title}”. Of the {n} open goal that serves it: without data source {source}, "
+        "without review cadence {cadence}.",
+        "Most is missing below “{title}”. Of the {n} open goals that serve it: without data source {source}, "
+        "without review cadence {cadence}.",
         row["running"],
         title=row["title"],
         source=row["no_data_source"],
@@ -140,15 +140,15 @@ def silent_said(silent: pl.DataFrame, titles: Mapping[str, str], t: Language) ->
                 )
             )
             continue
+        places = {"strategic": strategic, "title": title, "days": row["silent_days"]}
         said.append(
-            t.plural(
-                "“{strategic}”: nobody has updated “{title}”, a goal below it, for {days} days.",
+            t("“{strategic}”: nobody has updated “{title}”, a goal below it, for {days} days.", **places)
+            if row["goals"] == 1
+            else t(
                 "“{strategic}”: nobody has updated “{title}” and what hangs below it, together {n} goals, "
                 "for {days} days.",
-                row["goals"],
-                strategic=strategic,
-                title=title,
-                days=row["silent_days"],
+                n=row["goals"],
+                **places,
             )
         )
     return said

@@ -14,7 +14,7 @@ version = cards.opened(t, viewer, needs="goals")
 head = cards.head()
 goal_id = strategy.choose_goal(t, version, viewer)
 if goal_id is None:
-    cards.state(t("No goal is within your reach"))
+    cards.state(*strategy.no_goal(t, version, viewer))
     st.stop()
 with cards.waiting():
     released = load_strategy.outlook_within_reach(version, viewer, goal_id)
@@ -25,10 +25,10 @@ reading = strategy.Reader(t=t, mode=mode, version=version, viewer=viewer, goal_i
 about = strategy.scope(t, released, people, version)
 with head:
     cards.title(released.value.goal["title"][0], about)
-    cards.finding(strategy.goal_finding(reading, released, landing))
+    cards.finding(strategy.goal_finding(reading, released, landing, hidden))
 footer = cards.footer(t, viewer, released, version, [released.value.goal["title"][0], *about])
-strategy.drivers(t, released)
-strategy.trajectory(reading, released)
+strategy.drivers(t, released, landing)
+strategy.trajectory(reading, released, landing)
 strategy.course(reading, released, landing)
 strategy.below(reading, landing, hidden, footer)
 strategy.warned(reading)

@@ -20,6 +20,7 @@ key = (version, viewer, days, t, mode)
 with head:
     cards.title(t("Will the strategy land?"), about)
     cards.finding(said)
+    strategy.way_to_weakest(t, found)
 load.picture(lambda: landing_chart.strategy_figure(found.map, t, mode), key=("map", key), alt=said)
 cards.remark(strategy.reading(t, found))
 strategy.one_strategic_goal(t, found)

@@ -54,6 +54,7 @@ def about(t: Language, found: Strategy) -> list[str]:
     return [
         t("as of {day}", day=t.day(found.map.as_of)),
         t.plural("{n} strategic goal", "{n} strategic goals", found.map.value.goals.height),
+        t("{n} more past due", n=overdue) if (overdue := found.strategic["overdue"].sum()) else "",
         "" if since is None else strategy_chart.since_said(since, t),
     ]
 
@@ -68,6 +69,13 @@ def finding(t: Language, found: Strategy) -> str:
         )
         if line
     )
+
+
+def way_to_weakest(t: Language, found: Strategy) -> None:
+    """The way to the goal the finding names."""
+    told = found.map.value.goals.drop_nulls("chance").sort("chance", "goal_id")
+    if not told.is_empty():
+        link(landing_chart.in_own_language(told["title"][0], t), told["goal_id"][0])
 
 
 def reading(t: Language, found: Strategy) -> str:
@@ -87,22 +95,28 @@ def holes(t: Language, version: str, viewer: Viewer, found: Strategy) -> None:
     """What is missing, and the way to where it can be mended; nothing if nothing is."""
     words = landing_chart.hole_words(t)
     outlined = [
-        t(
-            "“{title}”: {holes}.",
-            title=row["title"],
-            holes=t.listing([words[hole] for hole in row["holes"] if hole != "silent"]),
+        (
+            row["goal_id"],
+            t(
+                "“{title}” · {holes}",
+                title=row["title"],
+                holes=" · ".join(words[hole] for hole in row["holes"] if hole != "silent"),
+            ),
         )
         for row in found.map.value.goals.iter_rows(named=True)
         if set(row["holes"]) - {"silent"}
     ]
     titles = load_goals.known(version, viewer).goals
-    silent = strategy_chart.silent_said(found.silent, titles, t)
+    still = found.silent.sort("silent_days", "goal_id", descending=[True, False])
+    silent = zip(still["goal_id"], strategy_chart.silent_said(still, titles, t), strict=True)
     below = strategy_chart.below_said(found.strategic, t)
-    if not (outlined or silent or below):
+    if not (outlined or below) and still.is_empty():
         return
     cards.heading(t("Holes"))
-    for line in (*outlined, *silent):
+    for goal_id, line in (*outlined, *silent):
         cards.say(line)
+        if goal_id in titles:
+            link(landing_chart.in_own_language(titles[goal_id], t), goal_id)
     cards.remark(below)
     st.page_link(
         COVERAGE_PAGE,
@@ -125,7 +139,8 @@ def one_strategic_goal(t: Language, found: Strategy) -> None:
     one = next(one for one in found.goals if one.value.goal["goal_id"][0] == chosen)
     with st.container(border=True):
         hangs = strategy_chart.hangs_on(one, t, hidden=found.hidden[chosen])
-        cards.say(t.joined([strategy_chart.chance_said(one, t), hangs]))
+        why = landing_chart.why_said(one, t, hidden=found.hidden[chosen])
+        cards.say(t.joined([strategy_chart.chance_said(one, t), why, hangs]))
         cards.remark(counts_when(t, one, found.hidden[chosen]))
         cards.remark(landing_chart.risks_said(one, t))
         link(t("Trajectory, drivers, goals below it and history"), chosen)
@@ -171,12 +186,14 @@ def table(t: Language, found: Strategy) -> pl.DataFrame:
         place = places[row["goal_id"]]
         rows.append(
             {
-                t("Goal"): row["title"],
+                t("Goal"): landing_chart.in_own_language(row["title"], t),
                 t("Chance (%)"): _whole(row["chance"]),
                 t("from"): _whole(row["low"]),
                 t("to"): _whole(row["high"]),
                 t("Change (points)"): _whole(row["change"]),
-                t("Hangs most on"): "" if child is None else child["title"],
+                t("Hangs most on"): ""
+                if child is None
+                else landing_chart.in_own_language(str(child["title"]), t),
                 t("Counts as reached by"): ""
                 if part is None
                 else strategy_chart.rule_in_short(part.goal.row(0, named=True), t),
@@ -245,13 +262,15 @@ def strategy_method(t: Language, found: Strategy) -> dict[str, str]:
         t("Held against the past"): landing_chart.record_said(found.record, t),
         t("Error"): _errors(t, found),
         t("Words"): t(
-            "From {likely} on a goal is called likely to land, below {unlikely} unlikely.",
+            "From {likely} on a goal is called likely to land, below {unlikely} unlikely. Where the range "
+            "reaches over both limits, it could go either way.",
             likely=percent(LANDS_LIKELY.value, t),
             unlikely=percent(LANDS_UNLIKELY.value, t),
         ),
         t("Likely range"): t(
             "The chance if every goal below had its delay probability at the worse, or at the better, end of "
-            "its interval: wide, since all of them would have to be off the same way."
+            "its interval: wide, since all of them would have to be off the same way. It is never narrower "
+            "than what past goals with much the same chance can tell."
         ),
         t("Limits"): t(
             "What hangs below what is taken as it is recorded now. A goal that nobody recorded cannot count."
@@ -307,29 +326,45 @@ def link(words: str, goal_id: str) -> None:
 
 
 def choose_goal(t: Language, version: str, viewer: Viewer) -> str | None:
-    """The goal of the link or of the reader's choice, the likeliest to miss first; None: none in reach."""
+    """The goal of the link or of the reader's choice; None: none in reach, or not the one of the link.
+
+    Who chooses none meets the strategic goal least likely to land, or else the goal likeliest to miss.
+    """
     ordered = filters.with_chosen(load_strategy.goals_in_order(version, viewer), "goal_id", key="goal")
     if ordered.is_empty():
         return None
     asked = st.query_params.get("goal")
+    if asked is not None and asked not in ordered["goal_id"]:
+        return None
     options = {
         goal_id: title if delay is None else f"{percent(delay, t)} · {title}"
         for goal_id, title, delay in ordered.select("goal_id", "title", "delay").iter_rows()
     }
-    chosen = filters.pick(t("Goal"), options, key="goal")
-    if asked is not None and asked not in options:
-        cards.remark(t("The goal of the link is beyond your reach, or no longer on record; this is another."))
-    return chosen
+    first = load_strategy.weakest_strategic(version, viewer)
+    return filters.pick(t("Goal"), options, key="goal", default=first)
+
+
+def no_goal(t: Language, version: str, viewer: Viewer) -> tuple[str, ...]:
+    """Why there is no goal to look at, and what to do."""
+    if load_strategy.goals_in_order(version, viewer).is_empty():
+        return (t("No goal is within your reach"),)
+    return (
+        t("The goal of the link was not found"),
+        t("It is beyond your reach, or no longer on record. Open One goal from the sidebar to choose one."),
+    )
 
 
 def scope(t: Language, released: Released[Outlook], people: Mapping[str, str], version: str) -> list[str]:
     """Whose goal it is, since when and until when."""
     goal = released.value.goal.row(0, named=True)
     departments = load.departments(version, released.as_of).names
+    owner = people.get(goal["owner_id"])
     return [
         outlook_chart.scope_words(t)[goal["scope"]],
         perspective_words(t)[goal["perspective"]] if goal["perspective"] else "",
-        t("owner {name}", name=people.get(goal["owner_id"], goal["owner_id"]))
+        t("owner {name}", name=owner)
+        if owner
+        else t("owner beyond your reach")
         if goal["owner_id"]
         else t("no owner"),
         departments.get(goal["department_id"] or "", goal["department_id"] or ""),
@@ -338,7 +373,14 @@ def scope(t: Language, released: Released[Outlook], people: Mapping[str, str], v
     ]
 
 
-def goal_finding(reader: Reader, released: Released[Outlook], landing: Released[GoalLanding] | None) -> str:
+def _judged_below(landing: Released[GoalLanding] | None) -> bool:
+    """Whether a goal is judged by the goals below it, so that its own check-ins are another matter."""
+    return landing is not None and landing.value.goal["method"][0] != "own"
+
+
+def goal_finding(
+    reader: Reader, released: Released[Outlook], landing: Released[GoalLanding] | None, hidden: int
+) -> str:
     """How likely the goal is to miss and when it will most likely be finished, or why neither is said."""
     t = reader.t
     history = load_strategy.history_within_reach(reader.version, reader.viewer, reader.goal_id)
@@ -349,15 +391,15 @@ def goal_finding(reader: Reader, released: Released[Outlook], landing: Released[
         t,
         to_close=to_close,
         better=load_strategy.below_is_better(reader.version),
+        hidden=hidden,
     )
-    rolled = landing is not None and landing.value.goal["method"][0] != "own"
-    if released.value.goal["state"][0] != "open" or rolled:
+    if released.value.goal["state"][0] != "open" or _judged_below(landing):
         return first
     fan = load_strategy.fan_within_reach(reader.version, reader.viewer, reader.goal_id)
     return t.joined([first, outlook_chart.finish_in_short(fan, t)])
 
 
-def drivers(t: Language, released: Released[Outlook]) -> None:
+def drivers(t: Language, released: Released[Outlook], landing: Released[GoalLanding] | None) -> None:
     """What raises and lowers the chance to miss, and what one can do."""
     raising, lowering = outlook_chart.drivers_said(released, t)
     if released.value.goal["state"][0] != "open":
@@ -368,20 +410,29 @@ def drivers(t: Language, released: Released[Outlook]) -> None:
                 t("Nothing about this goal is much out of the ordinary; its chance is the usual one.")
             )
         return
-    cards.heading(t("What speaks against it and for it"))
+    cards.heading(
+        t("By its own check-ins: what speaks against it and for it")
+        if _judged_below(landing)
+        else t("What speaks against it and for it")
+    )
     for sign, lines in (("▲", raising), ("▽", lowering)):
         for line in lines:
             cards.say(f"{sign} {line}")
 
 
-def trajectory(reader: Reader, released: Released[Outlook]) -> None:
+def trajectory(reader: Reader, released: Released[Outlook], landing: Released[GoalLanding] | None) -> None:
     """The way so far with the forecast."""
     t = reader.t
     history = load_strategy.history_within_reach(reader.version, reader.viewer, reader.goal_id)
     fan = load_strategy.fan_within_reach(reader.version, reader.viewer, reader.goal_id)
     said = "" if fan is None else forecast_chart.forecast_takeaway(fan, t)
     parting = outlook_chart.parting(released, fan, t)
-    cards.section(t("Where it stands and where it may go"), t.joined([said, parting]))
+    cards.section(
+        t("By its own check-ins: where it stands and where it may go")
+        if _judged_below(landing)
+        else t("Where it stands and where it may go"),
+        t.joined([said, parting]),
+    )
     if history.value.points.is_empty():
         cards.remark(t("Nobody has updated it yet."))
     if history.value.points.is_empty() and history.value.targets.is_empty():
@@ -403,7 +454,12 @@ def course(reader: Reader, released: Released[Outlook], landing: Released[GoalLa
     """The chance to miss over time, the owner's doubt beside it."""
     t = reader.t
     said = outlook_chart.course_takeaway(released, t)
-    cards.section(t("How likely it was to miss, over time"), said)
+    cards.section(
+        t("By its own check-ins: how likely it was to miss, over time")
+        if _judged_below(landing)
+        else t("How likely it was to miss, over time"),
+        said,
+    )
     if released.value.said.is_empty():
         return
     load.picture(
@@ -518,15 +574,25 @@ def changed(
 def changes_table(t: Language, released: Released[Outlook], people: Mapping[str, str]) -> pl.DataFrame:
     """Every change, newest first."""
     frame = released.value.steps
+    statuses = outlook_chart.status_words(t)
 
     def whole(column: str) -> pl.Expr:
         return (100 * pl.col(column)).round(0).cast(pl.Int64)
 
+    def in_words(column: str) -> pl.Expr:
+        return (
+            pl.when(pl.col("field") == "status")
+            .then(pl.col(column).replace(statuses))
+            .when(pl.col("field") == "owner_id")
+            .then(pl.col(column).replace(people))
+            .otherwise(column)
+        )
+
     return frame.select(
         pl.col("changed_on").alias(t("On")),
         pl.col("field").replace(field_words(t)).alias(t("What")),
-        pl.col("old").alias(t("Before")),
-        pl.col("new").alias(t("After")),
+        in_words("old").alias(t("Before")),
+        in_words("new").alias(t("After")),
         pl.col("reason").fill_null(t("No reason given")).alias(t("Reason")),
         pl.when(pl.col("approval") == "nobody")
         .then(pl.lit(t("Nobody")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -526,7 +527,7 @@ def test_a_shared_cause_is_said_in_words_with_and_without_a_name() -> None:
     )
     assert named == [told]
     assert "are owned by one person" in chart.causes_said(released, EN)[0]
-    assert "comes from owners" in chart.risks_said(released, EN)
+    assert "from owners who have several" in chart.risks_said(released, EN)
 
 
 def test_without_a_rule_the_chance_by_each_is_told() -> None:
@@ -606,7 +607,7 @@ def strategy(**options: Any) -> Released[StrategyMap]:
 
 def test_the_finding_about_the_strategy() -> None:
     assert chart.strategy_takeaway(strategy(), EN) == (
-        "1 of 3 strategic goals is unlikely to land. The least likely is “Grow <b>”, at 31 %. “Grow <b>” has "
+        "1 of 3 strategic goals is unlikely to land. The least likely is “Grow <b>”, at 31 %. It has "
         "lost 14 percentage points since 1 May 2026. Nobody has taken up 1 strategic goal."
     )
 
@@ -675,3 +676,144 @@ def test_doubt_keeps_a_roll_up_from_being_certain_and_is_learnt_from_what_went_i
     assert 0.15 <= learnt.share <= 0.2
     assert learnt.chance(np.array([1.0])) == pytest.approx(1.0 - learnt.share / 2)
     assert doubt_of(known.head(0)) == Doubt()
+
+
+# What the range leaves open, and why a goal is as likely as it is
+
+
+def parents_said(chance: float, n: int) -> ParentBacktest:
+    """A record with ``n`` past goals of which one chance was said once each."""
+    found = record()
+    row = found.parents.head(1).with_columns(pl.lit(chance).alias("rolled_up"))
+    many = pl.concat(
+        [row.with_columns(pl.lit(f"past {i}").alias("parent_id")) for i in range(n)] or [row[:0]]
+    )
+    return replace(found, parents=many, preferred="rolled_up", doubt=Doubt(0.0, 0.5))
+
+
+def test_a_range_judged_by_goals_below_is_never_narrower_than_past_goals_can_tell() -> None:
+    landing = rolled({"goal_id": "top", "rollup_rule": "all"}, *(child(f"g{i}", delay=0.0) for i in range(3)))
+    few, many = (
+        chances(landing, parents_said(0.95, n)).filter(goal_id="top").row(0, named=True) for n in (20, 2_000)
+    )
+    # Wilson, nearly 1 of 20, z = 1.645: 20 / (20 + 2.706) = .88; of 2,000 and 4,096 draws: .998.
+    assert few["low"] == pytest.approx(0.88, abs=0.01)
+    assert few["chance"] > 0.99
+    assert many["low"] > 0.99
+
+
+def test_without_past_goals_a_range_judged_by_goals_below_is_wide() -> None:
+    landing = rolled({"goal_id": "top", "rollup_rule": "all"}, child("a"))
+    row = chances(landing, parents_said(0.5, 0)).filter(goal_id="top").row(0, named=True)
+    # Of one goal, half: .5 ± 1.645 √(.25 + 1.645²/4) / (1 + 1.645²) = .5 ± .43.
+    assert (row["low"], row["high"]) == (pytest.approx(0.07, abs=0.01), pytest.approx(0.93, abs=0.01))
+    # Its own check-ins have a range of their own.
+    alone = chances(landing, parents_said(0.5, 0)).filter(goal_id="a").row(0, named=True)
+    assert (alone["low"], alone["high"]) == (pytest.approx(0.45), pytest.approx(0.55))
+
+
+def test_what_is_settled_stays_settled_however_few_past_goals_there_are() -> None:
+    landing = rolled({"goal_id": "top", "rollup_rule": "all", "state": "landed"}, child("a"))
+    row = chances(landing, parents_said(0.5, 0)).filter(goal_id="top").row(0, named=True)
+    assert (row["low"], row["chance"], row["high"]) == (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("chance", "low", "high", "sign"),
+    [
+        (0.71, 0.06, 0.96, "open"),
+        (0.36, 0.05, 0.79, "open"),
+        (0.71, 0.60, 0.80, "likely"),
+        (0.36, 0.20, 0.50, "unlikely"),
+        (0.36, None, None, "unlikely"),
+    ],
+)
+def test_the_word_for_a_chance_takes_its_range_in(
+    chance: float, low: float | None, high: float | None, sign: str
+) -> None:
+    assert chart.sign_of(chance, low, high) == sign
+
+
+def test_a_range_over_both_limits_is_said_to_tell_nothing() -> None:
+    wide = strategy().value.goals.with_columns(
+        pl.when(pl.col("goal_id") == "s1").then(0.05).otherwise("low").alias("low"),
+        pl.when(pl.col("goal_id") == "s1").then(0.79).otherwise("high").alias("high"),
+    )
+    released = release(StrategyMap(wide, None), as_of=AS_OF)
+    assert chart.strategy_takeaway(released, EN).startswith(
+        "None of the 3 strategic goals is clearly unlikely to land. For 1 the range is so wide that the data "
+        "cannot tell. The least likely is “Grow <b>”, at 31 %."
+    )
+    texts = [note.text for note in chart.strategy_figure(released, EN, "light").layout.annotations]
+    assert "<b>▲ 31 %</b>" in texts
+
+
+def test_the_only_strategic_goal_is_named_with_its_chance() -> None:
+    released = release(StrategyMap(strategy().value.goals.filter(goal_id="s2"), None), as_of=AS_OF)
+    assert chart.strategy_takeaway(released, EN) == (
+        "There is one strategic goal, “Hold”. The chance that it lands in time is 82 % (likely 70 % to 90 %)."
+    )
+
+
+def test_a_goal_that_moved_most_and_is_least_likely_is_named_once() -> None:
+    said = chart.strategy_takeaway(strategy(), EN)
+    assert said.count("Grow <b>") == 1
+    assert "It has lost 14 percentage points since 1 May 2026." in said
+
+
+@pytest.mark.parametrize(
+    ("rule", "needed", "must"),
+    [
+        ("all", None, "All 4 goals below it must land."),
+        ("weighted", 80.0, "The 4 goals below it must reach 80 % of their weight together."),
+        ("k_of_n", 3.0, "3 of the 4 goals below it must land."),
+        (None, None, "Nobody said how many of the 4 goals below it must land."),
+    ],
+)
+def test_why_a_goal_may_miss_is_told_by_its_rule(rule: str | None, needed: float | None, must: str) -> None:
+    released = looked_at(
+        {"goal_id": "top", "rollup_rule": rule, "rollup_needed": needed},
+        child("done", state="landed"),
+        child("gone", state="missed"),
+        child("weak", delay=0.8),
+        child("good", delay=0.1),
+    )
+    why = chart.why_said(released, EN, hidden=0)
+    assert why == f"{must} Already missed: 1; more likely than not to come too late for it: 1."
+    assert "Of the 4 within your reach 1 have already missed" in chart.why_said(released, EN, hidden=2)
+
+
+def test_a_goal_that_goes_by_its_own_check_ins_needs_no_reason_from_below() -> None:
+    released = looked_at({"goal_id": "top", "rollup_rule": "own"}, child("a"))
+    own = released.value.goal.with_columns(pl.lit("own").alias("method"))
+    assert chart.why_said(release(replace(released.value, goal=own), as_of=AS_OF), EN, hidden=0) == ""
+
+
+def test_past_goals_are_not_named_where_none_told_the_rule() -> None:
+    rows = ({"goal_id": "top"}, child("a"), child("b"))
+    assert "No past goal tells which rule holds" in chart.rules_said(looked_at(*rows), EN)
+    likely = {"team": (0.3, *(0.1 for _ in CANDIDATES[1:]))}
+    assert "by what became of past goals" in chart.rules_said(looked_at(*rows, unstated=likely), EN)
+
+
+def test_only_causes_that_carry_something_are_told() -> None:
+    said = chart.risks_said(owned(), EN)
+    assert said.startswith("What makes its outcome uncertain comes ")
+    assert "departments" not in said
+    assert chart.risks_said(looked_at({"goal_id": "top"}), EN) == ""
+
+
+def test_a_title_in_two_languages_is_shown_in_the_readers() -> None:
+    assert chart.in_own_language("Grow revenue / 提高收入", EN) == "Grow revenue"
+    assert chart.in_own_language("Grow revenue / 提高收入", ZH) == "提高收入"
+    assert chart.in_own_language("Grow revenue / 提高收入 (2026-12-31)", EN) == "Grow revenue (2026-12-31)"
+    assert chart.in_own_language("Input / output", ZH) == "Input / output"
+    assert chart.in_own_language("提高收入", EN) == "提高收入"
+
+
+def test_the_axis_of_goals_below_is_in_points_and_every_bar_has_its_value() -> None:
+    figure = chart.children_figure(owned(), EN, "light")
+    assert figure.layout.xaxis.showticklabels is not False
+    for bar in figure.data:
+        assert all(text for text, value in zip(bar.text, bar.x, strict=True) if value)
+        assert max(abs(value) for value in bar.x) > 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from html import unescape
 from typing import Any
 
 import polars as pl
@@ -181,7 +182,7 @@ def test_the_chance_comes_with_its_interval_and_day() -> None:
 def test_a_goal_with_goals_below_it_is_judged_by_them_and_its_own_word_stands_beside() -> None:
     # Lands with 59 % [20, 90]: misses with 41 % [10, 80].
     words = chart.takeaway(known(), below(0.59, low=0.2, high=0.9), T, better=True)
-    assert "the chance that it misses 30 Jun 2026 is 41 % (10 % to 80 %" in words
+    assert "the chance that it misses 30 Jun 2026 is 41 % (likely 10 % to 80 %)" in words
     assert "would say 31 %; on past goals those below were the better guide." in words
     assert "better guide" not in chart.takeaway(known(), below(0.59), T)
 
@@ -255,3 +256,21 @@ def test_a_goal_in_a_circle_has_a_family_all_the_same() -> None:
 def test_more_than_one_row_is_refused() -> None:
     with pytest.raises(ValueError, match="one row"):
         known(pl.concat([goal(), goal()]))
+
+
+@pytest.mark.parametrize(("delay", "doubt"), [(0.05, 0.04), (0.04, 0.05), (0.9, 0.93), (0.5, 0.5)])
+def test_the_names_of_chance_and_doubt_stand_on_facing_away_sides_of_their_lines(
+    delay: float, doubt: float
+) -> None:
+    told = said((date(2026, 2, 1), 0.3), (date(2026, 4, 20), delay))
+    figure = chart.course_figure(
+        known(told=told, confidence=check_ins((date(2026, 4, 20), 1.0 - doubt))), T, "light"
+    )
+    sides = {unescape(note.text or ""): note.yanchor for note in figure.layout.annotations}
+    assert {sides["Chance to miss"], sides["The owner's doubt"]} == {"top", "bottom"}
+    upper = "Chance to miss" if delay >= doubt else "The owner's doubt"
+    assert sides[upper] == "bottom"
+
+
+def test_every_status_of_the_contract_has_a_word() -> None:
+    assert set(chart.status_words(T)) == {"draft", "active", "done", "abandoned"}

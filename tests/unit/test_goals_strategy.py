@@ -67,7 +67,7 @@ _TYPES: dict[str, Any] = {
 
 def goals() -> pl.DataFrame:
     """Two strategic goals ahead, one overdue; s1 needs a and b, c serves it; nobody took up the others."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"goal_id": "s1", "parent_id": None, "scope": "company", "owner_id": "ada", "rollup_rule": "all"},
         {"goal_id": "s2", "parent_id": None, "scope": "company", "owner_id": "bob", "weight": 60.0},
         {"goal_id": "s3", "parent_id": None, "scope": "company", "owner_id": "ada", "due_on": THEN},
@@ -196,8 +196,8 @@ def test_what_the_goals_below_lack_is_counted() -> None:
     assert [one for one, row in rows.items() if row["overdue"]] == ["s3"]
     titled = found().strategic.join(TITLES, on="goal_id")
     assert chart.below_said(titled, T) == (
-        "Most is missing below “Grow”: of the 3 open goals that serve it, 1 name no data source and 1 no "
-        "review cadence."
+        "Most is missing below “Grow”. Of the 3 open goals that serve it: without data source 1, without "
+        "review cadence 1."
     )
     assert "“Late” (due 27 Apr 2026)" in chart.overdue_said(titled, T)
     assert chart.overdue_said(titled.filter(~pl.col("overdue")), T) == ""
@@ -253,3 +253,13 @@ def test_a_rule_fits_into_a_cell(
     goal = {"rule": rule, "needed": needed, "stated": stated, "children": children, "loop": False}
     assert chart.rule_in_short(goal, T) == words
     assert chart.rule_in_short({**goal, "children": 2, "loop": True}, T).startswith("In a circle")
+
+
+def test_a_silent_branch_is_told_with_its_goals_in_both_languages() -> None:
+    silent = pl.DataFrame({"goal_id": ["a"], "strategic_id": ["s1"], "goals": [529], "silent_days": [41]})
+    titles = {"a": "Open branches", "s1": "Grow"}
+    for t in (T, Language("zh")):
+        (told,) = chart.silent_said(silent, titles, t)
+        assert "529" in told
+        (alone,) = chart.silent_said(silent.with_columns(pl.lit(1).alias("goals")), titles, t)
+        assert "529" not in alone

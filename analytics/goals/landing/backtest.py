@@ -41,6 +41,8 @@ METHODS: Final = ("own", "rolled_up", "independent", "combined")
 USABLE: Final = ("own", "rolled_up", "combined")
 
 _SURE: Final = 0.005
+_NEAR: Final = 0.1
+"""How far a stated chance may lie from another for its goals to tell how that one comes true."""
 _BINS: Final = 10
 _FEWEST_DAYS: Final = 3
 """Goals looked at on one day share what happened after it: few days teach how that went, nothing more."""
@@ -320,7 +322,9 @@ def chances(landing: Landing, record: ParentBacktest) -> pl.DataFrame:
     -------
     pl.DataFrame
         One row per goal, sorted by ``goal_id``: ``chance`` of landing, ``low``, ``high`` (null where not
-        known), ``method`` (one of `USABLE`; ``own`` where nothing counts for a goal).
+        known), ``method`` (one of `USABLE`; ``own`` where nothing counts for a goal). A range judged by goals
+        below is never narrower than what past goals of which much the same was said, and the number of
+        draws, can tell (90 %, Wilson).
     """
     goals = landing.goals
     below = pl.col("rule").fill_null("") != "own"
@@ -347,7 +351,35 @@ def chances(landing: Landing, record: ParentBacktest) -> pl.DataFrame:
             .otherwise(pl.Series(below_it).fill_nan(None))
             .alias(name)
         )
-    return goals.select("goal_id", *columns, method.alias("method"))
+    said = goals.select("goal_id", *columns, method.alias("method"), settled.alias("_settled"))
+    low, high = _told_by_the_past(said["chance"].to_numpy(), record, draws=landing.draws)
+    open_below = (pl.col("method") != "own") & ~pl.col("_settled")
+    return said.with_columns(
+        pl.when(open_below & pl.col("low").is_not_null())
+        .then(pl.min_horizontal("low", pl.Series(low)))
+        .otherwise("low")
+        .alias("low"),
+        pl.when(open_below & pl.col("high").is_not_null())
+        .then(pl.max_horizontal("high", pl.Series(high)))
+        .otherwise("high")
+        .alias("high"),
+    ).drop("_settled")
+
+
+def _told_by_the_past(chance: Floats, record: ParentBacktest, *, draws: int) -> tuple[Floats, Floats]:
+    """The range of a chance that past goals of which much the same was said, and the draws, leave open.
+
+    Goals looked at on several days count once. Where there are none, one goal is assumed.
+    """
+    past = record.parents.drop_nulls(record.preferred)
+    said = past[record.preferred].sort().to_numpy()
+    each = past["parent_id"].n_unique() / max(past.height, 1)
+    near = np.searchsorted(said, chance + _NEAR, "right") - np.searchsorted(said, chance - _NEAR, "left")
+    n = 1.0 / (1.0 / np.maximum(near * each, 1.0) + 1.0 / draws)
+    z = float(stats.norm.ppf(0.95))
+    middle = (chance + z * z / (2.0 * n)) / (1.0 + z * z / n)
+    reach = z * np.sqrt(chance * (1.0 - chance) / n + (z / (2.0 * n)) ** 2) / (1.0 + z * z / n)
+    return np.clip(middle - reach, 0.0, 1.0), np.clip(middle + reach, 0.0, 1.0)
 
 
 def _nothing() -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -6,6 +6,7 @@ its number; how likely it is, is a colour, a shape and a word at once; a hole is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from html import escape
 from types import MappingProxyType
@@ -30,6 +31,9 @@ MOST_CHILDREN: Final = 12
 LINE: Final = 36
 """Pixels a goal takes."""
 
+_DAY: Final = re.compile(r" \(\d{4}-\d{2}-\d{2}\)$")
+_EVEN: Final = 0.5
+_LEAST_SHARE: Final = 0.005
 _NOTABLE: Final = 0.03
 _NOTABLE_ERRORS: Final = 3.0
 _MOST_SAID: Final = 3
@@ -45,11 +49,31 @@ def signs(t: Language, mode: theme.Mode) -> dict[str, Sign]:
     }
 
 
-def sign_of(chance: float) -> str:
-    """Which of `signs` a chance of landing gets."""
+def cannot_tell(low: float | None, high: float | None) -> bool:
+    """Whether a range reaches from unlikely to likely, so that the data cannot tell one from the other."""
+    return low is not None and high is not None and low < LANDS_UNLIKELY.value and high >= LANDS_LIKELY.value
+
+
+def sign_of(chance: float, low: float | None = None, high: float | None = None) -> str:
+    """Which of `signs` a chance of landing gets, its range taken in."""
+    if cannot_tell(low, high):
+        return "open"
     if chance >= LANDS_LIKELY.value:
         return "likely"
     return "unlikely" if chance < LANDS_UNLIKELY.value else "open"
+
+
+def in_own_language(title: str, t: Language) -> str:
+    """The reader's part of a title written in two languages, “English / 中文”; any other as it is.
+
+    A day behind the title, which tells it from another of the same name, is kept.
+    """
+    day = _DAY.search(title)
+    parts = _DAY.sub("", title).split(" / ")
+    han = [any("\u4e00" <= sign <= "\u9fff" for sign in part) for part in parts]
+    if sorted(han) != [False, True]:
+        return title
+    return parts[han.index(t.code == "zh")].strip() + (day[0] if day else "")
 
 
 def hole_words(t: Language) -> dict[str, str]:
@@ -108,6 +132,78 @@ def rule_said(rule: str, needed: float | None, children: int, t: Language) -> st
     return t("It counts as reached by its own metric, whatever becomes of the goals below it.")
 
 
+def why_said(released: Released[GoalLanding], t: Language, *, hidden: int) -> str:
+    """Why the goals below make a goal as likely as it is: what must land, what has, what is not likely to.
+
+    Parameters
+    ----------
+    released
+        The goal, with the goals below it within the reader's reach.
+    t
+        The reader's language.
+    hidden
+        How many goals directly below it are beyond reach.
+
+    Returns
+    -------
+    str
+        Empty where the goal goes by its own check-ins, or none of the goals below it is within reach.
+    """
+    found = released.value
+    goal = found.goal.row(0, named=True)
+    if goal["method"] == "own" or found.children.is_empty():
+        return ""
+    state, late = pl.col("state"), pl.col("in_time") < _EVEN
+    missed = found.children.filter(late, state == "missed").height
+    doubtful = found.children.filter(late, state == "open").height
+    places = {"missed": missed, "doubtful": doubtful}
+    said = [_must(goal, t)]
+    if hidden:
+        said.append(
+            t(
+                "Of the {n} within your reach {missed} have already missed, and {doubtful} more are more "
+                "likely than not to come too late for it.",
+                n=found.children.height,
+                **places,
+            )
+        )
+    elif missed and doubtful:
+        said.append(
+            t(
+                "Already missed: {missed}; more likely than not to come too late for it: {doubtful}.",
+                **places,
+            )
+        )
+    elif missed:
+        said.append(t("Already missed: {missed}.", **places))
+    elif doubtful:
+        said.append(t("More likely than not to come too late for it: {doubtful}.", **places))
+    else:
+        said.append(t("Each by itself is more likely than not to be in time."))
+    return t.joined(said)
+
+
+def _must(goal: Row, t: Language) -> str:
+    """What the rule asks of the goals below."""
+    n = goal["children"]
+    if not goal["stated"]:
+        return t.plural(
+            "Nobody said whether the {n} goal below it must land.",
+            "Nobody said how many of the {n} goals below it must land.",
+            n,
+        )
+    if goal["rule"] == "weighted":
+        return t.plural(
+            "The {n} goal below it must reach {share} of its weight.",
+            "The {n} goals below it must reach {share} of their weight together.",
+            n,
+            share=percent(goal["needed"] or 1.0, t),
+        )
+    if goal["rule"] == "k_of_n" and round(goal["needed"] or 1.0) < n:
+        return t("{k} of the {n} goals below it must land.", k=round(goal["needed"] or 1.0), n=n)
+    return t.plural("The {n} goal below it must land.", "All {n} goals below it must land.", n)
+
+
 def rules_said(released: Released[GoalLanding], t: Language) -> str:
     """When the goal counts as reached; where nobody said, what its chance would be by some rules."""
     found = released.value
@@ -119,13 +215,23 @@ def rules_said(released: Released[GoalLanding], t: Language) -> str:
     if goal["stated"]:
         return rule_said(goal["rule"], goal["needed"], found.children.height, t)
     by = {(row["rule"], row["needed"]): row["lands"] for row in found.by_rule.iter_rows(named=True)}
+    places = {
+        "all": percent(by["all", 1.0], t),
+        "weight": percent(by["weighted", 0.8], t),
+        "half": percent(by["k_of_n", 0.5], t),
+    }
+    if found.by_rule["likely"].n_unique() == 1:
+        return t(
+            "Nobody said when it counts as reached. If all goals below it have to land, its chance is {all}; "
+            "if 80 % of their weight have to be reached, {weight}; if half of them have to land, {half}. No "
+            "past goal tells which rule holds, so the chance shown counts these and other rules alike.",
+            **places,
+        )
     return t(
         "Nobody said when it counts as reached. If all goals below it have to land, its chance is {all}; if "
         "80 % of their weight have to be reached, {weight}; if half of them have to land, {half}. The chance "
         "shown weighs these and other rules by what became of past goals.",
-        all=percent(by["all", 1.0], t),
-        weight=percent(by["weighted", 0.8], t),
-        half=percent(by["k_of_n", 0.5], t),
+        **places,
     )
 
 
@@ -169,12 +275,14 @@ def _chance_said(goal: Row, t: Language) -> str:
         return t("It has landed.") if goal["chance"] == 1.0 else t("It can no longer land in time.")
     if goal["low"] is None:
         return t("The chance that it lands in time is {chance}.", chance=chance)
-    return t(
-        "The chance that it lands in time is {chance} (likely {low} to {high}).",
-        chance=chance,
-        low=percent(goal["low"], t),
-        high=percent(goal["high"], t),
-    )
+    places = {"chance": chance, "low": percent(goal["low"], t), "high": percent(goal["high"], t)}
+    if cannot_tell(goal["low"], goal["high"]):
+        return t(
+            "The chance that it lands in time is {chance} (likely {low} to {high}): the data cannot tell "
+            "whether it will.",
+            **places,
+        )
+    return t("The chance that it lands in time is {chance} (likely {low} to {high}).", **places)
 
 
 def causes_said(
@@ -278,14 +386,21 @@ def _cause_said(row: Row, name: str | None, t: Language) -> str:
 def risks_said(released: Released[GoalLanding], t: Language) -> str:
     """How much of the risk of the goal is shared, and by what; empty where nothing hangs below."""
     risks = dict(released.value.risks.select("kind", "share").rows())
-    if not risks or released.value.goal["rule"].to_list() == ["own"]:
+    goal = released.value.goal.row(0, named=True)
+    if not risks or goal["rule"] == "own" or not goal["children"]:
         return ""
-    return t(
-        "Of what makes its outcome uncertain, {owner} comes from owners who have several of the goals below, "
-        "{department} from departments, {parent} from goals that serve the same goal, and {alone} from each "
-        "goal by itself.",
-        **{kind: percent(share, t) for kind, share in risks.items()},
-    )
+    words = {
+        "owner": t("owners who have several of the goals below"),
+        "department": t("departments"),
+        "parent": t("goals that serve the same goal"),
+        "alone": t("each goal by itself"),
+    }
+    told = [
+        t("{share} from {cause}", share=percent(risks[kind], t), cause=word)
+        for kind, word in words.items()
+        if risks.get(kind, 0.0) >= _LEAST_SHARE
+    ]
+    return t("What makes its outcome uncertain comes {causes}.", causes=t.listing(told))
 
 
 def children_figure(released: Released[GoalLanding], t: Language, mode: theme.Mode) -> go.Figure:
@@ -295,7 +410,10 @@ def children_figure(released: Released[GoalLanding], t: Language, mode: theme.Mo
     if children.is_empty():
         return theme.nothing(t("No single goal below it could still tip its outcome."), mode)
     rows = list(children.iter_rows(named=True))
-    names = [row["title"] or t("A goal beyond your reach") for row in rows]
+    names = [
+        t("A goal beyond your reach") if row["title"] is None else in_own_language(row["title"], t)
+        for row in rows
+    ]
     labels = [
         f"{theme.shortened(name, 40)} · {percent(row['in_time'], t)}"
         for name, row in zip(names, rows, strict=True)
@@ -306,10 +424,13 @@ def children_figure(released: Released[GoalLanding], t: Language, mode: theme.Mo
         figure.add_bar(
             orientation="h",
             y=places,
-            x=[sign * row[column] for row in rows],
+            x=[100 * sign * row[column] for row in rows],
             width=0.62,
             marker={"color": colour},
-            text=[_points(sign * row[column], t) for row in rows],
+            text=[
+                _points(sign * row[column], t) or (t("under 1 point") if row[column] > 0 else "")
+                for row in rows
+            ],
             textposition="outside",
             textfont={"color": tokens.ink, "size": 13},
             cliponaxis=False,
@@ -317,7 +438,7 @@ def children_figure(released: Released[GoalLanding], t: Language, mode: theme.Mo
             hovertext=[escape(name) for name in names],
             hovertemplate="%{hovertext}<br>%{text}<extra></extra>",
         )
-    widest = 1.25 * max(max(row["gain"], row["loss"]) for row in rows) + 0.02
+    widest = 125 * max(max(row["gain"], row["loss"]) for row in rows) + 2
     figure.add_vline(x=0, line={"color": tokens.quiet, "width": 1.5})
     for x, anchor, words in (
         (-0.02, "right", t("if it surely does not")),
@@ -338,7 +459,8 @@ def children_figure(released: Released[GoalLanding], t: Language, mode: theme.Mo
         margin={"t": 40},
         xaxis={
             "range": [-widest, widest],
-            "showticklabels": False,
+            "tickformat": "+,d",
+            "nticks": 7,
             "showgrid": False,
             "title": {"text": escape(t("Change of the chance of the goal above, in percentage points"))},
         },
@@ -382,22 +504,24 @@ def strategy_takeaway(released: Released[StrategyMap], t: Language) -> str:
         return t("There are no open strategic goals: no open company goal stands at the top.")
     if told.is_empty():
         return t("For no strategic goal the data can tell how likely it lands.")
+    if goals.height == 1:
+        return _only_one(goals.row(0, named=True), t)
     total = told.height
-    unlikely = told.filter(pl.col("chance") < LANDS_UNLIKELY.value)
+    words = [sign_of(*row) for row in told.select("chance", "low", "high").iter_rows()]
+    unlikely = words.count("unlikely")
+    wide = sum(cannot_tell(*row) for row in told.select("low", "high").iter_rows())
     said = [
         t.plural(
             "{n} of {total} strategic goals is unlikely to land.",
             "{n} of {total} strategic goals are unlikely to land.",
-            unlikely.height,
+            unlikely,
             total=total,
         )
-        if unlikely.height
-        else t.plural(
-            "The one strategic goal is not unlikely to land.",
-            "None of the {n} strategic goals is unlikely to land.",
-            total,
-        )
+        if unlikely
+        else t("None of the {n} strategic goals is clearly unlikely to land.", n=total)
     ]
+    if wide:
+        said.append(t("For {n} the range is so wide that the data cannot tell.", n=wide))
     worst = told.sort("chance", "goal_id").row(0, named=True)
     said.append(
         t(
@@ -414,8 +538,13 @@ def strategy_takeaway(released: Released[StrategyMap], t: Language) -> str:
             "n": abs(round(100 * most["change"])),
             "day": t.day(released.value.since),
         }
+        same = most["goal_id"] == worst["goal_id"]
         said.append(
-            t("“{title}” has lost {n} percentage points since {day}.", **places)
+            t("It has lost {n} percentage points since {day}.", **places)
+            if same and most["change"] < 0
+            else t("It has gained {n} percentage points since {day}.", **places)
+            if same
+            else t("“{title}” has lost {n} percentage points since {day}.", **places)
             if most["change"] < 0
             else t("“{title}” has gained {n} percentage points since {day}.", **places)
         )
@@ -424,6 +553,16 @@ def strategy_takeaway(released: Released[StrategyMap], t: Language) -> str:
             t.plural("Nobody has taken up {n} strategic goal.", "Nobody has taken up {n} strategic goals.", n)
         )
     return t.joined(said)
+
+
+def _only_one(row: Row, t: Language) -> str:
+    said = _chance_said({**row, "method": ""}, t)
+    places = {"title": row["title"] or row["goal_id"]}
+    if "not_taken_up" in row["holes"]:
+        return t.joined(
+            [t("There is one strategic goal, “{title}”.", **places), said, t("Nobody has taken it up.")]
+        )
+    return t.joined([t("There is one strategic goal, “{title}”.", **places), said])
 
 
 def strategy_figure(released: Released[StrategyMap], t: Language, mode: theme.Mode) -> go.Figure:
@@ -445,7 +584,7 @@ def strategy_figure(released: Released[StrategyMap], t: Language, mode: theme.Mo
         showlegend=False,
     )
     for name, look in looks.items():
-        mine = [(y, row) for y, row in rows if row["chance"] is not None and sign_of(row["chance"]) == name]
+        mine = [(y, row) for y, row in rows if row["chance"] is not None and _sign(row) == name]
         if mine:
             figure.add_bar(
                 name=f"{look.shape} {look.word} ({len(mine)})",
@@ -477,7 +616,10 @@ def strategy_figure(released: Released[StrategyMap], t: Language, mode: theme.Mo
         yaxis={
             "tickmode": "array",
             "tickvals": lines,
-            "ticktext": [escape(theme.shortened(row["title"] or row["goal_id"], 40)) for _, row in rows],
+            "ticktext": [
+                escape(theme.shortened(in_own_language(row["title"] or row["goal_id"], t), 40))
+                for _, row in rows
+            ],
             "range": [len(lines) + len(headings) - 0.4, -0.6],
             "tickfont": {"color": tokens.ink},
             "showgrid": False,
@@ -518,7 +660,7 @@ def _written(figure: go.Figure, row: Row, y: float, *, t: Language, mode: theme.
     if row["chance"] is None:
         _text(figure, escape(t("The data cannot tell")), x=0.0, y=y, colour=tokens.quiet, shift=6)
     else:
-        look = looks[sign_of(row["chance"])]
+        look = looks[_sign(row)]
         inside = row["chance"] >= 0.16
         _text(
             figure,
@@ -565,6 +707,10 @@ def _text(
         bordercolor=border,
         borderpad=3 if border else 0,
     )
+
+
+def _sign(row: Row) -> str:
+    return sign_of(row["chance"], row["low"], row["high"])
 
 
 def _hover(row: Row, t: Language) -> str:
