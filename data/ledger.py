@@ -534,6 +534,12 @@ class Ledger(Store):
             raise self._gone()
         super()._open()
 
+    def _still_there(self) -> None:
+        # Emptied in place it is the same file to SQLite, which would confirm what nobody finds again.
+        if self._file is not None and not self._connection.in_transaction and _is_empty(self.path):
+            self._file = None
+        super()._still_there()
+
     def _gone(self) -> Problem:
         return Problem(
             "The decision ledger {path} is gone or was emptied, and its key is still there. Restore the "
@@ -816,6 +822,13 @@ def _readable(row: tuple[Any, ...]) -> Decision | None:
 
 def _head(rows: list[tuple[Any, ...]]) -> Head:
     return Head(*rows[0]) if rows else GENESIS
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size == 0
+    except OSError:
+        return False
 
 
 def _write_secret(path: Path) -> None:

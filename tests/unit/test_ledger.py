@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 import stat
 import subprocess
@@ -683,7 +684,18 @@ def test_a_ledger_that_was_emptied_is_missed_and_not_begun_anew(ledger: Ledger, 
         assert acknowledge(again, expected=1).entry == 2
 
 
-def test_a_ledger_emptied_under_a_running_server_is_said_to_be_unusable(
+def test_nothing_is_confirmed_into_a_ledger_that_was_emptied_under_a_running_server(ledger: Ledger) -> None:
+    acknowledge(ledger)
+    ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # all of it in the file, none in the log
+    os.truncate(ledger.path, 0)
+    for _ in range(2):
+        with pytest.raises(Problem, match="was emptied"):
+            acknowledge(ledger, "W2")
+        with pytest.raises(Problem, match="was emptied"):
+            ledger.state(ACKNOWLEDGE_WARNING)
+
+
+def test_a_ledger_that_lost_a_table_under_a_running_server_is_said_to_be_unusable(
     ledger: Ledger, tmp_path: Path
 ) -> None:
     acknowledge(ledger)
