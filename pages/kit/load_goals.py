@@ -35,7 +35,7 @@ SEED: Final = 20261122
 RISK_MADE_BY: Final = f"goal risk 3, rules {RULES_VERSION}, seed {SEED}"
 """Whoever changes what is learnt raises the number, so that what was kept before is learnt anew."""
 
-FORECAST_MADE_BY: Final = f"goal forecast 1, rules {RULES_VERSION}, seed {SEED}"
+FORECAST_MADE_BY: Final = f"goal forecast 2, rules {RULES_VERSION}, seed {SEED}"
 """As `RISK_MADE_BY`, for forecasts."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import polars as pl
 from hypothesis import given, settings
@@ -120,3 +121,27 @@ def test_the_fan_and_the_table_of_finishes_say_the_same(seed: int) -> None:
         assert_frame_equal(one.goal.select(table.columns), table.filter(goal_id=row["goal_id"]))
         assert one.bands["day"].is_sorted()
         assert one.bands["day"][0] == DAY
+
+
+@settings(max_examples=3, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_bands_of_a_fan_lie_within_each_other_around_the_middle_and_do_not_pinch(seed: int) -> None:
+    found = courses(600, seed=seed)
+    learnt = learn(found.goals, found.check_ins, as_of=DAY, changes=found.changes, check=False)
+    table = finish(learnt, found.goals, found.check_ins, as_of=DAY, changes=found.changes).goals
+    fans = [
+        fan(learnt, found.goals, found.check_ins, goal_id=goal, as_of=DAY, changes=found.changes).bands
+        for goal in table.filter(pl.col("refused").is_null())["goal_id"].head(30)
+    ]
+    assert len(fans) == 30
+    outward = ("low_90", "low_80", "low_50", "middle", "high_50", "high_80", "high_90")
+    for bands in fans:
+        for lower, upper in pairwise(outward):
+            assert (bands[lower] <= bands[upper] + 1e-9).all()
+        width = bands["high_50"] - bands["low_50"]
+        before, after = width.shift(1), width.shift(-1)
+        # What most goals reach is one value, done, and stays so; a narrowing by less than a tenth of the way
+        # is hardly seen.
+        pinched = (width < 2 / 3 * before) & (after > 1.5 * width)
+        pinched &= (before - width > 0.1) & (after - width > 0.1)
+        assert not pinched.any()

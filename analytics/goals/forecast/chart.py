@@ -69,9 +69,9 @@ def forecast_note(released: Released[Fan], t: Language) -> str:
     return t.joined(
         [
             t(
-                "On each day 9 of 10 goals like it stood within the light band and 5 of 10 within the dark "
-                "one. The thick line at the target is the 90 % range of the finish. Between two updates a "
-                "goal counts as standing where it was last seen."
+                "On each day 9 of 10 goals like it stood within the light band and at least 5 of 10 within "
+                "the dark one. The thick line at the target is the 90 % range of the finish. Between two "
+                "updates a goal counts as standing where it was last seen."
             ),
             rests if found.goals else "",
         ]

@@ -13,9 +13,9 @@ were at the same point, more distant ones count, and at last a wide default from
 past goal at all the forecast is that default, and says that it was never checked.
 
 A goal that has arrived is done from then on. A range of 90 % leaves out 5 % at either end; where so many
-arrive or stay where they are that less is left to leave out at that end, more is left out at the other, little
-by little, up to 10 %: ranges lie within each other around the middle and do not jump. So each range holds at
-least what it says; one that ends on *unchanged* or *done* cannot be cut finer and may hold more.
+arrive, stay or fall back to nothing that less is left to leave out at that end, more is left out at the
+other, little by little, up to 10 %: ranges lie within each other around the middle. So each range holds what
+it says; one that ends on *unchanged* or *done* cannot be cut finer and may hold more.
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ _DROPS: Final = np.linspace(-1.5, 0, 61)
 """Falls between which is counted, as shares of what had been reached: a target that grows takes its share."""
 _LEAST_FALLEN: Final = 0.1
 """What has come less far than this falls as if it had come so far."""
+_STEEP: Final = 3.0
+"""How fast one end gives way where the other has less to leave out: as slow as a picture asks, no slower."""
 _FALLS: Final = 0.2
 """Share of goals taken to fall back, as targets grow, before any goal has shown it: anywhere to nothing."""
 STAYS: Final = _DROPS.size - 1
@@ -149,9 +151,13 @@ class Taught:
         heading = self.heading(shots, horizon)
         mixed = self.mixed(shots, heading, horizon)
         foretold = _Foretold.of(mixed, shots.stood, heading, finished[:, horizon])
-        found = [foretold.value(np.full(heading.size, 0.5))]
+        middle = foretold.value(np.full(heading.size, 0.5))
+        found, low, high = [middle], middle, middle
         for used in self.levels[_band(horizon)].T:
-            found.extend(foretold.range(used[shots.state]))
+            ends = foretold.range(used[shots.state])
+            # A range holds every narrower one, and the middle.
+            low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
+            found.extend((low, high))
         return np.column_stack(found)
 
 
@@ -310,7 +316,10 @@ def _levels(taught: Taught, lived: Lived, latest: list[Ints]) -> Floats:
         for at, level in enumerate(_TRIED):
             low, high = foretold.range(np.full(rows.size, level))
             inside = (reached >= low - 1e-9) & (reached <= high + 1e-9)
-            held[band, :, at] += np.bincount(part.state, weights=inside, minlength=len(STATES))
+            # A range of one value, such as *done*, cannot be cut finer: what it holds beyond its level must
+            # not make others too narrow.
+            told_of = np.where(high > low, inside, level)
+            held[band, :, at] += np.bincount(part.state, weights=told_of, minlength=len(STATES))
         told[band] += np.bincount(part.state, minlength=len(STATES))
         for state in range(len(STATES)):
             goals[band][state].update(part.goal[part.state == state].tolist())
@@ -395,26 +404,34 @@ class _Foretold:
         """Place of the fall that a share ``at`` of goals do not exceed."""
         return np.asarray(np.minimum((self.falls < at[:, None]).sum(axis=1), STAYS - 1))
 
-    def _below(self, at: Floats) -> Floats:
-        """Share of goals strictly below the value of a share ``at``."""
+    def _beside(self, at: Floats) -> tuple[Floats, Floats]:
+        """Shares of goals strictly below, and not above, the value of a share ``at`` that does not arrive."""
         place = self._size(at)
-        further = np.where(place > 0, self.falls[np.arange(place.size), place - 1], 0.0)
-        falling = np.where(at <= self.behind, further, at)
-        return np.where(self._stays(at), self.behind, falling)
+        row = np.arange(place.size)
+        under = np.where(place > 0, self.falls[row, place - 1], 0.0)
+        falling, stays = at <= self.behind, self._stays(at)
+        return (
+            np.where(falling, under, np.where(stays, self.behind, at)),
+            np.where(falling, self.falls[row, place], np.where(stays, self.behind + self.stays, at)),
+        )
 
     def _stays(self, at: Floats) -> Flags:
         return np.asarray((at > self.behind) & (at <= self.behind + self.stays))
 
     def range(self, level: Floats) -> tuple[Floats, Floats]:
-        """Low and high between which a share ``level`` lies, left out alike at both ends where it can be."""
-        tail = (1 - level) / 2
-        # Where so many goals stay, arrive or fall back to nothing that less lies beyond, the other end may
-        # leave out more.
-        high = 1 - 2 * tail + self._below(tail)
-        beyond = np.where(self._stays(high), 1 - self.behind - self.stays, 1 - high)
-        beyond = np.where(high > 1 - self.arrives, 0.0, beyond)
-        low = np.where(beyond < 1 - high, 2 * tail - beyond, tail)
+        """Low and high between which a share ``level`` lies."""
+        low, high = self.ends(level)
         return self.value(low), self.value(high)
+
+    def ends(self, level: Floats) -> tuple[Floats, Floats]:
+        """Shares below low and up to high of a range, left out alike at both ends where it can be."""
+        tail = (1 - level) / 2
+        # Where so many stay, arrive or fall back to nothing that less lies beyond, the other end leaves out
+        # more: by as much as they exceed what an end leaves out, so that nothing jumps from day to day.
+        under, upto = self._beside(tail)
+        above = tail + np.clip(np.minimum(_STEEP * (upto - tail), tail - under), 0, None)
+        below = tail + np.clip(np.minimum(_STEEP * (self.arrives - above), tail), 0, None)
+        return below, 1 - above
 
 
 def _headed(shots: Shots, weights: Floats) -> Floats:
