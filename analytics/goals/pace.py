@@ -253,7 +253,8 @@ class GoalHistory:
         One row per check-in up to ``as_of``, sorted by ``checked_at``: ``checked_at``, ``value``,
         ``confidence``.
     targets
-        One row per target that was in force, sorted by ``since``: ``since``, ``target``.
+        One row per target that was in force, sorted by ``since``: ``since``, ``target``; as check-ins name
+        them and, where kept, as changes tell.
     as_of
         The day the goal is looked at.
     """
@@ -266,7 +267,9 @@ class GoalHistory:
     cells: ClassVar[tuple[Cells, ...]] = ()  # A goal is a record of its owner; access decides who reads it.
 
 
-def history(found: GoalPace, check_ins: pl.DataFrame, *, goal_id: str) -> GoalHistory:
+def history(
+    found: GoalPace, check_ins: pl.DataFrame, *, goal_id: str, changes: pl.DataFrame | None = None
+) -> GoalHistory:
     """The course of one goal up to the day it is looked at.
 
     Parameters
@@ -277,6 +280,8 @@ def history(found: GoalPace, check_ins: pl.DataFrame, *, goal_id: str) -> GoalHi
         As given to `pace`; rows of other goals are ignored.
     goal_id
         Which goal.
+    changes
+        As given to `pace`; rows of other goals are ignored. None: not kept.
 
     Raises
     ------
@@ -291,20 +296,39 @@ def history(found: GoalPace, check_ins: pl.DataFrame, *, goal_id: str) -> GoalHi
         .select("checked_at", "value", "target", "confidence")
         .sort("checked_at")
     )
-    start = goal.select(pl.col("start_on").alias("since"), "target")
-    steps = points.select(pl.col("checked_at").cast(pl.Date).alias("since"), "target").drop_nulls("target")
-    if not steps.is_empty():
-        # The first target on record held from the start.
-        first = pl.min_horizontal("since", pl.lit(goal["start_on"][0]))
-        steps = steps.with_row_index("_n").with_columns(
-            pl.when(pl.col("_n") == 0).then(first).otherwise("since").alias("since")
+    moves = (changes if changes is not None else _NO_CHANGES).filter(
+        pl.col("goal_id") == goal_id,
+        pl.col("field") == "target",
+        pl.col("changed_at").cast(pl.Date) <= found.as_of,
+    )
+    return GoalHistory(goal, points.drop("target"), _in_force(goal, points, moves), found.as_of)
+
+
+def _in_force(goal: pl.DataFrame, points: pl.DataFrame, moves: pl.DataFrame) -> pl.DataFrame:
+    """The targets that were in force, each with the day from which it was."""
+    told = points.drop_nulls("target").select(pl.col("checked_at").alias("at"), "target")
+    moved = moves.sort("changed_at").select(
+        pl.col("changed_at").alias("at"), pl.col("old_value").cast(pl.Float64, strict=False).alias("old")
+    )
+    # A change says what the target had been: that held until then, unless a check-in says otherwise. What it
+    # became, the next check-in or change says, and at last the goal itself.
+    before = moved.select(pl.lit(None, pl.Datetime).alias("at"), pl.col("old").alias("target")).head(1)
+    became = moved.select("at", pl.col("old").shift(-1).fill_null(goal["target"][0]).alias("target"))
+    steps = pl.concat([told, became], how="vertical_relaxed").sort("at", maintain_order=True)
+    if steps.is_empty():
+        steps = goal.select(pl.lit(None, pl.Datetime).alias("at"), "target")
+    elif not moved.is_empty() and (told.is_empty() or moved["at"][0] < told["at"].min()):
+        steps = pl.concat([before, steps], how="vertical_relaxed")
+    # The first target on record held from the start.
+    start = goal["start_on"][0]
+    first = pl.int_range(pl.len()) == 0
+    day = pl.col("at").cast(pl.Date)
+    return (
+        steps.drop_nulls("target")
+        .select(
+            pl.when(first).then(pl.min_horizontal(day, pl.lit(start))).otherwise(day).alias("since"), "target"
         )
-        start = steps.filter(pl.col("target").ne_missing(pl.col("target").shift())).select("since", "target")
-    return GoalHistory(
-        goal,
-        points.drop("target"),
-        start.drop_nulls("target").sort("since", maintain_order=True),
-        found.as_of,
+        .filter(pl.col("target").ne_missing(pl.col("target").shift()))
     )
 
 

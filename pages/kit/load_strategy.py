@@ -207,15 +207,9 @@ def history_within_reach(version_id: str, viewer: Viewer, goal_id: str) -> Relea
     goals = _goals(version_id, viewer)
     family = outlook.family(goals, goal_id)
     mine = pl.col("goal_id").is_in(family)
-    check_ins = on_record.check_ins.filter(mine)
-    found = pace(
-        goals.filter(mine),
-        check_ins,
-        as_of=on_record.as_of,
-        preset=_RULE,
-        changes=on_record.changes.filter(mine),
-    )
-    return release(history(found, check_ins, goal_id=goal_id), as_of=on_record.as_of)
+    check_ins, changes = on_record.check_ins.filter(mine), on_record.changes.filter(mine)
+    found = pace(goals.filter(mine), check_ins, as_of=on_record.as_of, preset=_RULE, changes=changes)
+    return release(history(found, check_ins, goal_id=goal_id, changes=changes), as_of=on_record.as_of)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

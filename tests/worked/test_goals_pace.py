@@ -444,3 +444,32 @@ def test_the_history_of_a_goal_has_its_steps_and_nothing_from_later() -> None:
 def test_a_history_without_recorded_targets_has_the_goals_own() -> None:
     told = check_ins(("G", date(2026, 1, 10), 10.0))
     assert history(pace(goals({}), told, as_of=HALF), told, goal_id="G").targets.rows() == [(START, 100.0)]
+
+
+def test_a_target_changed_after_the_last_check_in_is_a_step_of_the_history() -> None:
+    told = check_ins(("G", date(2026, 1, 10), 10.0, 80.0, None), ("G", date(2026, 1, 20), 15.0, 80.0, None))
+    moves = changes(
+        ("G", date(2026, 2, 1), "target", "80", "100"),
+        ("other", date(2026, 2, 3), "target", "80", "9"),
+        ("G", date(2026, 2, 4), "due_on", "2026-04-01", "2026-04-11"),
+        ("G", date(2026, 3, 1), "target", "100", "140"),  # later than the day it is looked at
+    )
+    paced = pace(goals({"target": 140.0}), told, as_of=HALF, changes=moves)
+    found = history(paced, told, goal_id="G", changes=moves)
+    assert found.targets.rows() == [(START, 80.0), (date(2026, 2, 1), 100.0)]
+
+
+def test_targets_changed_without_check_ins_are_steps_of_the_history() -> None:
+    moves = changes(
+        ("G", date(2026, 1, 20), "target", "60", "80"), ("G", date(2026, 2, 1), "target", "80", "100")
+    )
+    paced = pace(goals({}), check_ins(), as_of=HALF, changes=moves)
+    found = history(paced, check_ins(), goal_id="G", changes=moves)
+    assert found.targets.rows() == [(START, 60.0), (date(2026, 1, 20), 80.0), (date(2026, 2, 1), 100.0)]
+
+
+def test_a_check_in_that_names_a_change_is_no_second_step() -> None:
+    told = check_ins(("G", date(2026, 1, 10), 10.0, 80.0, None), ("G", date(2026, 2, 10), 15.0, 100.0, None))
+    moves = changes(("G", date(2026, 2, 1), "target", "80", "100"))
+    found = history(pace(goals({}), told, as_of=HALF, changes=moves), told, goal_id="G", changes=moves)
+    assert found.targets.rows() == [(START, 80.0), (date(2026, 2, 1), 100.0)]
