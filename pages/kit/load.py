@@ -364,7 +364,8 @@ def goal_history(version_id: str, viewer: Viewer, preset: str, goal_id: str) -> 
     """How one goal went."""
     found = goal_pace(version_id, viewer, preset, None)
     points = queries.check_ins(viewer, engine(version_id), goal_ids=[goal_id])
-    return release(history(found.value, points, goal_id=goal_id), as_of=found.as_of)
+    changes = queries.goal_changes(viewer, engine(version_id))
+    return release(history(found.value, points, goal_id=goal_id, changes=changes), as_of=found.as_of)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
