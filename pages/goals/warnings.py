@@ -32,15 +32,16 @@ with head:
     cards.finding(said)
 
 new = chart.new_first(waiting, day=scope.since)
-answering.overview(t, rows, known=known, day=scope.since)
+chances = load_strategy.delay_probabilities(version, viewer)
+answering.overview(t, rows, chances=chances, known=known, day=scope.since)
 answering.heaviest(t, viewer, new, answers, known=known, departments=departments)
 footer = cards.footer(t, viewer, released, version, about)
 if not rows.is_empty():
     cards.heading(t("All warnings that stand"))
     cards.table(
         t,
-        lambda: digest.table(rows, t, known, departments).with_columns(
-            answering.goal_links(t, rows["goal_id"])
+        lambda: digest.table(rows, t, known, departments).insert_column(
+            1, answering.goal_links(t, rows["goal_id"])
         ),
         name="warnings",
         key=key,

@@ -18,6 +18,7 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released
+from analytics.goals.risk.ladder import Chances
 from analytics.goals.warning import EarlyWarnings, apart_from
 from analytics.goals.warning_chart import Known, by_strategic, happened, kind_words, next_step, stakes
 from analytics.language import Language, percent
@@ -120,24 +121,35 @@ def waiting(released: Released[EarlyWarnings], found: Answers) -> Released[Early
     return replace(released, value=apart_from(released.value, frozenset(found.standing)))
 
 
-def overview(t: Language, rows: pl.DataFrame, *, known: Known, day: date) -> None:
+def overview(t: Language, rows: pl.DataFrame, *, chances: Released[Chances], known: Known, day: date) -> None:
     """What stands by strategic goal, if it touches more than one, with the way to the heaviest."""
     found = by_strategic(rows, day=day).filter(pl.col("strategic_id").is_in(list(known.goals)))
     if found.height < 2:
         return
-    frame = found.select(
+    delay = (pl.col("delay") * 100).round(0).cast(pl.Int64).alias(t("Delay probability (%)"))
+    frame = found.join(
+        chances.value.now.select("goal_id", "delay"),
+        left_on="strategic_id",
+        right_on="goal_id",
+        how="left",
+        maintain_order="left",
+    ).select(
         pl.col("strategic_id").replace_strict(known.goals, return_dtype=pl.String).alias(t("Strategic goal")),
-        pl.col("new").alias(t("Goals newly warned of")),
-        pl.col("standing").alias(t("Goals with a warning")),
+        delay,
+        pl.col("new").alias(t("Newly warned")),
+        pl.col("standing").alias(t("Warned")),
         pl.Series(t("Most hangs on"), [known.title(goal) for goal in found["heaviest"]], dtype=pl.String),
         goal_links(t, found["heaviest"]),
     )
     cards.heading(t("By strategic goal"))
     cards.plain_table(
         frame,
-        alt=t("Warnings that stand, counted by strategic goal."),
-        wide=t("Most hangs on"),
-        columns=link_column(t),
+        alt=t("How many goals are warned of, by strategic goal."),
+        columns={
+            **link_column(t),
+            t("Strategic goal"): st.column_config.TextColumn(width=240),
+            t("Most hangs on"): st.column_config.TextColumn(width=190),
+        },
     )
 
 
@@ -149,7 +161,7 @@ def goal_links(t: Language, goals: pl.Series) -> pl.Series:
 
 def link_column(t: Language) -> dict[str, Any]:
     """How a table shows what `goal_links` made."""
-    return {t("Goal page"): st.column_config.LinkColumn(display_text=t("Open the goal"), width="small")}
+    return {t("Goal page"): st.column_config.LinkColumn(display_text=t("Look at it"), width=96)}
 
 
 def heaviest(
