@@ -207,6 +207,12 @@ def takeaway(released: Released[GoalPace], t: Language) -> str:
     if running.is_empty():
         return t("There are no open goals.")
     total, preset = running.height, released.value.preset
+    if (running["status"] == "cannot_tell").all():
+        return t.plural(
+            "The data cannot tell whether the {n} open goal is at risk.",
+            "The data cannot tell whether any of the {n} open goals is at risk.",
+            total,
+        )
     risky = running.filter(pl.col("status") == "at_risk")
     said = [
         _at_risk(risky, total, t)
@@ -237,7 +243,8 @@ def takeaway(released: Released[GoalPace], t: Language) -> str:
                 n,
             )
         )
-    if n := running.filter(pl.col("status") == "cannot_tell").height:
+    n = running.filter(pl.col("status") == "cannot_tell").height
+    if 0 < n < total:
         said.append(t.plural("For {n} goal the data cannot tell.", "For {n} goals the data cannot tell.", n))
     return _together(said, t)
 
@@ -312,11 +319,21 @@ def strategy_takeaway(released: Released[RollUp], t: Language) -> str:
     strategy, branches = released.value.strategy, released.value.branches
     if strategy.is_empty():
         return t("There are no open strategic goals: no open company goal stands at the top.")
-    total = strategy.height
+    total, whole = strategy.height, released.value.whole
     said: list[str] = []
     n = strategy.filter(pl.col("at_risk") > 0).height
+    unknown = strategy.filter(pl.col("cannot_tell") > 0).height
     if n == total == 1:
         said.append(t("The one strategic goal rests on goals at risk."))
+    elif n and not whole:
+        said.append(
+            t.plural(
+                "{n} of {total} strategic goals rests on goals at risk within your reach.",
+                "{n} of {total} strategic goals rest on goals at risk within your reach.",
+                n,
+                total=total,
+            )
+        )
     elif n:
         said.append(
             t.plural(
@@ -326,6 +343,19 @@ def strategy_takeaway(released: Released[RollUp], t: Language) -> str:
                 total=total,
             )
         )
+    elif unknown:
+        said.append(
+            t.plural(
+                "As far as the data can tell, no strategic goal rests on a goal at risk; below {n} of "
+                "{total} there are goals of which they cannot tell.",
+                "As far as the data can tell, no strategic goal rests on a goal at risk; below {n} of "
+                "{total} there are goals of which they cannot tell.",
+                unknown,
+                total=total,
+            )
+        )
+    elif not whole:
+        said.append(t("No strategic goal rests on a goal at risk within your reach."))
     else:
         said.append(t("No strategic goal rests on a goal at risk."))
     if n := strategy.filter(~pl.col("taken_up")).height:
@@ -333,7 +363,16 @@ def strategy_takeaway(released: Released[RollUp], t: Language) -> str:
             t.plural("Nobody has taken up {n} strategic goal.", "Nobody has taken up {n} strategic goals.", n)
         )
     n = branches.filter("silent").height
-    if n == branches.height == 1:
+    if n and not whole:
+        said.append(
+            t.plural(
+                "In {n} of {total} branches nobody within your reach has updated anything in time.",
+                "In {n} of {total} branches nobody within your reach has updated anything in time.",
+                n,
+                total=branches.height,
+            )
+        )
+    elif n == branches.height == 1:
         said.append(t("In its one branch nobody has updated anything in time."))
     elif n:
         said.append(
@@ -344,7 +383,16 @@ def strategy_takeaway(released: Released[RollUp], t: Language) -> str:
                 total=branches.height,
             )
         )
-    if n := strategy.filter("taken_up", pl.col("goals") == 0).height:
+    served = pl.col("aligned") > 0
+    if n := strategy.filter("taken_up", pl.col("goals") == pl.col("abandoned"), ~served).height:
+        said.append(
+            t.plural(
+                "{n} strategic goal has been taken up beyond your reach only.",
+                "{n} strategic goals have been taken up beyond your reach only.",
+                n,
+            )
+        )
+    if whole and (n := strategy.filter("taken_up", served, pl.col("goals") == 0).height):
         said.append(
             t.plural(
                 "{n} strategic goal is served only by goals that are part of others.",
@@ -459,6 +507,8 @@ def tree_figure(released: Released[RollUp], t: Language, mode: theme.Mode) -> go
     for y, goal in zip(rows, strategy.iter_rows(named=True), strict=True):
         if not goal["taken_up"]:
             _label(figure, t("Nobody has taken this up"), y=y, colour=tokens.quiet, border=tokens.quiet)
+        elif not goal["goals"] and not goal["aligned"]:
+            _label(figure, t("Taken up beyond your reach"), y=y, colour=tokens.quiet)
         elif not goal["goals"]:
             elsewhere = t.plural(
                 "Served by {n} goal from elsewhere", "Served by {n} goals from elsewhere", goal["aligned"]

@@ -54,13 +54,15 @@ def _taken_up(found: Coverage, t: Language) -> str:
     left = found.strategy.filter(~pl.col("taken_up"))
     n, total = left.height, found.strategy.height
     if n == 0:
-        return t.plural(
-            "The one strategic goal has been taken up.", "All {n} strategic goals have been taken up.", total
-        )
+        if total == 1:
+            return t("The one strategic goal has been taken up.")
+        return t("All {n} strategic goals have been taken up.", n=total)
     if n <= MOST_NAMED:
         names = t.listing([t("“{title}”", title=called) for called in titles(left, found.strategy, t)])
+        if total == 1:
+            return t("The one strategic goal has been taken up by nobody: {names}.", names=names)
         return t.plural(
-            "One of {total} strategic goals has been taken up by nobody: {names}.",
+            "{n} of {total} strategic goals has been taken up by nobody: {names}.",
             "{n} of {total} strategic goals have been taken up by nobody: {names}.",
             n,
             total=total,
@@ -83,7 +85,7 @@ def _silent(found: Coverage, t: Language) -> str:
     if n == 0:
         return ""
     return t.plural(
-        "In one branch nobody has updated anything in time.",
+        "In {n} branch nobody has updated anything in time.",
         "In {n} branches nobody has updated anything in time.",
         n,
     )
@@ -136,11 +138,12 @@ def map_takeaway(released: Released[Coverage], t: Language, names: Mapping[str, 
             n=len(idle),
             total=found.departments.height,
         )
+    elif found.departments.height == 1:
+        first = t("The one department shown serves the strategy.")
     else:
-        first = t.plural(
-            "The one department shown serves the strategy.",
+        first = t(
             "Each of the {n} departments shown serves at least one strategic goal.",
-            found.departments.height,
+            n=found.departments.height,
         )
     return t.joined([first, _thinnest(found, t) if found.whole else _served(found, t)])
 
@@ -170,7 +173,7 @@ def _thinnest(found: Coverage, t: Language) -> str:
     if taken["_n"][0] == 0:
         return t("“{title}” is only served from elsewhere.", title=title)
     return t.plural(
-        "“{title}” rests on the goals of one department.",
+        "“{title}” rests on the goals of {n} department.",
         "“{title}” rests on the goals of {n} departments.",
         taken["_n"][0],
         title=title,
@@ -431,12 +434,12 @@ def holes(released: Released[Coverage], t: Language, names: Mapping[str, str]) -
         ),
         *(
             Hole(
-                t("Weights do not add up to 100 %"),
+                t("Weights do not add up to 100 %") if _is_off(row) else t("Weights are missing"),
                 t.plural(
                     "{n} goal of {name}, {scope}",
                     "{n} goals of {name}, {scope}",
                     row["goals"],
-                    name=names.get(row["owner_id"], row["owner_id"]),
+                    name=names.get(row["owner_id"], t("somebody beyond your reach")),
                     scope=scope_words(t)[row["scope"]],
                 ),
                 row["department_id"],
@@ -457,9 +460,13 @@ def scope_words(t: Language) -> dict[str, str]:
     }
 
 
+def _is_off(row: Mapping[str, Any]) -> bool:
+    """Whether weights do not add up; where they do, at least one is missing."""
+    return bool(abs(row["total"] - 100) > WEIGHT_TOLERANCE.value)
+
+
 def _weigh(row: Mapping[str, Any], t: Language) -> str:
-    off = abs(row["total"] - 100) > WEIGHT_TOLERANCE.value
-    if row["unweighted"] and not off:
+    if row["unweighted"] and not _is_off(row):
         return t.plural(
             "Give the {n} goal without a weight one.",
             "Give the {n} goals without a weight one.",
@@ -490,7 +497,8 @@ def holes_takeaway(released: Released[Coverage], t: Language) -> str:
         parts.append(t.plural("{n} silent branch", "{n} silent branches", n))
     if n := found.circles["circle"].n_unique():
         parts.append(t.plural("{n} circle", "{n} circles", n))
-    if n := found.weights.height:
+    off = [_is_off(row) for row in found.weights.iter_rows(named=True)]
+    if n := sum(off):
         parts.append(
             t.plural(
                 "{n} set of weights that does not add up to 100 %",
@@ -498,6 +506,18 @@ def holes_takeaway(released: Released[Coverage], t: Language) -> str:
                 n,
             )
         )
+    if n := len(off) - sum(off):
+        parts.append(
+            t.plural(
+                "{n} set of weights in which one is missing",
+                "{n} sets of weights in which some are missing",
+                n,
+            )
+        )
+    if not parts and found.strategy.is_empty():
+        return t("Without open strategic goals there is no hole between goals to be found.")
+    if not parts and not found.weighted:
+        return t("There is no hole between goals: all is taken up and updated. No goal has a weight.")
     if not parts:
         return t("There is no hole between goals: all is taken up, updated and weighed.")
     return t("Found: {parts}.", parts=t.listing(parts))

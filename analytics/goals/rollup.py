@@ -60,6 +60,9 @@ class RollUp:
         Name of the rule behind the statuses.
     as_of
         The day the goals are looked at.
+    whole
+        Whether all goals of the company were counted. If not, every count, status and silence is about those
+        that were; ``taken_up`` is about the company nevertheless.
     """
 
     strategy: pl.DataFrame
@@ -70,6 +73,7 @@ class RollUp:
     circles: pl.DataFrame
     preset: str
     as_of: date
+    whole: bool = True
 
     cells: ClassVar[tuple[Cells, ...]] = (
         Cells("departments", "department_id", "owners", ("goals", "owners", *COUNTED)),
@@ -77,13 +81,16 @@ class RollUp:
     )
 
 
-def rollup(found: GoalPace) -> RollUp:
+def rollup(found: GoalPace, *, taken_up: frozenset[str] | None = None) -> RollUp:
     """Sum statuses up to strategy goals, perspectives and departments.
 
     Parameters
     ----------
     found
         Result of `analytics.goals.pace.pace`.
+    taken_up
+        Strategic goals that somebody in the company has taken up, where ``found`` holds but a part of its
+        goals; None: it holds them all.
 
     Returns
     -------
@@ -101,8 +108,11 @@ def rollup(found: GoalPace) -> RollUp:
         pl.col("status") != "draft", pl.col("open") | pl.col("in_force") | (pl.col("due_on") >= found.as_of)
     )
     under = _under(goals)
+    strategy = _strategy(strategic, under, _from_elsewhere(hung, goals), _progress(found.goals))
+    if taken_up is not None:
+        strategy = strategy.with_columns(pl.col("goal_id").is_in(list(taken_up)).alias("taken_up"))
     return RollUp(
-        _strategy(strategic, under, _from_elsewhere(hung, goals), _progress(found.goals)),
+        strategy,
         _branches(goals, under),
         _counts(counted.drop_nulls("perspective"), "perspective").sort("perspective"),
         _counts(counted.drop_nulls("department_id"), "department_id").sort("department_id"),
@@ -110,6 +120,7 @@ def rollup(found: GoalPace) -> RollUp:
         hung.circles,
         found.preset,
         found.as_of,
+        whole=taken_up is None,
     )
 
 

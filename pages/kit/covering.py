@@ -13,7 +13,7 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released
-from analytics.goals import adjustment_chart, coverage_chart, setting_chart
+from analytics.goals import adjustment_chart, coverage_chart, outlook_chart, setting_chart
 from analytics.goals.adjustment import Adjustment
 from analytics.goals.coverage import Coverage
 from analytics.goals.setting import FACTS, Setting
@@ -29,7 +29,7 @@ from analytics.policy import (
 from analytics.theme import Mode
 from data.access import Viewer
 from pages.kit import cards, filters, load, load_coverage
-from pages.kit.tables import named
+from pages.kit.tables import named, people
 
 STRATEGY, SETTING, CHANGES = "strategy", "setting", "changes"
 
@@ -149,7 +149,7 @@ def _lacking(reader: Reader, released: Released[Coverage]) -> pl.DataFrame:
         .list.eval(pl.element().replace_strict(words, default=pl.element(), return_dtype=pl.String))
         .list.join(" · ")
         .alias(t("What is missing")),
-        named(frame, "owner_id", reader.people).alias(t("Owner")),
+        people(t, frame, "owner_id", reader.people).alias(t("Owner")),
         named(frame, "department_id", reader.departments).alias(t("Department")),
         pl.col("due_on").alias(t("Due")),
     )
@@ -416,22 +416,32 @@ def _steps(reader: Reader, released: Released[Adjustment]) -> pl.DataFrame:
     """Every change, newest first."""
     t = reader.t
     frame = released.value.steps
-    approvals = adjustment_chart.approval_words(t)
+    statuses = outlook_chart.status_words(t)
+
+    def in_words(column: str) -> pl.Expr:
+        return (
+            pl.when(pl.col("field") == "status")
+            .then(pl.col(column).replace(statuses))
+            .when(pl.col("field") == "owner_id")
+            .then(people(t, frame, column, reader.people))
+            .otherwise(column)
+        )
+
     return frame.select(
         pl.col("changed_on").alias(t("On")),
         pl.col("title").alias(t("Goal")),
         pl.col("field").replace(adjustment_chart.field_words(t)).alias(t("What")),
-        pl.col("old").alias(t("Before")),
-        pl.col("new").alias(t("After")),
+        in_words("old").alias(t("Before")),
+        in_words("new").alias(t("After")),
         _per_cent("elapsed", t("Time used (%)")),
         pl.col("reason").alias(t("Reason")),
-        pl.coalesce(
-            named(frame.filter(pl.col("approval") == "somebody"), "approved_by", reader.people),
-            pl.lit(approvals["nobody"]),
-        ).alias(t("Approved by")),
+        pl.when(pl.col("approval") == "nobody")
+        .then(pl.lit(adjustment_chart.approval_words(t)["nobody"]))
+        .otherwise(people(t, frame, "approved_by", reader.people))
+        .alias(t("Approved by")),
         _per_cent("delay_before", t("Delay probability before (%)")),
         _per_cent("delay_after", t("after (%)")),
-        named(frame, "owner_id", reader.people).alias(t("Owner")),
+        people(t, frame, "owner_id", reader.people).alias(t("Owner")),
         named(frame, "department_id", reader.departments).alias(t("Department")),
     )
 

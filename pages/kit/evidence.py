@@ -266,7 +266,7 @@ def goal(
     with st.container(border=True):
         cards.say(said)
         if owner is not None:
-            cards.remark(t("Owner: {name}", name=names.get(owner, owner)))
+            cards.remark(t("Owner: {name}", name=names.get(owner, t("somebody beyond your reach"))))
         load.picture(
             lambda: goal_chart.pace_figure(history, t, mode),
             key=("goal", version, viewer, preset, chosen, t, mode),

@@ -28,7 +28,7 @@ from analytics.policy import (
     MINIMUM_JUDGED_GOALS,
 )
 from pages.kit import cards, filters
-from pages.kit.tables import named
+from pages.kit.tables import named, people
 
 FLAGS = ("over_promises", "holds_back")
 
@@ -176,7 +176,7 @@ def owners(t: Language, released: Released[Owners], names: Mapping[str, str]) ->
     """Owners the data can tell about, flags first, the largest difference first."""
     frame = _in_order(released.value).filter(pl.col("excess").is_not_null())
     return frame.select(
-        named(frame, "owner_id", names).alias(t("Owner")),
+        people(t, frame, "owner_id", names).alias(t("Owner")),
         pl.col("verdict")
         .replace_strict(owners_chart.verdict_words(t), default=None, return_dtype=pl.String)
         .alias(t("Reading")),
@@ -197,7 +197,7 @@ def unknown_owners(t: Language, released: Released[Owners], names: Mapping[str, 
         "n_goals", "owner_id", descending=[True, False]
     )
     return frame.select(
-        named(frame, "owner_id", names).alias(t("Owner")),
+        people(t, frame, "owner_id", names).alias(t("Owner")),
         pl.col("n_goals").alias(t("Goals that came due")),
         pl.col("n_cycles").alias(t("Cycles")),
     )

@@ -354,9 +354,25 @@ def goal_pace(version_id: str, viewer: Viewer, preset: str, department_id: str |
 
 @st.cache_resource(max_entries=128, show_spinner=False)
 def goal_rollup(version_id: str, viewer: Viewer, preset: str) -> Released[RollUp]:
-    """What hangs below the strategy goals within reach, released."""
+    """What hangs below the strategy goals within reach, released; who took them up is the company's."""
     found = goal_pace(version_id, viewer, preset, None)
-    return release(rollup(found.value), as_of=found.as_of)
+    whole = Reach.COMPANY in viewer.reaches(Permission.SEE_GOALS)
+    taken_up = None if whole else _taken_up(version_id)
+    return release(rollup(found.value, taken_up=taken_up), as_of=found.as_of)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _taken_up(version_id: str) -> frozenset[str]:
+    """Strategic goals that anybody in the company has taken up; the rule of the statuses does not matter."""
+    opened = engine(version_id)
+    found = pace(
+        queries.every_goal(opened).with_columns(pl.lit(None, pl.String).alias("title")),
+        queries.every_check_in(opened),
+        as_of=latest_day(version_id),
+        changes=queries.every_goal_change(opened),
+        alignments=queries.every_goal_alignment(opened),
+    )
+    return frozenset(rollup(found).strategy.filter("taken_up")["goal_id"])
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -38,11 +38,10 @@ def named(frame: pl.DataFrame, column: str, names: Mapping[str, str]) -> pl.Expr
 
 
 def people(t: Language, frame: pl.DataFrame, column: str, names: Mapping[str, str]) -> pl.Expr:
-    """A column of people as names; who has none to show is beyond the reader's reach, and told without an id."""
-    named_or_not = [
-        who if who is None else names.get(who, t("somebody beyond your reach")) for who in frame[column]
-    ]
-    return pl.Series(column, named_or_not, dtype=pl.String)
+    """A column of people as names; who has none to show is beyond the reader's reach, and has no id here."""
+    known = {key: names[key] for key in frame[column].drop_nulls().unique().to_list() if key in names}
+    unknown = pl.when(pl.col(column).is_not_null()).then(pl.lit(t("somebody beyond your reach")))
+    return pl.col(column).replace_strict(known, default=unknown, return_dtype=pl.String)
 
 
 def distribution(

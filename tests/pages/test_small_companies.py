@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from analytics.language import Language
 from data import queries
+from data.access import Role
+from data.sign_in import local_viewer
 from data.warehouse import Warehouse
+from pages.kit import load, tables
 from tests import small_company
 from tests.pages.conftest import Open, words
 from tests.pages.test_pages import PAGES
@@ -42,6 +46,27 @@ def test_every_page_on_goals_opens_on_a_day_that_has_been(open_app: Open, compan
         if app.exception or not said or "9999" in said:
             broken.append(page)
     assert not broken
+
+
+ELI = local_viewer(Role.MANAGER, employee_id="eli")
+"""Of two goals, the company's and Ben's below it, only the company's is within Eli's reach."""
+
+
+def test_without_check_ins_nobody_reaches_more_than_is_theirs(tmp_path: Path) -> None:
+    home = small_company.loaded(tmp_path / "home", goals=2, checked=False)
+    assert queries.goals(ELI, Warehouse(home).open())["goal_id"].to_list() == ["g0"]
+
+
+def test_a_manager_is_told_what_the_company_took_up_and_no_id(open_app: Open, tmp_path: Path) -> None:
+    home = small_company.loaded(tmp_path / "home", goals=2)
+    open_app(home)  # points the readers at this home
+    version = Warehouse(home).open().version
+    (strategic,) = load.goal_rollup(version, ELI, "remaining_work").value.strategy.to_dicts()
+    assert (strategic["goals"], strategic["taken_up"]) == (0, True)
+    frame = load.goal_pace(version, ELI, "remaining_work", None).value.goals
+    assert frame["owner_id"].to_list() == ["ada"]
+    said = tables.people(Language("en"), frame, "owner_id", load.names(version, ELI))
+    assert frame.select(said)["owner_id"].to_list() == ["somebody beyond your reach"]
 
 
 def test_without_check_ins_the_data_are_of_a_day_the_import_knew(tmp_path: Path) -> None:

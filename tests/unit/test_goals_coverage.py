@@ -200,7 +200,7 @@ def test_from_within_a_part_of_the_company_no_goal_is_said_to_rest_on_few() -> N
     rows = {**STRATEGY, "o": {**STRATEGY["o"], "parent_id": "grow"}}
     whole = coverage_chart.map_takeaway(release(covered(rows), as_of=AS_OF), EN, {})
     part = covered(rows, reached=frozenset({"s", "s1", "o"}))
-    assert "“Goal serve” rests on the goals of one department." in whole
+    assert "“Goal serve” rests on the goals of 1 department." in whole
     said = coverage_chart.map_takeaway(release(part, as_of=AS_OF), EN, {})
     assert said == (
         "Each of the 2 departments shown serves at least one strategic goal. "
@@ -288,6 +288,31 @@ def test_weights_that_are_only_partly_within_reach_are_not_called_wrong() -> Non
     assert (found.weights.height, found.weighted) == (0, 0)
 
 
+def test_weights_that_add_up_with_one_missing_are_called_missing() -> None:
+    rows: Rows = {f"g{n}": {"weight": weight} for n, weight in enumerate([60.0, 40.0, None])}
+    released = release(covered(rows), as_of=AS_OF)
+    (hole,) = (one for one in coverage_chart.holes(released, EN, {}) if "eight" in one.what)
+    assert (hole.what, hole.to_do) == ("Weights are missing", "Give the 1 goal without a weight one.")
+    # Nobody's name is known here: the owner is told of without an id.
+    assert hole.where == "3 goals of somebody beyond your reach, department goals"
+    assert "1 set of weights in which one is missing" in coverage_chart.holes_takeaway(released, EN)
+    assert "add up" not in coverage_chart.holes_takeaway(released, EN)
+
+
+def test_where_nothing_is_weighed_it_is_not_called_weighed() -> None:
+    rows: Rows = {"grow": {"scope": "company", "department_id": None}, "s": {"parent_id": "grow"}}
+    assert coverage_chart.holes_takeaway(release(covered(rows), as_of=AS_OF), EN) == (
+        "There is no hole between goals: all is taken up and updated. No goal has a weight."
+    )
+
+
+def test_the_finding_about_one_strategic_goal_does_not_count_it() -> None:
+    alone: Rows = {"grow": {"scope": "company", "title": "Grow", "department_id": None}}
+    assert coverage_chart.takeaway(release(covered(alone), as_of=AS_OF), EN).startswith(
+        "The one strategic goal has been taken up by nobody: “Grow”."
+    )
+
+
 def test_a_silent_branch_is_found_with_how_long_it_has_been_silent() -> None:
     found = covered(STRATEGY, silent=("s", "s1", *(f"p{n}" for n in range(6))))
     # Since 1 January: 180 days to 30 June.
@@ -307,7 +332,7 @@ def test_the_finding_names_what_nobody_took_up_first() -> None:
     released = release(covered(rows), as_of=AS_OF)
     # 12 open goals, one of them without a data source.
     assert coverage_chart.takeaway(released, EN) == (
-        "One of 3 strategic goals has been taken up by nobody: “Goal learn”. "
+        "1 of 3 strategic goals has been taken up by nobody: “Goal learn”. "
         "8 % of open goals have no data source."
     )
 

@@ -430,6 +430,35 @@ def test_the_finding_about_the_strategy() -> None:
     )
 
 
+def test_what_is_said_of_a_part_of_the_company_says_within_your_reach() -> None:
+    # Of the company's goals only "a" is within reach; "learn" has been taken up by what is not.
+    mine = pace(
+        goals(grow={"scope": "company"}, learn={"scope": "company"}, a={"parent_id": "grow"}),
+        at(a=10.0),
+        as_of=AS_OF,
+    )
+    part = release(rollup(mine, taken_up=frozenset({"grow", "learn"})), as_of=AS_OF)
+    assert chart.strategy_takeaway(part, EN) == (
+        "1 of 2 strategic goals rests on goals at risk within your reach. "
+        "1 strategic goal has been taken up beyond your reach only."
+    )
+    drawn = chart.tree_figure(part, EN, "light").to_json()
+    assert "Taken up beyond your reach" in drawn
+    assert "Nobody has taken this up" not in drawn
+
+
+def test_where_the_data_cannot_tell_nothing_is_called_free_of_risk() -> None:
+    rows = {"grow": {"scope": "company", "target": None}, "a": {"parent_id": "grow", "target": None}}
+    paced = pace(goals(**rows), NO_CHECK_INS, as_of=AS_OF)
+    assert paced.goals["status"].to_list() == ["cannot_tell", "cannot_tell"]
+    assert chart.takeaway(release(paced, as_of=AS_OF), EN) == (
+        "The data cannot tell whether any of the 2 open goals is at risk."
+    )
+    assert chart.strategy_takeaway(release(rollup(paced), as_of=AS_OF), EN).startswith(
+        "As far as the data can tell, no strategic goal rests on a goal at risk; below 1 of 1"
+    )
+
+
 def test_how_one_goal_stands() -> None:
     paced = company()
     told = release(history(paced, at(a1=10.0), goal_id="a1"), as_of=AS_OF)
