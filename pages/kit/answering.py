@@ -18,6 +18,7 @@ import polars as pl
 import streamlit as st
 
 from analytics.disclosure import Released
+from analytics.goals.landing.chart import in_own_language
 from analytics.goals.risk.ladder import Chances
 from analytics.goals.warning import EarlyWarnings, apart_from
 from analytics.goals.warning_chart import Known, by_strategic, happened, kind_words, next_step, stakes
@@ -134,11 +135,19 @@ def overview(t: Language, rows: pl.DataFrame, *, chances: Released[Chances], kno
         how="left",
         maintain_order="left",
     ).select(
-        pl.col("strategic_id").replace_strict(known.goals, return_dtype=pl.String).alias(t("Strategic goal")),
+        pl.Series(
+            t("Strategic goal"),
+            [in_own_language(known.title(goal), t) for goal in found["strategic_id"]],
+            dtype=pl.String,
+        ),
         delay,
         pl.col("new").alias(t("Newly warned")),
         pl.col("standing").alias(t("Warned")),
-        pl.Series(t("Most hangs on"), [known.title(goal) for goal in found["heaviest"]], dtype=pl.String),
+        pl.Series(
+            t("Most hangs on"),
+            [in_own_language(known.title(goal), t) for goal in found["heaviest"]],
+            dtype=pl.String,
+        ),
         goal_links(t, found["heaviest"]),
     )
     cards.heading(t("By strategic goal"))

@@ -270,3 +270,16 @@ def test_a_goal_has_one_delay_probability_everywhere(
     warned = standing.join(told.select("goal_id", "delay"), on="goal_id")
     assert warned.filter((pl.col("chance") - pl.col("delay")).abs() > 1e-9).is_empty()
     assert warned.filter(pl.col("kind") == "chance", ~pl.col("rolled")).is_empty()
+
+
+def test_strategic_goals_come_before_single_warnings(open_app: Open, demo_home: Path) -> None:
+    app = open_app(demo_home, PAGE, role="executive", since="91")
+    assert not app.exception
+    current = Warehouse(demo_home).current()
+    assert current is not None
+    viewer = local_viewer(Role.EXECUTIVE)
+    standing = load_strategy.warnings_within_reach(current.version_id, viewer).value.standing
+    shown = app.dataframe[0].value
+    assert list(shown.columns)[:4] == ["Strategic goal", "Delay probability (%)", "Newly warned", "Warned"]
+    by_goal = standing.drop_nulls("strategic_id").group_by("strategic_id").agg(pl.col("goal_id").n_unique())
+    assert sorted(shown["Warned"]) == sorted(by_goal["goal_id"])
