@@ -27,6 +27,8 @@ from analytics.policy import WARNING_CONFIDENCE
 Row = Mapping[str, Any]
 
 _EVEN: Final = 0.5
+_APART: Final = 0.2
+"""Two lines that far apart have room for both their names between them."""
 _MOST_MARKS: Final = 6
 _ROOM: Final = 0.82
 """Share of the width beyond which a line's name has no room to the right of its end."""
@@ -411,9 +413,7 @@ def course_figure(released: Released[Outlook], t: Language, mode: theme.Mode) ->
         said["delay"][-1],
         t("Chance to miss"),
         tokens.accent,
-        # The two names stand on the sides of their lines that face away from each other.
-        below=not found.confidence.is_empty()
-        and said["delay"][-1] < 1.0 - found.confidence["confidence"][-1],
+        below=_name_below(found),
         inside=inside,
     )
     _changes(figure, found, tokens, t)
@@ -446,6 +446,15 @@ def course_figure(released: Released[Outlook], t: Language, mode: theme.Mode) ->
         },
     )
     return figure
+
+
+def _name_below(found: Outlook) -> bool:
+    """Whether the name of the chance stands below its line: away from the doubt's, or a square above."""
+    last = found.said["delay"][-1]
+    doubt = 1.0 if found.confidence.is_empty() else 1.0 - found.confidence["confidence"][-1]
+    if found.confidence.is_empty() or last - doubt > _APART:
+        return not found.rolled.is_empty() and 0.0 < found.rolled["delay"][-1] - last < _APART
+    return bool(last < doubt)
 
 
 def _limit(figure: go.Figure, found: Outlook, tokens: theme.Tokens, t: Language) -> None:

@@ -102,6 +102,17 @@ def overdue_said(strategic: pl.DataFrame, t: Language) -> str:
     )
 
 
+def all_overdue_said(strategic: pl.DataFrame, t: Language) -> str:
+    """That every open strategic goal is past its due date; empty if one is not, or there is none."""
+    if strategic.is_empty() or not strategic["overdue"].all():
+        return ""
+    return t.plural(
+        "The {n} strategic goal still open is past its due date.",
+        "All {n} strategic goals still open are past their due dates.",
+        strategic.height,
+    )
+
+
 def below_said(strategic: pl.DataFrame, t: Language) -> str:
     """Below which strategic goal most open goals name no data source or no cadence; empty if none does."""
     lacking = (

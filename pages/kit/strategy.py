@@ -61,6 +61,8 @@ def about(t: Language, found: Strategy) -> list[str]:
 
 def finding(t: Language, found: Strategy) -> str:
     """Will the strategy land, and what does its weakest goal hang on?"""
+    if late := strategy_chart.all_overdue_said(found.strategic, t):
+        return late
     return "\n".join(
         line
         for line in (

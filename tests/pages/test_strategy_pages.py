@@ -20,7 +20,7 @@ from data import derived, queries
 from data.access import Role
 from data.sign_in import local_viewer
 from data.warehouse import Warehouse
-from pages.kit import load, load_goals, load_strategy
+from pages.kit import load, load_goals, load_strategy, strategy
 from tests.pages.conftest import Open
 from tests.pages.conftest import words as html
 from tests.warned_company import loaded
@@ -254,6 +254,14 @@ def test_a_goal_judged_by_those_below_opens_with_why_and_names_its_own_check_ins
     assert "By its own check-ins: how likely it was to miss, over time" in said
     alone = found.chances.filter(method="own").join(load_goals.chances(version).now, on="goal_id", how="semi")
     assert "By its own check-ins: " not in words(open_app(demo_home, GOAL, goal=alone["goal_id"].sort()[0]))
+
+
+def test_an_owner_beyond_reach_is_not_told_by_id(version: str, demo_home: Path) -> None:
+    owned = every_goal(version).drop_nulls("owner_id").sort("goal_id").row(0, named=True)
+    shown = load_strategy.outlook_within_reach(version, local_viewer(Role.HR_LEADERSHIP), owned["goal_id"])
+    told = strategy.scope(T, shown, {}, version)
+    assert "owner beyond your reach" in told
+    assert owned["owner_id"] not in " ".join(told)
 
 
 def test_changes_of_status_are_told_in_words(open_app: Open, demo_home: Path, version: str) -> None:

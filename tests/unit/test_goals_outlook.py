@@ -274,3 +274,11 @@ def test_the_names_of_chance_and_doubt_stand_on_facing_away_sides_of_their_lines
 
 def test_every_status_of_the_contract_has_a_word() -> None:
     assert set(chart.status_words(T)) == {"draft", "active", "done", "abandoned"}
+
+
+def test_the_name_of_the_chance_keeps_clear_of_a_square_above_it() -> None:
+    squares = pl.DataFrame({"seen_on": [date(2026, 4, 20)], "chance": [0.32]})
+    told = said((date(2026, 2, 1), 0.3), (date(2026, 4, 20), 0.6))
+    for rolled, side in ((squares, "top"), (None, "bottom")):
+        figure = chart.course_figure(known(told=told, rolled=rolled), T, "light")
+        assert {note.text: note.yanchor for note in figure.layout.annotations}["Chance to miss"] == side

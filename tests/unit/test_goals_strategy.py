@@ -263,3 +263,10 @@ def test_a_silent_branch_is_told_with_its_goals_in_both_languages() -> None:
         assert "529" in told
         (alone,) = chart.silent_said(silent.with_columns(pl.lit(1).alias("goals")), titles, t)
         assert "529" not in alone
+
+
+def test_where_every_open_strategic_goal_is_overdue_that_is_said() -> None:
+    late = found().strategic.filter("overdue")
+    assert chart.all_overdue_said(late, T) == "The 1 strategic goal still open is past its due date."
+    assert chart.all_overdue_said(found().strategic, T) == ""
+    assert chart.all_overdue_said(late.clear(), T) == ""

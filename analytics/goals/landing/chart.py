@@ -617,7 +617,7 @@ def strategy_figure(released: Released[StrategyMap], t: Language, mode: theme.Mo
             "tickmode": "array",
             "tickvals": lines,
             "ticktext": [
-                escape(theme.shortened(in_own_language(row["title"] or row["goal_id"], t), 40))
+                escape(theme.shortened(in_own_language(row["title"] or row["goal_id"], t), 48))
                 for _, row in rows
             ],
             "range": [len(lines) + len(headings) - 0.4, -0.6],
