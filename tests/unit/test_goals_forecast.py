@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import TypeVar
 
+import plotly.graph_objects as go
 import polars as pl
 import pytest
 
@@ -19,7 +20,7 @@ from analytics.goals.forecast.chart import (
     refusal_words,
 )
 from analytics.goals.forecast.course import recorded
-from analytics.goals.forecast.forecast import REFUSALS, Forecasting, fan, finish, hindsight, learn
+from analytics.goals.forecast.forecast import REFUSALS, Fan, Forecasting, fan, finish, hindsight, learn
 from analytics.goals.pace import history, pace
 from analytics.language import Language
 from analytics.theme import Mode
@@ -346,14 +347,11 @@ def test_the_better_a_goal_stands_the_sooner_it_is_finished() -> None:
     assert found["earliest"].is_sorted(descending=True)
 
 
-@pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["reach", "decrease"])
-def test_the_fan_is_drawn_in_the_unit_of_the_goal(mode: Mode, kind: str) -> None:
-    ends = (0.0, 100.0) if kind == "reach" else (80.0, 20.0)
-    base, target = ends
+def drawn(kind: str, base: float, target: float, mode: Mode, *, reached: float) -> tuple[Fan, go.Figure]:
     goals = frame(goal(kind=kind, baseline=base, target=target))
     check_ins = told(
-        ("g", date(2026, 1, 25), base + 0.3 * (target - base)), ("g", TODAY, base + 0.6 * (target - base))
+        ("g", date(2026, 1, 25), base + reached / 2 * (target - base)),
+        ("g", TODAY, base + reached * (target - base)),
     )
     found = fan(learnt(), goals, check_ins, goal_id="g", as_of=TODAY)
     full = goals.with_columns(
@@ -366,7 +364,14 @@ def test_the_fan_is_drawn_in_the_unit_of_the_goal(mode: Mode, kind: str) -> None
     )
     paced = pace(full, check_ins.with_columns(pl.lit(None, pl.Float64).alias("confidence")), as_of=TODAY)
     course = history(paced, check_ins.with_columns(pl.lit(None, pl.Float64).alias("confidence")), goal_id="g")
-    figure = forecast_figure(shown(found), shown(course), T, mode)
+    return found, forecast_figure(shown(found), shown(course), T, mode)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["reach", "decrease"])
+def test_the_fan_is_drawn_in_the_unit_of_the_goal(mode: Mode, kind: str) -> None:
+    base, target = (0.0, 100.0) if kind == "reach" else (80.0, 20.0)
+    found, figure = drawn(kind, base, target, mode, reached=0.6)
     names = [trace.name for trace in figure.data]
     assert {"Range of 90 %", "Range of 50 %", "Middle"} <= set(names)
     band = figure.data[names.index("Range of 90 %")]
@@ -374,6 +379,20 @@ def test_the_fan_is_drawn_in_the_unit_of_the_goal(mode: Mode, kind: str) -> None
     assert min(band.y) >= low - 1e-9
     assert max(band.y) <= high + 1e-9
     assert "9 of 10" in forecast_note(shown(found), T)
+
+
+@pytest.mark.parametrize("reached", [0.2, 0.4, 0.6, 0.8])
+@pytest.mark.parametrize("kind", ["reach", "decrease"])
+def test_the_names_of_the_bands_do_not_cover_each_other(kind: str, reached: float) -> None:
+    base, target = (0.0, 100.0) if kind == "reach" else (80.0, 20.0)
+    found, figure = drawn(kind, base, target, "light", reached=reached)
+    notes = {note.text: note for note in figure.layout.annotations if note.text in ("50 %", "90 %")}
+    assert set(notes) == {"50 %", "90 %"}
+    # A name is as wide as a twentieth of the days drawn, and as high as a twentieth of the way.
+    wide = (found.bands["day"][-1] - START) / 20
+    inner, outer = notes["50 %"], notes["90 %"]
+    beside = abs(inner.x - outer.x) >= wide or inner.yanchor != outer.yanchor
+    assert beside or abs(inner.y - outer.y) >= abs(target - base) / 20
 
 
 def test_coverage_is_said_and_drawn() -> None:

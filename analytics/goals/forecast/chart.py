@@ -5,6 +5,7 @@ Every picture and sentence takes a released result.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
 import plotly.graph_objects as go
@@ -20,6 +21,10 @@ from analytics.language import Language, percent
 
 _OUTER: Final = 0.9
 _INNER: Final = 0.5
+_WORDS: Final = 0.24
+"""How much of the width of a picture the words on the finish take."""
+_ROOM: Final = 0.12
+"""How much of the height of the light band the name of the dark one takes."""
 
 
 def refusal_words(t: Language) -> dict[str, str]:
@@ -182,12 +187,13 @@ def forecast_figure(
             text=t("Finished about {day}", day=t.day(goal["middle"])),
             x=goal["middle"],
             y=goal["target"],
-            xanchor="right",
+            xanchor="left" if (to_right := _to_right(goal, found.as_of, days[-1], history)) else "right",
             yanchor="bottom" if rising else "top",
-            xshift=-8,
+            xshift=8 if to_right else -8,
             yshift=6 if rising else -6,
             showarrow=False,
             font={"color": tokens.accent, "size": 13},
+            bgcolor=tokens.surface,
         )
     return figure
 
@@ -342,19 +348,41 @@ def _in_unit(bands: pl.DataFrame, baseline: float, target: float) -> pl.DataFram
     return bands.with_columns((pl.col(name) * (target - baseline) + baseline).alias(name) for name in shares)
 
 
+def _to_right(goal: dict[str, Any], today: date, last: date, history: Released[GoalHistory]) -> bool:
+    """Whether the words on the finish stand right of it, where fewer upright lines cross them."""
+    begin = history.value.goal["start_on"][0]
+    end = max(last, goal["due_on"])
+    wide = _WORDS * (end - begin)
+    middle = goal["middle"]
+    before = sum(middle - wide <= day <= middle for day in (today, goal["due_on"]))
+    after = sum(middle <= day <= middle + wide for day in (today, goal["due_on"]))
+    return bool(middle + wide <= end and after < before)
+
+
 def _label_bands(figure: go.Figure, bands: pl.DataFrame, tokens: theme.Tokens, t: Language) -> None:
-    """Name each band under its lower edge, where it is widest."""
-    for level in (_OUTER, _INNER):
-        low, high = (bands[f"{end}_{round(100 * level)}"] for end in ("low", "high"))
-        at = (high - low).abs().arg_max()
-        if at is None or low[at] == high[at]:
+    """Name the light band under its lower edge where it is widest, the dark one where there is room."""
+    outer, inner = (bands[f"low_{round(100 * level)}"] for level in (_OUTER, _INNER))
+    widths = {
+        level: (bands[f"high_{round(100 * level)}"] - bands[f"low_{round(100 * level)}"]).abs()
+        for level in (_OUTER, _INNER)
+    }
+    # Under its lower edge it stands clear of the light band's edge and of the middle.
+    clear = pl.min_horizontal((inner - outer).abs(), (bands["middle"] - inner).abs())
+    room = pl.when(widths[_INNER] > 0).then(clear).otherwise(-1.0)
+    places = {_OUTER: widths[_OUTER].arg_max(), _INNER: bands.select(room).to_series().arg_max()}
+    tall = max(widths[_OUTER].to_list())
+    for level, low in ((_OUTER, outer), (_INNER, inner)):
+        at = places[level]
+        if at is None or widths[level][at] == 0:
             continue
-        rising = high[at] > low[at]
+        rising = bands[f"high_{round(100 * level)}"][at] > low[at]
+        # Where the light band leaves no room, inside the dark one.
+        inside = level == _INNER and abs(inner[at] - outer[at]) < _ROOM * tall
         figure.add_annotation(
             text=percent(level, t),
             x=bands["day"][at],
             y=low[at],
-            yanchor="top" if rising else "bottom",
+            yanchor="top" if rising is not inside else "bottom",
             showarrow=False,
             font={"color": tokens.accent, "size": 12},
         )
