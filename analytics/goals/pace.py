@@ -313,7 +313,8 @@ def _in_force(goal: pl.DataFrame, points: pl.DataFrame, moves: pl.DataFrame) -> 
     # A change says what the target had been: that held until then, unless a check-in says otherwise. What it
     # became, the next check-in or change says, and at last the goal itself.
     before = moved.select(pl.lit(None, pl.Datetime).alias("at"), pl.col("old").alias("target")).head(1)
-    became = moved.select("at", pl.col("old").shift(-1).fill_null(goal["target"][0]).alias("target"))
+    now = pl.lit(goal["target"][0], pl.Float64)
+    became = moved.select("at", pl.col("old").shift(-1).fill_null(now).alias("target"))
     steps = pl.concat([told, became], how="vertical_relaxed").sort("at", maintain_order=True)
     if steps.is_empty():
         steps = goal.select(pl.lit(None, pl.Datetime).alias("at"), "target")
