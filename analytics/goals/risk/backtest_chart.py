@@ -552,7 +552,7 @@ def signed_percent(share: float, t: Language) -> str:
 def verdict_words(t: Language) -> dict[str, str]:
     """What each verdict is called."""
     return {
-        "honest": t("Misses as often as said"),
+        "honest": t("Misses about as often as said"),
         "too_high": t("Says too much"),
         "too_low": t("Says too little"),
         "cannot_tell": t("The data cannot tell"),
