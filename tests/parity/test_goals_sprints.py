@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from analytics.goals.chart import warning
+from analytics.goals.chart import rule_evidence
 from analytics.goals.pace import pace
 from analytics.language import Language
 
@@ -140,8 +140,8 @@ def test_among_sprints_with_anything_planned_the_amount_left_a_day_ranks_best() 
     }
 
 
-def test_the_warning_beside_every_status_says_what_was_found_here() -> None:
-    said = warning(Language("en"))
+def test_what_a_rule_is_said_to_rest_on_was_found_here() -> None:
+    said = rule_evidence(Language("en"))
     assert f"On {seen().filter(pl.col('t_pct') == 0).height} real sprints" in said
     idle, planned = seen().filter(pl.col("target") <= 0), seen().filter(pl.col("target") > 0)
     # "a third of the sprints had nothing planned"; "no such measure ranked much better than chance"

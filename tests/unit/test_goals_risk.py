@@ -451,3 +451,13 @@ def test_beyond_all_that_was_learnt_a_line_goes_no_further() -> None:
     model = logistic(lived, Parts((1.0,)), elapsed=1)
     inside, outside = model.delay(np.array([[1.0, 0.0], [50.0, 0.0]]))
     assert outside == pytest.approx(inside, abs=0.01)
+
+
+def test_what_nobody_ever_kept_stops_no_rung() -> None:
+    # Confidence, cadence and the rest are not in every export.
+    never = seen("small").snapshots.with_columns(
+        pl.lit(None, pl.Float64).alias(name) for name in ("confidence", "recent_pace", "gap")
+    )
+    spoken = chances(Panel(never, FEATURES, DRIVERS, AS_OF), origins=2)
+    assert set(spoken.ladder["rung"]) == {"pace", "logistic", "boosting", "blend"}
+    assert spoken.said["delay"].is_finite().all()

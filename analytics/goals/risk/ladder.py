@@ -284,7 +284,7 @@ def _roll(panel: Panel, *, seed: int, origins: int) -> _Rolled:
     spans = _spans(table, days_of_learning)
     # What is learnt on one day does not wait for another; only what is made of it does.
     with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
-        fits = list(pool.map(lambda span: _fit(table, *span, seed=seed), spans))
+        fits = list(pool.map(lambda span: _fit_alone(table, *span, seed=seed), spans))
     for at, ((origin, rows), fit) in enumerate(zip(spans, fits, strict=True)):
         learnt = _learn(table, origin, fit, raw=raw, bent=bent, spoke=spoke)
         for rung, (_, calibration) in learnt.models.items():
@@ -361,6 +361,12 @@ def _settled(table: _Table, origin: int) -> Flags:
     Only those whose due date had passed: of the others the early landings are known and the misses not.
     """
     return (table.seen < origin) & (table.due < origin) & (table.known < origin)
+
+
+def _fit_alone(table: _Table, origin: int, rows: Ints, *, seed: int) -> dict[str, tuple[Model, Floats]]:
+    # Some limits hold only in the thread that sets them.
+    with threadpool_limits(1):
+        return _fit(table, origin, rows, seed=seed)
 
 
 def _fit(table: _Table, origin: int, rows: Ints, *, seed: int) -> dict[str, tuple[Model, Floats]]:

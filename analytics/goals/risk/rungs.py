@@ -299,7 +299,9 @@ def boosting(lived: Lived, cut: Parts, *, seed: int) -> Hazard:
             early_stopping=False,
             random_state=seed,
         )
-        return Boosting(trees.fit(features, missed))
+        # Trees need a value to split at; a column that is never known becomes one in which all are alike.
+        unknown = np.isnan(features).all(axis=0)
+        return Boosting(trees.fit(np.where(unknown, 0.0, features), missed))
 
     return _hazard(lived, cut, fit)
 
