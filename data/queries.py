@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final, Literal
 
@@ -173,13 +173,16 @@ def latest_day(engine: Engine) -> date | None:
     and their changes name up to the day of the import, else the end of a review cycle, else that day itself.
     A later submission holds against all of these.
     """
+    stated, imported = _import_days(engine)
+    # Clocks and calendars differ by a while; what lies a year ahead of the import is a slip of the pen, and
+    # must not make all goals of the company overdue.
+    ahead = None if imported is None else imported + _A_YEAR
     checked, submitted = (
-        _latest(engine, table, column)
+        _latest(engine, table, column, up_to=ahead)
         for table, column in (("check_ins", "checked_at"), ("ratings", "submitted_at"))
     )
     if checked is not None:
         return _later(checked, submitted)
-    stated, imported = _import_days(engine)
     if stated is not None:
         return _later(stated, submitted)
     of_goals = _later(*(_latest(engine, table, column, up_to=imported) for table, column in _GOAL_DAYS))
@@ -187,6 +190,7 @@ def latest_day(engine: Engine) -> date | None:
     return _later(submitted, of_goals) or ended or imported
 
 
+_A_YEAR: Final = timedelta(days=366)
 _GOAL_DAYS: Final = (
     ("goals", "start_on"),
     ("goals", "due_on"),

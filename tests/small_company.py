@@ -28,6 +28,7 @@ def loaded(
     owned: bool = True,
     target: bool = True,
     completed_on: date | None = None,
+    mistyped: tuple[date, ...] = (),
 ) -> Path:
     """Write the exports of a company with that many goals below a home and import them."""
     exports = home / "exports"
@@ -67,7 +68,8 @@ def loaded(
                 (f"g{n}", _at(START + timedelta(days=day)), (40.0 + 5 * (n % 9)) * day / 140, 0.7)
                 for n in range(goals)
                 for day in range(0, 141, 14)
-            ],
+            ]
+            + [("g0", _at(day), 50.0, 0.7) for day in mistyped],
             schema=["goal_id", "checked_at", "value", "confidence"],
             orient="row",
         )

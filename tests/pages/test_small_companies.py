@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,14 @@ def test_without_check_ins_the_data_are_of_a_day_the_import_knew(tmp_path: Path)
     assert queries.latest_day(Warehouse(home).open()) == small_company.START
     overdue = small_company.loaded(tmp_path / "overdue", goals=5, checked=False, due_on=date(2026, 4, 30))
     assert queries.latest_day(Warehouse(overdue).open()) == date(2026, 4, 30)
+
+
+def test_a_mistyped_year_does_not_move_the_day_the_data_are_of(tmp_path: Path) -> None:
+    right = small_company.loaded(tmp_path / "right", goals=5)
+    wrong = small_company.loaded(tmp_path / "wrong", goals=5, mistyped=(date(9998, 1, 1),))
+    days = [queries.latest_day(Warehouse(home).open()) for home in (right, wrong)]
+    # The last fortnightly check-in, 140 days after the start.
+    assert days == [small_company.START + timedelta(days=140)] * 2
 
 
 def test_without_any_dated_goal_the_data_are_of_the_day_of_the_import(tmp_path: Path) -> None:
