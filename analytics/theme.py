@@ -6,6 +6,7 @@ default by placeholder colours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from types import MappingProxyType
@@ -168,6 +169,41 @@ def nothing(sentence: str, mode: Mode) -> go.Figure:
     fig.update_xaxes(visible=False)
     fig.update_yaxes(visible=False)
     return fig
+
+
+def named(
+    fig: go.Figure, text: str, tokens: Tokens, *, x: float, xref: str = "x", anchor: str = "auto"
+) -> None:
+    """Write above the plot what stands at a place across it, such as the name of a reference line."""
+    fig.add_annotation(
+        x=x,
+        xref=xref,
+        xanchor=anchor,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        yshift=4,
+        text=escape(text),
+        showarrow=False,
+        font={"color": tokens.quiet, "size": 13},
+    )
+
+
+def noted(fig: go.Figure, notes: Sequence[str], tokens: Tokens, *, shift: int = -30) -> None:
+    """Write lines of notes below the plot, ``shift`` pixels from its lower edge."""
+    fig.add_annotation(
+        x=0,
+        xref="paper",
+        xanchor="left",
+        y=0,
+        yref="paper",
+        yanchor="top",
+        yshift=shift,
+        text="<br>".join(escape(line) for line in notes),
+        align="left",
+        showarrow=False,
+        font={"color": tokens.quiet, "size": 13},
+    )
 
 
 def written(text: str, width: int) -> str:

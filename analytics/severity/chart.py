@@ -708,29 +708,8 @@ def intervals(
                 cliponaxis=False,
                 showlegend=False,
             )
-    fig.add_annotation(
-        x=0,
-        y=1,
-        yref="paper",
-        yanchor="bottom",
-        yshift=4,
-        text=escape(zero),
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 13},
-    )
-    fig.add_annotation(
-        x=0,
-        xref="paper",
-        xanchor="left",
-        y=0,
-        yref="paper",
-        yanchor="top",
-        yshift=-30,
-        text="<br>".join(escape(line) for line in notes),
-        align="left",
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 13},
-    )
+    theme.named(fig, zero, tokens, x=0)
+    theme.noted(fig, notes, tokens)
     step = next((size for size in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0) if reach / size <= 9), reach / 5)
     ticks = [k * step for k in range(floor(left / step), ceil(right / step) + 1)]
     fig.update_xaxes(

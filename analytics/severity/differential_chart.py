@@ -131,28 +131,8 @@ def figure(
         (0.0, "left", t("rates {group} harder", group=groups.get(group, group))),
         (1.0, "right", t("rates {group} softer", group=groups.get(group, group))),
     ):
-        fig.add_annotation(
-            x=x,
-            xref="paper",
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            xanchor=anchor,
-            yshift=4,
-            text=escape(words),
-            showarrow=False,
-            font={"color": tokens.quiet, "size": 13},
-        )
-    fig.add_annotation(
-        x=0,
-        y=1,
-        yref="paper",
-        yanchor="bottom",
-        yshift=4,
-        text=escape(t("as other raters do")),
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 13},
-    )
+        theme.named(fig, words, tokens, x=x, xref="paper", anchor=anchor)
+    theme.named(fig, t("as other raters do"), tokens, x=0)
     fig.update_layout(margin={"l": 8, "r": 24, "t": 36, "b": 8}, hovermode="closest")
     return fig
 

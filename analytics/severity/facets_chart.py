@@ -105,33 +105,12 @@ def figure(released: Released[Facets], t: Language, *, mode: theme.Mode, names: 
         tickfont={"color": tokens.ink, "size": 13},
         ticklabelstandoff=6,
     )
-    fig.add_annotation(
-        x=found.average,
-        y=1,
-        yref="paper",
-        yanchor="bottom",
-        yshift=4,
-        text=escape(t("average {points}", points=f"{found.average:.2f}")),
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 13},
-    )
+    theme.named(fig, t("average {points}", points=f"{found.average:.2f}"), tokens, x=found.average)
     notes = [
         t("Rating points an average person gets: right of the line is rated higher, left of it lower."),
         t("Shaded: too little to matter."),
     ]
-    fig.add_annotation(
-        x=0,
-        xref="paper",
-        xanchor="left",
-        y=0,
-        yref="paper",
-        yanchor="top",
-        yshift=-30,
-        text="<br>".join(escape(line) for line in notes),
-        align="left",
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 13},
-    )
+    theme.noted(fig, notes, tokens)
     fig.update_layout(margin={"l": 8, "r": 24, "t": 36, "b": bottom}, hovermode="closest", barmode="overlay")
     return fig
 

@@ -30,6 +30,7 @@ from analytics.goals.landing.aftermath import Aftermath, aftermath, too_late
 from analytics.goals.landing.landing import Landing, land
 from analytics.goals.landing.rules import CANDIDATES
 from analytics.goals.landing.shared_risk import SharedRisk, shared_risk
+from analytics.goals.risk.posterior import log_odds, posterior
 from analytics.policy import CONFIDENCE, MINIMUM_PARENTS, SNAPSHOT_DAYS
 
 REFERENCE: Final = (
@@ -63,7 +64,11 @@ class Combination:
 
     def chance(self, own: Floats, rolled_up: Floats) -> Floats:
         """The chance of landing, of the shape given."""
-        score = self.intercept + self.own * _logit(own) + self.below * _logit(rolled_up)
+        score = (
+            self.intercept
+            + self.own * log_odds(own, sure=_SURE)
+            + self.below * log_odds(rolled_up, sure=_SURE)
+        )
         chance: Floats = special.expit(score)
         return chance
 
@@ -566,20 +571,13 @@ def _combination(known: pl.DataFrame) -> Combination | None:
     if few or landed.min() == landed.max():
         return None
     own, rolled = _both(known)
-    design = np.column_stack([np.ones(len(landed)), _logit(own), _logit(rolled)])
+    design = np.column_stack([np.ones(len(landed)), log_odds(own, sure=_SURE), log_odds(rolled, sure=_SURE)])
     # Goals seen on several days are not several goals, but every row counts alike: to let each goal count
     # once would weigh those that landed early more, and make all look quicker than they are.
-    each = np.full(len(landed), known["parent_id"].n_unique() / len(landed))
-    usual, pull = np.array(_PULL), np.eye(3) / _PULL_SPREAD**2
-    found = usual.copy()
-    for _ in range(50):
-        chance = special.expit(design @ found)
-        slope = design.T @ (each * (landed - chance)) - pull @ (found - usual)
-        curve = (design.T * (each * chance * (1.0 - chance))) @ design + pull
-        step = np.linalg.solve(curve, slope)
-        found += step
-        if np.abs(step).max() < 1e-9:
-            break
+    each = known["parent_id"].n_unique() / len(landed)
+    found, _ = posterior(
+        design, landed, weight=each, mean=np.array(_PULL), precision=np.eye(3) / _PULL_SPREAD**2
+    )
     return Combination(*(float(value) for value in found))
 
 
@@ -659,8 +657,3 @@ def _preferred(parents: pl.DataFrame) -> str:
         return "rolled_up"
     landed = common["landed"].cast(pl.Float64)
     return min(USABLE, key=lambda method: float(((common[method] - landed) ** 2).mean()))  # type: ignore[arg-type]
-
-
-def _logit(chance: Floats) -> Floats:
-    logit: Floats = special.logit(np.clip(chance, _SURE, 1.0 - _SURE))
-    return logit

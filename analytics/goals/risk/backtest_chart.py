@@ -494,29 +494,8 @@ def dots(
             cliponaxis=False,
             showlegend=False,
         )
-    fig.add_annotation(
-        x=0,
-        y=1,
-        yref="paper",
-        yanchor="bottom",
-        yshift=4,
-        text=escape(zero),
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 13},
-    )
-    fig.add_annotation(
-        x=0,
-        xref="paper",
-        xanchor="left",
-        y=0,
-        yref="paper",
-        yanchor="top",
-        yshift=-30,
-        text="<br>".join(escape(line) for line in notes),
-        align="left",
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 13},
-    )
+    theme.named(fig, zero, tokens, x=0)
+    theme.noted(fig, notes, tokens)
     step = next((size for size in (0.02, 0.05, 0.1, 0.2) if reach / size <= 9), 0.5)
     ticks = [k * step for k in range(int(left / step) - 1, int(right / step) + 2)]
     fig.update_xaxes(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
-from analytics.goals.risk.posterior import posterior
+from analytics.goals.risk.posterior import log_odds, posterior
 from analytics.policy import FEWEST_FOR_LOGISTIC, ISOTONIC_FROM
 
 REFERENCE: Final = "Niculescu-Mizil & Caruana (2005), ICML. doi:10.1145/1102351.1102430"
@@ -205,13 +205,9 @@ def _strayed(at: Ints, error: Floats, goal: Ints, period: Ints, bins: int) -> tu
 def _s_shape(stated: Floats, missed: Flags, weight: float, grid: Floats) -> Floats:
     """Platt's two coefficients, drawn to the identity as if by a few goals."""
 
-    def logit(chance: Floats) -> Floats:
-        held = np.clip(chance, SURE, 1.0 - SURE)
-        return np.asarray(np.log(held / (1.0 - held)))
-
-    design = np.column_stack([np.ones(len(stated)), logit(stated)])
+    design = np.column_stack([np.ones(len(stated)), log_odds(stated, sure=SURE)])
     mean, _ = posterior(
         design, missed, weight=weight, mean=np.array([0.0, 1.0]), precision=np.diag([1.0, 4.0])
     )
     # A falling curve would turn the order of goals around: then only the level is taken.
-    return np.asarray(expit(mean[0] + max(mean[1], 0.0) * logit(grid)))
+    return np.asarray(expit(mean[0] + max(mean[1], 0.0) * log_odds(grid, sure=SURE)))

@@ -28,6 +28,7 @@ from threadpoolctl import threadpool_limits
 from analytics.disclosure import Cells
 from analytics.goals.risk.calibration import UNCHECKED, Calibrations, calibrate_by_third
 from analytics.goals.risk.panel import Panel
+from analytics.goals.risk.posterior import log_odds
 from analytics.goals.risk.rungs import (
     RUNGS,
     Blend,
@@ -316,7 +317,8 @@ def _roll(panel: Panel, *, seed: int, origins: int) -> _Rolled:
 
 def _origins(table: _Table, as_of: int, most: int) -> list[int]:
     """Days to learn anew: when many goals have just come due, and between them where many are looked at."""
-    last = _last_of_each(table) & (table.due < as_of) & ~np.isnan(table.known)
+    everything = np.ones(len(table.goal), dtype=np.bool_)
+    last = _latest(table, everything) & (table.due < as_of) & ~np.isnan(table.known)
     settled = np.sort(table.known[last])
     fewest = int(FEWEST_FOR_LOGISTIC.value)
     if len(settled) < fewest:
@@ -337,12 +339,6 @@ def _origins(table: _Table, as_of: int, most: int) -> list[int]:
         if first < day < as_of and apart >= _APART and len(kept) < most:
             kept.append(day)
     return sorted({*kept, as_of} if first < as_of else {as_of})
-
-
-def _last_of_each(table: _Table) -> Flags:
-    last = np.ones(len(table.goal), dtype=np.bool_)
-    last[:-1] = table.goal[1:] != table.goal[:-1]
-    return last
 
 
 def _spans(table: _Table, origins: list[int]) -> list[tuple[int, Ints]]:
@@ -586,14 +582,14 @@ def _drivers(features: Floats, learnt: Learnt, panel: Panel) -> tuple[list[list[
                 for column, keep in zip(features.T, known.T, strict=True)
             ]
         )
-    stated = _log_odds(model.delay(features))
+    stated = log_odds(model.delay(features))
     names = [driver for driver in panel.drivers if driver not in ("time", "kind")]
     moved = np.zeros((len(features), len(names)))
     for at, driver in enumerate(names):
         columns = [panel.features.index(name) for name in panel.drivers[driver]]
         other = features.copy()
         other[:, columns] = usual[columns]
-        moved[:, at] = stated - _log_odds(model.delay(other))
+        moved[:, at] = stated - log_odds(model.delay(other))
     order = np.argsort(-moved, axis=1, kind="stable")
     up = [
         [names[k] for k in row[:MOST_DRIVERS] if effects[k] > LEAST_EFFECT]
@@ -606,18 +602,13 @@ def _drivers(features: Floats, learnt: Learnt, panel: Panel) -> tuple[list[list[
     return up, down
 
 
-def _log_odds(chance: Floats) -> Floats:
-    held = np.clip(chance, 1e-4, 1.0 - 1e-4)
-    return np.asarray(np.log(held / (1.0 - held)))
-
-
 def _card(rolled: _Rolled, panel: Panel, seed: int) -> Mapping[str, Plain]:
     """What the model is, in plain values."""
     learnt = rolled.learnt
-    model, calibration = learnt.models[learnt.chosen]
+    _, calibration = learnt.models[learnt.chosen]
     table = rolled.table
-    settled = _last_of_each(table) & (table.due <= _day(panel.as_of)) & ~np.isnan(table.known)
-    del model
+    everything = np.ones(len(table.goal), dtype=np.bool_)
+    settled = _latest(table, everything) & (table.due <= _day(panel.as_of)) & ~np.isnan(table.known)
     return MappingProxyType(
         {
             "rung": learnt.chosen,

@@ -18,6 +18,12 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
+def log_odds(chance: Floats, *, sure: float = 1e-4) -> Floats:
+    """Log odds of chances, none nearer to nought or one than ``sure``."""
+    held = np.clip(chance, sure, 1.0 - sure)
+    return np.asarray(np.log(held / (1.0 - held)))
+
+
 def posterior(
     design: Floats, happened: Flags, *, weight: float, mean: Floats, precision: Floats
 ) -> tuple[Floats, Floats]:

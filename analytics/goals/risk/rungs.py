@@ -28,7 +28,7 @@ from scipy.special import expit
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from analytics.goals.risk.posterior import posterior
+from analytics.goals.risk.posterior import log_odds, posterior
 
 REFERENCE: Final = (
     "Tutz & Schmid (2016), Modeling Discrete Time-to-Event Data, Springer. doi:10.1007/978-3-319-28158-2; "
@@ -181,7 +181,7 @@ class Blend:
 
 def blended(*stated: Floats) -> Floats:
     """The mean of probabilities on the log-odds scale."""
-    return np.asarray(expit(np.mean([_logit(one) for one in stated], axis=0)))
+    return np.asarray(expit(np.mean([log_odds(one) for one in stated], axis=0)))
 
 
 @dataclass(frozen=True)
@@ -325,8 +325,3 @@ def _hazard(lived: Lived, cut: Parts, fit: _Fit) -> Hazard:
             models.append(fit(features=lived.features[enters], missed=missed))
         begin = end
     return Hazard(tuple(models))
-
-
-def _logit(chance: Floats) -> Floats:
-    held = np.clip(chance, 1e-4, 1.0 - 1e-4)
-    return np.asarray(np.log(held / (1.0 - held)))

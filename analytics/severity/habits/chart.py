@@ -258,7 +258,7 @@ def departments_figure(
         showarrow=False,
         font={"color": tokens.quiet, "size": 13},
     )
-    _note(fig, notes, tokens)
+    theme.noted(fig, notes, tokens)
     fig.update_xaxes(rangemode="tozero", tickformat=".2f")
     fig.update_yaxes(
         range=[len(rows) - 0.5, -0.9],
@@ -873,18 +873,8 @@ def _frame(
         (0, "center", middle),
         (_FURTHEST, "right", t("more →")),
     ):
-        fig.add_annotation(
-            x=x,
-            xanchor=anchor,
-            y=1,
-            yref="paper",
-            yanchor="bottom",
-            yshift=4,
-            text=escape(words),
-            showarrow=False,
-            font={"color": tokens.quiet, "size": 13},
-        )
-    _note(fig, notes, tokens, shift=-10)
+        theme.named(fig, words, tokens, x=x, anchor=anchor)
+    theme.noted(fig, notes, tokens, shift=-10)
     edge = _FURTHEST + 0.2
     # The right of the picture is for the numbers.
     fig.update_xaxes(domain=[0, 0.8], range=[-edge, edge])
@@ -900,22 +890,6 @@ def _frame(
     )
     fig.update_layout(margin={"l": 8, "r": 16, "t": 32, "b": bottom}, hovermode="closest")
     return fig
-
-
-def _note(fig: go.Figure, notes: Sequence[str], tokens: theme.Tokens, *, shift: int = -30) -> None:
-    fig.add_annotation(
-        x=0,
-        xref="paper",
-        xanchor="left",
-        y=0,
-        yref="paper",
-        yanchor="top",
-        yshift=shift,
-        text="<br>".join(escape(line) for line in notes),
-        align="left",
-        showarrow=False,
-        font={"color": tokens.quiet, "size": 13},
-    )
 
 
 def _list(names: list[str], t: Language) -> str:
